@@ -1,0 +1,48 @@
+"""What a verifier says, and what a verifier is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+from composekit.compose.problem import Problem
+
+Status = Literal["correct", "wrong", "unparseable", "timeout", "error"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judgement of one response.
+
+    Args:
+        score: The reward, from 0 to 1.
+        status: ``"correct"``; ``"wrong"``: an answer was found and is not right; ``"unparseable"``: no answer was found, or
+            it (or the gold answer) could not be read; ``"timeout"``: judging took too long; ``"error"``: judging failed.
+        extracted: The answer that was judged, None where none was found.
+        detail: One sentence on how the judgement came about.
+        parts: The verdicts on the parts of a composite, in order.
+    """
+
+    score: float
+    status: Status
+    extracted: str | None = None
+    detail: str = ""
+    parts: tuple[Verdict, ...] = ()
+
+    @property
+    def correct(self) -> bool:
+        """True only for ``status == "correct"``."""
+        return self.status == "correct"
+
+
+class Verifier(ABC):
+    """Judges responses. Implement :meth:`verify` and :meth:`compare`; instances must pickle and be safe in threads."""
+
+    @abstractmethod
+    def verify(self, response: str, problem: Problem) -> Verdict:
+        """Extract the final answer from a model's whole response and judge it."""
+
+    @abstractmethod
+    def compare(self, *, gold: str, answer: str) -> Verdict:
+        """Judge a bare answer against a bare gold answer."""

@@ -1,0 +1,45 @@
+"""Seeds, poisoned memory, and the place of the real data."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ci")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder with the real problems, from COMPOSEKIT_DATA."""
+    where = os.environ.get("COMPOSEKIT_DATA")
+    if not where or not Path(where).is_dir():
+        pytest.skip("COMPOSEKIT_DATA does not name a folder with the real problems (gsm8k_train.jsonl, math500.jsonl, ...)")
+    return Path(where)
+
+
+@pytest.fixture(autouse=True)
+def _seeds_and_poison(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seed torch, and fill fresh floating-point memory with NaN so that nothing is read before it is written."""
+    torch = sys.modules.get("torch")
+    if torch is None or request.node.get_closest_marker("slow"):
+        return
+    torch.manual_seed(0)
+    for name in ("empty", "empty_like"):
+        original = getattr(torch, name)
+
+        def poisoned(*args, _original=original, **kwargs):  # type: ignore[no-untyped-def]
+            out = _original(*args, **kwargs)
+            if out.is_floating_point() and not torch.compiler.is_compiling() and out.device.type != "meta":
+                out.detach().fill_(float("nan"))
+            return out
+
+        monkeypatch.setattr(torch, name, poisoned)
