@@ -1,0 +1,92 @@
+"""What is installed, and which kernels will run here and why: ``python -m composekit.doctor``.
+
+Paste its output into a bug report.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from composekit import __version__
+from composekit_kernels import CAPABILITIES, IMPLS
+from composekit_kernels.dispatch import Call, explain
+
+_CORE = ("numpy", "torch", "einops", "triton")
+_EXTRAS = {
+    "math": ("math-verify",),
+    "data": ("datasets", "pyarrow"),
+    "plot": ("matplotlib",),
+    "progress": ("tqdm",),
+    "hf": ("transformers", "safetensors", "accelerate"),
+    "trl": ("trl",),
+    "verl": ("verl",),
+    "diffusers": ("diffusers",),
+}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _device() -> tuple[str, str, int]:
+    """The device that kernels would see: its kind, its name and its compute capability (0 off CUDA)."""
+    if _version("torch") is None:
+        return "cpu", "torch is not installed", 0
+    import torch
+
+    if torch.cuda.is_available():
+        major, minor = torch.cuda.get_device_capability()
+        return "cuda", torch.cuda.get_device_name(), 10 * major + minor
+    return "cpu", f"{torch.get_num_threads()} threads", 0
+
+
+def report() -> Iterator[str]:
+    """The lines of the report.
+
+    Example:
+        >>> next(report()).startswith("composekit ")
+        True
+    """
+    yield f"composekit {__version__}"
+    yield f"python     {platform.python_version()} ({sys.executable}) on {platform.platform()}"
+    yield ""
+    yield "core packages"
+    for package in _CORE:
+        yield f"  {package:14} {_version(package) or 'not installed'}"
+    yield "extras"
+    for extra, packages in _EXTRAS.items():
+        found = ", ".join(f"{p} {_version(p) or 'missing'}" for p in packages)
+        repair = "" if all(_version(p) for p in packages) else f"   (pip install 'composekit[{extra}]')"
+        yield f"  {extra:14} {found}{repair}"
+    device, name, arch = _device()
+    yield ""
+    yield f"device         {device}: {name}" + (f", sm_{arch}" if arch else "")
+    yield f"interpreter    TRITON_INTERPRET={os.environ.get('TRITON_INTERPRET', 'unset')}"
+    yield f"bubblewrap     {shutil.which('bwrap') or 'not found (code is judged in the next best sandbox)'}"
+    yield "kernels (auto takes the first that can run, else a portable path)"
+    for op in IMPLS:
+        dtype = "bfloat16" if device == "cuda" else "float32"
+        call = Call(device=device, dtype=dtype, arch=arch)
+        for impl, reason in explain(op, call).items():
+            yield f"  {op:24} {impl:8} {reason}"
+    if not CAPABILITIES:
+        yield "  none yet: every operation runs on its portable path"
+
+
+def main() -> int:
+    """Print the report."""
+    for line in report():
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
