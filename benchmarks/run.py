@@ -1,7 +1,7 @@
 """Run benchmarks: ``python -m benchmarks.run [group[/case] ...]``.
 
-Each case checks first that the rivals agree, then measures them side by side. Rows go to ``benchmarks/results/<group>.jsonl``,
-in place of the earlier rows of the same case on the same device.
+Each case checks first that the rivals agree, then measures them side by side. Rows go to
+``benchmarks/results/<group>.jsonl``, in place of the earlier rows of the same case on the same device.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def run_case(case: Case, context: Context, command: str) -> list[Row]:
     origin = provenance(command)
     rows = []
     for row in case.run(context):
-        print("  " + "  ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()), flush=True)
+        print(
+            "  " + "  ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()), flush=True
+        )
         rows.append({"case": case.name, **row, **origin})
     return rows
 

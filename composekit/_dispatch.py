@@ -9,7 +9,9 @@ from composekit._errors import ImplementationError, message
 from composekit_kernels.dispatch import Call, explain, resolve
 
 
-def choose(op: str, impl: str, call: Call, portable: Mapping[str, Callable[..., Any]]) -> tuple[str, Callable[..., Any]]:
+def choose(
+    op: str, impl: str, call: Call, portable: Mapping[str, Callable[..., Any]]
+) -> tuple[str, Callable[..., Any]]:
     """The name and the function of the implementation that runs.
 
     ``portable`` maps ``"chunked"`` and ``"reference"`` to functions that take any device, best first. ``auto`` tries the
@@ -30,6 +32,11 @@ def choose(op: str, impl: str, call: Call, portable: Mapping[str, Callable[..., 
     if impl not in reasons:
         raise ImplementationError(message(op, "impl", f"be one of {names}", repr(impl), "Leave it at 'auto'"))
     raise ImplementationError(
-        message(op, "impl", "name an implementation that can run these arguments", f"{impl!r}, which {reasons[impl]}",
-                f"Use impl='auto' or one of {', '.join(portable)}")
+        message(
+            op,
+            "impl",
+            "name an implementation that can run these arguments",
+            f"{impl!r}, which {reasons[impl]}",
+            f"Use impl='auto' or one of {', '.join(portable)}",
+        )
     )

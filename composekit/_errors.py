@@ -86,9 +86,10 @@ def check_shapes(op: str, **tensors: tuple[HasShape, str]) -> dict[str, int]:
         else:
             fits = len(shape) == len(axes)
             tail = shape
+        trial = dict(bound)
         if fits:
             for axis, size in zip(axes, tail, strict=True):
-                want = int(axis) if axis.isdigit() else bound.setdefault(axis, size)
+                want = int(axis) if axis.isdigit() else trial.setdefault(axis, size)
                 fits = fits and want == size
         if not fits:
             expected = ", ".join(f"{a}={bound[a]}" if a in bound else a for a in spec.split())
@@ -101,4 +102,5 @@ def check_shapes(op: str, **tensors: tuple[HasShape, str]) -> dict[str, int]:
                     "Sizes given with = are fixed by the arguments before it",
                 )
             )
+        bound = trial
     return bound

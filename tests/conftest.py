@@ -22,7 +22,9 @@ def data_dir() -> Path:
     """The folder with the real problems, from COMPOSEKIT_DATA."""
     where = os.environ.get("COMPOSEKIT_DATA")
     if not where or not Path(where).is_dir():
-        pytest.skip("COMPOSEKIT_DATA does not name a folder with the real problems (gsm8k_train.jsonl, math500.jsonl, ...)")
+        pytest.skip(
+            "COMPOSEKIT_DATA does not name a folder with the real problems (gsm8k_train.jsonl, math500.jsonl, ...)"
+        )
     return Path(where)
 
 

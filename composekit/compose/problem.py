@@ -134,7 +134,10 @@ class Problem:
         unknown = sorted(set(row) - known)
         if unknown:
             raise bad_value(
-                cls.__name__, "row", f"have only the fields {', '.join(sorted(known))}", ", ".join(unknown),
+                cls.__name__,
+                "row",
+                f"have only the fields {', '.join(sorted(known))}",
+                ", ".join(unknown),
                 "Put further values into metadata",
             )
         return cls(**row)
@@ -232,16 +235,23 @@ class Composite(Problem):
         for link in links:
             if not 0 <= link.source < link.target < len(parts):
                 raise bad_value(
-                    "Composite", "links", f"run from an earlier to a later one of the {len(parts)} parts",
-                    f"{link.source} -> {link.target}", "Order the parts so that every link points forward",
+                    "Composite",
+                    "links",
+                    f"run from an earlier to a later one of the {len(parts)} parts",
+                    f"{link.source} -> {link.target}",
+                    "Order the parts so that every link points forward",
                 )
         feeds = [(link.source, link.target) for link in links]
         if self.topology == "chain" and feeds != [(i, i + 1) for i in range(len(parts) - 1)]:
-            raise bad_value("Composite", "links", "join each part of a chain to the next one", feeds, "Use topology='tree'")
+            raise bad_value(
+                "Composite", "links", "join each part of a chain to the next one", feeds, "Use topology='tree'"
+            )
         if self.topology == "bundle" and links:
             raise bad_value("Composite", "links", "be empty in a bundle", feeds, "Use topology='tree'")
         if self.topology not in ("chain", "bundle", "tree"):
-            raise bad_value("Composite", "topology", "be chain, bundle or tree", repr(self.topology), "Name one of them")
+            raise bad_value(
+                "Composite", "topology", "be chain, bundle or tree", repr(self.topology), "Name one of them"
+            )
 
     @property
     def depth(self) -> int:

@@ -29,7 +29,9 @@ def _peak(x: Tensor) -> float:
     return float(x.abs().max()) if x.numel() else 0.0
 
 
-def error_budget(reference: Tensor, exact: Tensor, *, factor: float = 2.0, dtype: torch.dtype | None = None) -> ErrorBudget:
+def error_budget(
+    reference: Tensor, exact: Tensor, *, factor: float = 2.0, dtype: torch.dtype | None = None
+) -> ErrorBudget:
     """What an implementation may lose against ``exact``, given what ``reference`` loses.
 
     Args:
@@ -80,18 +82,10 @@ def assert_close(
         AssertionError: result: root-mean-square error 1 exceeds 3.81e-06; worst element (0,): 0.0 against 1.0
     """
     if isinstance(expected, (tuple, list, dict)):
-        if type(actual) is not type(expected) or len(actual) != len(expected):
-            raise AssertionError(
-                f"{name}: expected {type(expected).__name__} of {len(expected)}, got {type(actual).__name__} "
-                f"of {len(actual) if hasattr(actual, '__len__') else '?'}"
-            )
         if exact is not None:
             raise AssertionError(f"{name}: exact= works on single tensors; compare the items one by one")
-        if isinstance(expected, dict) and list(actual) != list(expected):
-            raise AssertionError(f"{name}: keys {list(actual)} differ from {list(expected)}")
-        keys = expected if isinstance(expected, dict) else getattr(expected, "_fields", range(len(expected)))
-        pairs = (actual.values(), expected.values()) if isinstance(expected, dict) else (actual, expected)
-        for key, a, e in zip(keys, *pairs, strict=True):
+        _same_structure(actual, expected, name)
+        for key, a, e in zip(_items(expected), _items(actual).values(), _items(expected).values(), strict=True):
             assert_close(a, e, factor=factor, rtol=rtol, name=f"{name}.{key}")
         return
     if expected is None or actual is None:
@@ -106,11 +100,29 @@ def assert_close(
     if not (expected.is_floating_point() or expected.is_complex()):
         if not torch.equal(actual, expected):
             where = tuple((actual != expected).nonzero()[0].tolist())
-            raise AssertionError(f"{name}: differs first at {where}: {actual[where].item()} against {expected[where].item()}")
+            raise AssertionError(
+                f"{name}: differs first at {where}: {actual[where].item()} against {expected[where].item()}"
+            )
         return
     if expected.is_complex():
         actual, expected = torch.view_as_real(actual), torch.view_as_real(expected)
     _compare(actual, expected, exact, factor, rtol, name)
+
+
+def _items(structure: tuple | list | dict) -> dict[Any, Any]:
+    if isinstance(structure, dict):
+        return structure
+    return dict(zip(getattr(structure, "_fields", range(len(structure))), structure, strict=True))
+
+
+def _same_structure(actual: Any, expected: tuple | list | dict, name: str) -> None:
+    if type(actual) is not type(expected) or len(actual) != len(expected):
+        size = len(actual) if hasattr(actual, "__len__") else "?"
+        raise AssertionError(
+            f"{name}: expected {type(expected).__name__} of {len(expected)}, got {type(actual).__name__} of {size}"
+        )
+    if list(_items(actual)) != list(_items(expected)):
+        raise AssertionError(f"{name}: keys {list(_items(actual))} differ from {list(_items(expected))}")
 
 
 def _compare(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -36,7 +36,7 @@ class BenchTable(SphinxDirective):
     """Reads the rows of one case, checks that the columns exist, and lays them out with their origin below."""
 
     required_arguments = 1
-    option_spec = {
+    option_spec: ClassVar = {
         "case": directives.unchanged_required,
         "columns": directives.unchanged_required,
         "headers": directives.unchanged,
@@ -56,7 +56,9 @@ class BenchTable(SphinxDirective):
         if not rows:
             raise self.error(f"bench-table: no rows of case {self.options['case']!r} in {path.name}")
         columns = [c.strip() for c in self.options["columns"].split(",")]
-        headers = [h.strip() for h in self.options.get("headers", "").split(",")] if "headers" in self.options else columns
+        headers = (
+            [h.strip() for h in self.options.get("headers", "").split(",")] if "headers" in self.options else columns
+        )
         body = [[show(row.get(c)) for c in columns] for row in rows]
         origin = rows[-1]
         note = f"{origin['device']}, {origin['date']}, commit {origin['commit']}; {origin['command']}"

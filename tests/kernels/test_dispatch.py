@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+
+import composekit_kernels
+from composekit._dispatch import choose
+from composekit._errors import ImplementationError
+from composekit_kernels.dispatch import Call, Capability, explain, resolve
+
+CALL = Call(device="cpu", dtype="float32", sizes={"D": 64}, features=frozenset({"cu_seqlens"}))
+
+
+def portable_chunked() -> str:
+    return "chunked"
+
+
+def portable_reference() -> str:
+    return "reference"
+
+
+PORTABLE = {"chunked": portable_chunked, "reference": portable_reference}
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table with one operation, whose implementations are harmless functions of the standard library."""
+    monkeypatch.setattr(composekit_kernels, "IMPLS", {"op": {"cuda": "math:sqrt", "triton": "math:floor"}})
+    features = frozenset({"cu_seqlens"})
+    monkeypatch.setattr(
+        composekit_kernels,
+        "CAPABILITIES",
+        {
+            ("op", "cuda"): Capability(devices=("cuda",), dtypes=("float32",), min_arch=90, features=features),
+            ("op", "triton"): Capability(
+                devices=("cuda", "cpu"), dtypes=("float32",), sizes={"D": (16, 128)}, features=features
+            ),
+        },
+    )
+
+
+@pytest.mark.usefixtures("rows")
+def test_auto_takes_the_first_that_accepts_the_call() -> None:
+    assert resolve("op", CALL)[0] == "triton"
+    assert resolve("op", Call(device="cuda", dtype="float32", arch=90))[0] == "cuda"
+    assert resolve("op", Call(device="cuda", dtype="float32", arch=80))[0] == "triton"
+    assert choose("op", "auto", CALL, PORTABLE)[0] == "triton"
+
+
+@pytest.mark.usefixtures("rows")
+def test_auto_falls_back_to_the_first_portable_path() -> None:
+    call = Call(device="cpu", dtype="float64")
+    assert resolve("op", call) is None
+    assert choose("op", "auto", call, PORTABLE)[1]() == "chunked"
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (Call(device="mps", dtype="float32"), "runs on cuda or cpu, not on mps"),
+        (Call(device="cpu", dtype="float64"), "takes float32, not float64"),
+        (Call(device="cpu", dtype="float32", sizes={"D": 256}), "takes D from 16 to 128, not 256"),
+        (Call(device="cpu", dtype="float32", features=frozenset({"bias"})), "does not support bias"),
+    ],
+    ids=["device", "dtype", "size", "feature"],
+)
+def test_an_explicit_choice_never_falls_back_and_says_why(call: Call, reason: str) -> None:
+    assert explain("op", call)["triton"] == reason
+    with pytest.raises(ImplementationError, match=reason):
+        choose("op", "triton", call, PORTABLE)
+
+
+@pytest.mark.usefixtures("rows")
+def test_an_unknown_name_lists_what_there_is() -> None:
+    with pytest.raises(ImplementationError, match="one of auto, chunked, reference, cuda, triton; got 'fast'"):
+        choose("op", "fast", CALL, PORTABLE)
+
+
+def test_a_missing_package_is_the_reason() -> None:
+    can = Capability(devices=("cpu",), dtypes=("float32",), modules=("no_such_package",))
+    assert "no_such_package" in can.refusal(CALL)
+
+
+def test_every_row_of_the_table_has_a_capability_and_a_function() -> None:
+    keys = {(op, impl) for op, row in composekit_kernels.IMPLS.items() for impl in row}
+    assert keys == set(composekit_kernels.CAPABILITIES)
