@@ -1,8 +1,9 @@
 """The main job on real input: compose, audit, verify, write.
 
-``make demo`` runs this. Problems come from ``--data`` (a jsonl, json, csv or parquet file), else from GSM8K where the network
-reaches it, else from the library's own generators. Composites of depth 1 to 3 are built within a domain and across domains,
-audited, and verified with their gold answers and with mutants of them. The folder ``--out`` gets plots and ``composites.jsonl``.
+``make demo`` runs this. Problems come from ``--data`` (a jsonl, json, csv or parquet file), else from GSM8K where the
+network reaches it, else from the library's own generators. Composites of depth 1 to 3 are built within a domain and across
+domains, audited, and verified with their gold answers and with mutants of them. The folder ``--out`` gets a figure and
+``composites.jsonl``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -164,9 +166,7 @@ def plot(results: list[Result], path: Path) -> None:
     values = [abs(int(x.value_out)) for p in composites for x in p.links if x.value_out == int(x.value_out)]
     edges = [0, 4, 11, 31, 101, 1001, float("inf")]
     names = ["0-3", "4-10", "11-30", "31-100", "101-1000", "more"]
-    shares = [
-        sum(low <= v < high for v in values) / max(1, len(values)) for low, high in zip(edges, edges[1:], strict=False)
-    ]
+    shares = [sum(low <= v < high for v in values) / max(1, len(values)) for low, high in pairwise(edges)]
     constants.bar(names, shares, color="tab:orange")
     constants.set(title="Constants replaced by Y", xlabel="value", ylabel="share of links")
     constants.tick_params(axis="x", rotation=30)
