@@ -1,0 +1,115 @@
+r"""The names that a problem gives to things, as far as its mathematics shows them.
+
+A name is *free* in a problem when it stands for one thing that the problem fixes or asks for (a number, a point, a set);
+it is *bound* when renaming it would change nothing: the argument of a function, the variable of a graph or a polynomial,
+an index of a sum. Two problems in one prompt clash where both use a name freely; a bound name clashes with nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+GREEK = frozenset(
+    [
+        r"\alpha", r"\beta", r"\gamma", r"\delta", r"\epsilon", r"\varepsilon", r"\zeta", r"\eta", r"\theta", r"\vartheta",
+        r"\iota", r"\kappa", r"\lambda", r"\mu", r"\nu", r"\xi", r"\rho", r"\sigma", r"\tau", r"\upsilon", r"\phi", r"\varphi",
+        r"\chi", r"\psi", r"\omega", r"\ell", r"\Gamma", r"\Delta", r"\Theta", r"\Lambda", r"\Xi", r"\Sigma", r"\Phi", r"\Psi",
+        r"\Omega",
+    ]
+)  # fmt: skip
+DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)
+FORMULA = re.compile(
+    r"\$\$(.+?)\$\$|(?<!\\)\$(.+?)(?<!\\)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|\\begin\{(?:align|equation|gather|eqnarray)\*?\}(.+?)\\end",
+    re.DOTALL,
+)
+UPRIGHT = re.compile(
+    r"\\(?:text|mbox|textbf|textit|textrm|mathrm|operatorname|textnormal|begin|end|label|hspace|vspace)\*?\s*\{[^{}]*\}"
+)
+CONSTANTS = frozenset({"e", "i"})
+ATOM = re.compile(r"\\[A-Za-z]+|[A-Za-z]")
+
+# The letters that by custom run over a range where a problem speaks of curves, functions or all numbers.
+RUNNING = frozenset("xyztuvr") | {r"\theta"}
+RANGE_WORDS = re.compile(
+    r"graphs?\b|ax[ie]s\b|\bplane\b|function|polynomial|quadratic|parabola|hyperbola|ellipse|curve|\bcircle|\bline\b|"
+    r"\bfor (?:all|any|every|each)\b|intercept|coordinate|identity|inequality|factor|expand|simplif",
+    re.IGNORECASE,
+)
+INDEX = re.compile(r"\\(?:sum|prod|int|lim|bigcup|bigcap|max|min)\b\S{0,2}_\s*\{?\s*(\\?[A-Za-z]+)")
+DIFFERENTIAL = re.compile(r"(?<![A-Za-z\\])d([a-z])(?![A-Za-z])")
+ASKING = r"(?:[Vv]alues? of|[Ff]ind|[Ss]olve for|[Cc]ompute|[Ww]hat is|[Dd]etermine|[Ll]et)\s+(?:\$|\\\()\s*"
+ARGUMENT = re.compile(r"(?<![A-Za-z\\])[A-Za-z]\s*\(\s*([a-z])\s*\)")
+
+
+def formulas(text: str) -> list[str]:
+    r"""The contents of ``$...$``, ``\(...\)``, ``\[...\]`` and aligned displays, without drawings and upright text."""
+    text = DRAWING.sub(" ", text)
+    found = (next(group for group in match.groups() if group is not None) for match in FORMULA.finditer(text))
+    return [UPRIGHT.sub(" ", formula) for formula in found]
+
+
+def names(text: str) -> frozenset[str]:
+    r"""Every name in the formulas of a text: single letters and Greek commands; *e* and *i* are constants.
+
+    Example:
+        >>> sorted(names(r"In $\triangle ABC$, $\angle B = \theta$ and $\text{sum} = \sin x$."))
+        ['A', 'B', 'C', '\\theta', 'x']
+    """
+    atoms = (atom for formula in formulas(text) for atom in ATOM.findall(formula))
+    return frozenset(a for a in atoms if a in GREEK or (len(a) == 1 and a not in CONSTANTS))
+
+
+def bound_names(text: str) -> frozenset[str]:
+    r"""The names that a text only ranges over.
+
+    Example:
+        >>> sorted(bound_names(r"Find the minimum of $f(x) = x^2 + a$."))
+        ['x']
+        >>> sorted(bound_names(r"Let $x$ and $y$ be numbers with $x + y = 5$. Find $x$."))
+        []
+    """
+    bound: set[str] = set()
+    for formula in formulas(text):
+        bound.update(INDEX.findall(formula), DIFFERENTIAL.findall(formula), ARGUMENT.findall(formula))
+    if RANGE_WORDS.search(DRAWING.sub(" ", text)):
+        bound |= RUNNING & names(text)
+    return frozenset(name for name in bound if not _is_asked_for(name, text))
+
+
+def free_names(text: str) -> frozenset[str]:
+    """The names that stand for one thing in the text."""
+    return names(text) - bound_names(text)
+
+
+def _is_asked_for(name: str, text: str) -> bool:
+    """Whether the text introduces the name as an unknown, or asks for its value."""
+    return re.search(rf"{ASKING}{re.escape(name)}(?![A-Za-z])\s*(?:\$|\\\))", text) is not None
+
+
+def clashes(first: str, second: str) -> frozenset[str]:
+    r"""The names that both texts use freely.
+
+    Example:
+        >>> sorted(clashes(r"The number $C$ is a multiple of $7$.", r"In triangle $ABC$, $\angle C = 47^\circ$."))
+        ['C']
+        >>> sorted(clashes(r"Factor the polynomial $x^2 - 1$.", r"The line $y = x$ meets the graph of $y = 2$."))
+        []
+    """
+    return free_names(first) & free_names(second)
+
+
+def mentions(symbol: str, text: str) -> bool:
+    r"""Whether a text already uses a symbol: in a formula, or standing alone as a word.
+
+    The article *a* and the pronoun *I* are words, not symbols, outside formulas.
+
+    Example:
+        >>> mentions("X", "Let $X$ be"), mentions("X", "Box office"), mentions("A", "A dog")
+        (True, False, False)
+    """
+    if symbol in names(text):
+        return True
+    if len(symbol) == 1 and symbol in "aAI":
+        return False
+    plain = FORMULA.sub(" ", DRAWING.sub(" ", text))
+    return re.search(rf"(?<![A-Za-z\\]){re.escape(symbol)}(?![A-Za-z])", plain) is not None
