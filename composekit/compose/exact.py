@@ -152,8 +152,9 @@ TOKEN = re.compile(
     rf"(?P<number>{NUMERAL})|(?P<command>\\[A-Za-z]+)|(?P<name>[A-Za-zα-ωΑ-Ω]+)|(?P<power>\*\*)|(?P<mark>\S)"
 )
 NOISE = re.compile(
-    r"\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\displaystyle|(?<!,)\\!|\\,(?!\d{3}(?!\d))|\\[;: ]|~|\$|\\\(|\\\)|\\\[|\\\]|\^\s*\{?\s*\\circ\s*\}?|°"
+    r"\\(?:left|right|displaystyle)(?![A-Za-z])|(?<!,)\\!|\\,(?!\d{3}(?!\d))|\\[;: ()\[\]]|[~$°]|\^\s*\{?\s*\\circ\s*\}?"
 )
+ESCAPES = {"\b": "b", "\f": "f", "\v": "v", "\a": "a"}
 TIMES = ("*", r"\cdot", r"\times")
 OVER = ("/", r"\div")
 
@@ -195,15 +196,14 @@ def of(number: Any) -> Exact:
 
 
 def repair_escapes(text: str) -> str:
-    r"""Undo what reading ``"\frac"`` as a JSON escape leaves: a form feed before ``rac``, a backspace before ``eta``.
+    r"""Undo what reading ``"\frac"`` as a JSON escape leaves: ``rac``, with or without a form feed before it.
 
     Example:
-        >>> print(repair_escapes("\x0crac{1}{2}"))
-        \frac{1}{2}
+        >>> print(repair_escapes("\x0crac{1}{2}"), repair_escapes("rac{1}{2}"))
+        \frac{1}{2} \frac{1}{2}
     """
-    return re.sub(
-        "([\b\f\v\a])(?=[a-z])", lambda m: "\\" + {"\b": "b", "\f": "f", "\v": "v", "\a": "a"}[m.group()], text
-    )
+    text = re.sub("[\b\f\v\a](?=[a-z])", lambda m: "\\" + ESCAPES[m.group()], text)
+    return re.sub(r"(?<![A-Za-z\\])rac(?=\{)", r"\\frac", text)
 
 
 def _words(text: str) -> Fraction | None:

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import re
 
-GREEK = frozenset(
-    [
-        r"\alpha", r"\beta", r"\gamma", r"\delta", r"\epsilon", r"\varepsilon", r"\zeta", r"\eta", r"\theta", r"\vartheta",
-        r"\iota", r"\kappa", r"\lambda", r"\mu", r"\nu", r"\xi", r"\rho", r"\sigma", r"\tau", r"\upsilon", r"\phi", r"\varphi",
-        r"\chi", r"\psi", r"\omega", r"\ell", r"\Gamma", r"\Delta", r"\Theta", r"\Lambda", r"\Xi", r"\Sigma", r"\Phi", r"\Psi",
-        r"\Omega",
-    ]
-)  # fmt: skip
+_GREEK_LETTERS = (
+    "alpha|beta|gamma|delta|epsilon|varepsilon|zeta|eta|theta|vartheta|iota|kappa|lambda|mu|nu|xi|rho|sigma|tau|upsilon|phi|"
+    "varphi|chi|psi|omega|ell|Gamma|Delta|Theta|Lambda|Xi|Sigma|Phi|Psi|Omega"
+)
+GREEK = frozenset("\\" + letter for letter in _GREEK_LETTERS.split("|"))
 DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)
 FORMULA = re.compile(
     r"\$\$(.+?)\$\$|(?<!\\)\$(.+?)(?<!\\)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|\\begin\{(?:align|equation|gather|eqnarray)\*?\}(.+?)\\end",
@@ -101,7 +98,7 @@ def clashes(first: str, second: str) -> frozenset[str]:
 def mentions(symbol: str, text: str) -> bool:
     r"""Whether a text already uses a symbol: in a formula, or standing alone as a word.
 
-    The article *a* and the pronoun *I* are words, not symbols, outside formulas.
+    Outside formulas the article *a* and the pronoun *I* are words, and a letter in parentheses is a label.
 
     Example:
         >>> mentions("X", "Let $X$ be"), mentions("X", "Box office"), mentions("A", "A dog")
@@ -112,4 +109,4 @@ def mentions(symbol: str, text: str) -> bool:
     if len(symbol) == 1 and symbol in "aAI":
         return False
     plain = FORMULA.sub(" ", DRAWING.sub(" ", text))
-    return re.search(rf"(?<![A-Za-z\\]){re.escape(symbol)}(?![A-Za-z])", plain) is not None
+    return re.search(rf"(?<![A-Za-z\\(]){re.escape(symbol)}(?![A-Za-z)])", plain) is not None

@@ -1,0 +1,167 @@
+r"""Where the parts of a composite stand in its prompt, and how they differ from what they were.
+
+For composites that other people made: nothing is known but the texts. Both are cut into tokens that carry meaning
+(numerals, commands, words, marks; dollar signs, braces and spacing carry none) and compared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from composekit.compose.exact import NUMERAL
+
+TOKEN = re.compile(
+    rf"(?P<number>{NUMERAL})"
+    r"|(?P<noise>\\(?:left|right|displaystyle|limits)(?![A-Za-z])|\\[,;:! ()\[\]]|[${}~])"
+    r"|(?P<command>\\[A-Za-z]+)"
+    r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)"
+    r"|(?P<mark>\S)"
+)
+DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)
+FUNCTION_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "by",
+        "is",
+        "are",
+        "was",
+        "be",
+        "and",
+        "or",
+        "that",
+        "this",
+        "it",
+        "its",
+        "as",
+        "there",
+    ]
+)
+COMPARED_AT_MOST = 50_000_000  # products of token counts; beyond, only counts of tokens are compared
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of text that carries meaning: its key, kind and place, and the number of the drawing that it is in."""
+
+    key: str
+    kind: str
+    start: int
+    end: int
+    drawing: int | None = None
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A run of a part's text that reads differently in the prompt; ``old`` or ``new`` may be empty.
+
+    ``start`` and ``end`` delimit ``old`` in the part; ``lost`` holds tokens of ``old`` that are gone.
+    """
+
+    old: str
+    new: str
+    start: int
+    end: int
+    lost: tuple[Token, ...]
+
+
+def tokenize(text: str) -> list[Token]:
+    r"""The tokens of a text that carry meaning.
+
+    Example:
+        >>> [token.key for token in tokenize(r"so $\dfrac{1}{ 2}x = {M}$, 1{,}000.")]
+        ['so', '\\frac', '1', '2', 'x', '=', 'M', ',', '1000', '.']
+    """
+    drawings = [match.span() for match in DRAWING.finditer(text)]
+    tokens = []
+    for match in TOKEN.finditer(text):
+        kind = str(match.lastgroup)
+        if kind != "noise":
+            inside = next((n for n, (start, end) in enumerate(drawings) if start <= match.start() < end), None)
+            tokens.append(Token(_key(match.group(), kind), kind, match.start(), match.end(), inside))
+    return tokens
+
+
+def _key(text: str, kind: str) -> str:
+    if kind == "number":
+        return re.sub(r"[^\d.]", "", text)
+    return re.sub(r"^\\[dtc]frac$", r"\\frac", text) if kind == "command" else text
+
+
+def edits(part: str, prompt: str) -> list[Edit]:
+    r"""How a part reads in a prompt: every run that differs, in order. No edits: it is there word for word.
+
+    Example:
+        >>> [(e.old, e.new) for e in edits(r"If $x = 3$, find $x^2$.", r"Easy. If $x = {Y}$, find $x^2$.")]
+        [('', 'Easy.'), ('3', 'Y')]
+    """
+    old, new = tokenize(part), tokenize(prompt)
+    a, b = [t.key for t in old], [t.key for t in new]
+    head = 0
+    while head < min(len(a), len(b)) and a[head] == b[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(a), len(b)) - head and a[-1 - tail] == b[-1 - tail]:
+        tail += 1
+    inner_a, inner_b = a[head : len(a) - tail], b[head : len(b) - tail]
+    found = []
+    for i1, i2, j1, j2 in _differences(inner_a, inner_b):
+        run, other = old[head + i1 : head + i2], new[head + j1 : head + j2]
+        start, end = _extent(part, run, old, head + i1)
+        new_start, new_end = _extent(prompt, other, new, head + j1)
+        moved = len(run) >= 3 and _contains(b, [t.key for t in run])
+        lost = () if moved else tuple(t for t in run if not _kept(t, other))
+        found.append(Edit(part[start:end], prompt[new_start:new_end], start, end, lost))
+    return found
+
+
+def _differences(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int, int, int]]:
+    if not a and not b:
+        return []
+    if len(a) * len(b) > COMPARED_AT_MOST:
+        return [(0, len(a), 0, len(b))]
+    matcher = SequenceMatcher(None, a, b, autojunk=False)
+    return [(i1, i2, j1, j2) for kind, i1, i2, j1, j2 in matcher.get_opcodes() if kind != "equal"]
+
+
+def _extent(text: str, run: Sequence[Token], tokens: Sequence[Token], at: int) -> tuple[int, int]:
+    if run:
+        return cover(text, run)
+    place = tokens[at].start if at < len(tokens) else len(text)
+    return place, place
+
+
+def cover(text: str, run: Sequence[Token]) -> tuple[int, int]:
+    """Where a run of tokens stands in its text, with the braces that belong to it."""
+    start, end = run[0].start, run[-1].end
+    depth = text.count("{", start, end) - text.count("}", start, end)
+    while depth > 0 and text[end : end + 1] == "}":
+        end, depth = end + 1, depth - 1
+    while depth < 0 and text[start - 1 : start] == "{":
+        start, depth = start - 1, depth + 1
+    return start, end
+
+
+def _contains(keys: Sequence[str], run: Sequence[str]) -> bool:
+    """Whether a run of tokens stands somewhere in one piece."""
+    return any(keys[i] == run[0] and list(keys[i : i + len(run)]) == run for i in range(len(keys) - len(run) + 1))
+
+
+def _kept(token: Token, replacement: Sequence[Token]) -> bool:
+    """Whether a token of a changed run carries no content, or is still there in another form (pound, pounds)."""
+    if token.kind == "mark" or token.key.lower() in FUNCTION_WORDS:
+        return True
+    word = token.key.lower()
+    forms = [t.key.lower() for t in replacement if t.kind == token.kind]
+    if token.kind == "word" and len(word) >= 3:
+        return any(len(form) >= 3 and (form.startswith(word) or word.startswith(form)) for form in forms)
+    return word in forms
