@@ -299,7 +299,7 @@ class _Reader:
         if self.peek() not in ("^", "**"):
             return base
         self.take()
-        exponent = _tidy(self.signed_exponent())
+        exponent: Value = _tidy(self.signed() if self.peek() == "-" else self.atom())
         if not isinstance(exponent, (int, Fraction)) or abs(exponent) > 400:
             raise self.fail("an exponent that is not a small number")
         if base == 0 and exponent <= 0:
@@ -309,9 +309,6 @@ class _Reader:
                 raise self.fail("too large")
             return Fraction(base) ** exponent if isinstance(base, (int, Fraction)) else base**exponent
         return self.root(base**exponent.numerator if abs(exponent) <= 8 else base, exponent.denominator)
-
-    def signed_exponent(self) -> Value:
-        return self.signed() if self.peek() == "-" else self.atom()
 
     def atom(self) -> Value:
         token = self.take()

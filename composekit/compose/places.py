@@ -1,0 +1,368 @@
+r"""What a numeral is, by what stands beside it: an amount of the problem, or a label, a date, an ordinal, ...
+
+Each rule returns a reason, or nothing. A rule that is in doubt gives a reason: a constant that is passed over costs one
+of many, a label that is replaced makes a composite that nobody can read.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from itertools import pairwise
+
+from composekit.compose.lexing import MATH, Lexeme
+from composekit.compose.numbers import Value
+from composekit.compose.words import (
+    BEFORE_YEARS,
+    CARDINALS,
+    CLOCK,
+    CONVERSIONS,
+    COUNTS,
+    DEFINITE,
+    LABELS,
+    MONTHS,
+    OPENERS,
+    ORDINALS,
+    PARTS,
+    SCALES,
+    singular,
+)
+
+_DASHES = "-\u2010\u2011\u2012\u2013"
+_STOPS = frozenset(".!?:;")
+_LABEL_COMMANDS = frozenset((r"\angle", r"\measuredangle", r"\ell", r"\#", r"\overline", r"\dots", r"\ldots"))
+_FRACTION_WORDS = frozenset(ORDINALS) | frozenset(PARTS)
+
+
+def place_of(text: str, lexemes: list[Lexeme], first: int, last: int, value: Value) -> str:
+    """Why the numeral of these lexemes is no constant of the problem; empty where it is one."""
+    if lexemes[first].place:
+        return lexemes[first].place
+    site = _Site(text, lexemes, first, last)
+    rules = (_shape, _neighbours, *(_TEXT_RULES if site.prose else ()), *(_MATH_RULES if site.math else ()))
+    for rule in rules:
+        reason = rule(site, value)
+        if reason:
+            return reason
+    return ""
+
+
+class _Site:
+    """A numeral and its surroundings. A formula that holds nothing but the numeral is looked at from outside."""
+
+    __slots__ = ("after", "before", "end", "left", "lexemes", "math", "prose", "raw", "right", "start", "text")
+
+    def __init__(self, text: str, lexemes: list[Lexeme], first: int, last: int) -> None:
+        start, end = lexemes[first].start, lexemes[last].end
+        before, after = first - 1, last + 1
+        self.math = lexemes[first].mode == MATH
+        alone = self.math and before >= 0 and after < len(lexemes)
+        alone = alone and lexemes[before].kind == "delimiter" and lexemes[after].kind == "delimiter"
+        self.prose = alone or not self.math
+        self.raw = text[start:end]
+        if alone:
+            start, end = lexemes[before].start, lexemes[after].end
+            before, after = before - 1, after + 1
+        self.text, self.lexemes, self.start, self.end = text, lexemes, start, end
+        self.before, self.after = before, after
+        self.left, self.right = text[start - 1 : start] if start else "", text[end : end + 1]
+
+    def piece(self, index: int) -> str:
+        """The text of the lexeme at an index, empty outside."""
+        return self.text[self.lexemes[index].start : self.lexemes[index].end] if self.exists(index) else ""
+
+    def exists(self, index: int) -> bool:
+        return 0 <= index < len(self.lexemes)
+
+    def is_word(self, index: int) -> bool:
+        return self.exists(index) and self.lexemes[index].kind == "word"
+
+    def is_number(self, index: int) -> bool:
+        """Whether a numeral stands there, on the same level: not an exponent or a subscript."""
+        return (
+            self.exists(index) and self.lexemes[index].kind in ("number", "fraction") and not self.lexemes[index].place
+        )
+
+    def touches(self, index: int) -> bool:
+        """Whether nothing stands between the numeral and this neighbour."""
+        return self.exists(index) and (self.lexemes[index].end == self.start or self.lexemes[index].start == self.end)
+
+    def word_before(self) -> str:
+        return self.piece(self.before) if self.is_word(self.before) else ""
+
+    def word_after(self) -> str:
+        return self.piece(self.after) if self.is_word(self.after) else ""
+
+    def char(self, offset: int) -> str:
+        """The character at a distance: -1 is the one to the left, 1 the one to the right."""
+        at = self.start + offset if offset < 0 else self.end + offset - 1
+        return self.text[at : at + 1] if at >= 0 else ""
+
+    def starts_sentence(self, index: int) -> bool:
+        """Whether the lexeme before this index ends a sentence, or there is none."""
+        return index < 1 or self.lexemes[index - 1].kind == "line" or self.piece(index - 1) in _STOPS
+
+
+# --- rules for every numeral
+
+
+def _shape(site: _Site, value: Value) -> str:
+    raw = site.raw
+    if len(raw) > 1 and raw[0] == "0" and raw[1].isdigit():
+        return "leading zero"
+    if site.math and not site.prose and "," in raw and "{" not in raw and "\\" not in raw:
+        return "ambiguous comma"  # (1,234) may be one number or two
+    return "zero" if value == 0 else ""
+
+
+def _neighbours(site: _Site, value: Value) -> str:
+    left, right = site.left, site.right
+    command = site.exists(site.before) and site.lexemes[site.before].kind == "command"
+    if left.isalpha() and not command:
+        return "joined to letters"
+    if left and left in "_#@&№":
+        return "label"
+    if (right == "." and (site.char(2).isdigit() or site.char(2) == ".")) or (left == "." and site.char(-2).isalnum()):
+        return "part of a longer number"
+    if left == "." and site.char(-2) == ".":
+        return "part of a longer number"
+    if (right == ":" and site.char(2).isdigit()) or (left == ":" and site.char(-2).isdigit()):
+        return "a time or a ratio"
+    if site.is_number(site.before) or site.is_number(site.after):
+        near = site.before if site.is_number(site.before) else site.after
+        if site.raw[0] == "." or not (site.math and site.touches(near)):  # \\binom52 has two arguments side by side
+            return "two numbers side by side"
+    return _powered(site)
+
+
+def _powered(site: _Site) -> str:
+    if site.piece(site.after) == "^":
+        follow = site.piece(site.after + 1)
+        if follow == "{":
+            follow = site.piece(site.after + 2)
+        return "" if follow in (r"\circ", r"\prime") else "base of a power"
+    return "a number in another base" if site.piece(site.after) == "_" else ""
+
+
+# --- rules for numerals inside formulas
+
+
+def _in_formula(site: _Site, value: Value) -> str:
+    left, right = site.left, site.right
+    if right.isalpha() and (right.isupper() or "digit" in site.text):
+        return "a digit among letters"
+    if (
+        right.isalpha()
+        and site.is_number(site.after + 1)
+        and site.lexemes[site.after].end == site.lexemes[site.after + 1].start
+    ):
+        return "a digit among letters"
+    if site.piece(site.before) in _LABEL_COMMANDS:
+        return "label"
+    if site.piece(site.after) in (r"\overline", r"\dots", r"\ldots", r"\cdots", r"\dotsc"):
+        return "part of a longer number"
+    if "/" in site.raw and (right.isalpha() or right in "\\(" or left == "/"):
+        return "a fraction without brackets"
+    if ("/" in (left, right)) and "/" in site.raw:
+        return "part of a longer number"
+    if site.is_word(site.before) and site.lexemes[site.before].mode != MATH:
+        return _label(site, value)
+    return ""
+
+
+# --- rules for numerals in prose
+
+
+def _joined(site: _Site, value: Value) -> str:
+    left, right = site.left, site.right
+    if right.isalnum() or right == "_":
+        return "joined to letters"
+    if left and left in _DASHES and (site.char(-2).isalnum() or site.char(-2) in "$)%"):
+        return "hyphenated compound or range"
+    if right and right in _DASHES and (site.char(2).isalnum() or site.char(2) in "$\\"):
+        return "hyphenated compound or range"
+    if (left and left in "/'\u2019") or (right and right in "/'\"\u2032\u2033"):
+        return "part of a longer expression"
+    if (right == "," and site.char(2).isdigit()) or (left == "," and site.char(-2).isdigit()):
+        return "part of a longer number"
+    if (left, right) in (("(", ")"), ("[", "]")):
+        return "label"
+    if "/" in site.raw and " " not in site.raw and value > 1:
+        return "a date or a manner of speaking"  # 24/7, 50/50
+    return ""
+
+
+def _list_number(site: _Site, value: Value) -> str:
+    at_start = site.before < 0 or site.lexemes[site.before].kind == "line"
+    return "list number" if at_start and site.right in (".", ")", ":") and site.right != "" else ""
+
+
+def _label(site: _Site, value: Value) -> str:
+    word = site.word_before()
+    if not word:
+        numbered = site.piece(site.before) == "." and site.piece(site.before - 1) in ("No", "no", "Nos", "nr", "Nr")
+        return "label" if numbered else ""
+    lower = word.lower()
+    if lower in MONTHS and (word[0].isupper() or lower not in ("march", "may")):
+        return "a date"
+    if lower in LABELS:
+        return "label"
+    capital = word[0].isupper() and lower not in OPENERS and lower not in CARDINALS
+    return "a name" if capital else ""
+
+
+def _following(site: _Site, value: Value) -> str:
+    word = site.word_after()
+    lower = word.lower()
+    if not word:
+        return ""
+    if lower in SCALES or (lower in COUNTS and lower not in ("dozen", "dozens")):
+        return "part of a longer number"
+    if lower in _FRACTION_WORDS and not (
+        lower in ("quarter", "quarters", "second", "seconds", "halves") and value != 1
+    ):
+        return "part of a longer number"
+    if lower in CLOCK or (lower in ("a", "p", "o") and site.piece(site.after + 1) in (".", "'", "\u2019")):
+        return "a time"
+    if lower in MONTHS and lower not in ("may", "march"):
+        return "a date"
+    return ""
+
+
+def _time(site: _Site, value: Value) -> str:
+    before, after = site.word_before().lower(), site.word_after().lower()
+    clock = before == "at" and isinstance(value, int) and value <= 24
+    if clock and after in (
+        "",
+        "and",
+        "to",
+        "in",
+        "on",
+        "until",
+        "till",
+        "every",
+        "each",
+        "the",
+        "for",
+        "with",
+        "or",
+        "then",
+    ):
+        return "a time"
+    return ""
+
+
+def _year(site: _Site, value: Value) -> str:
+    if not (isinstance(value, int) and 1000 < value < 2200 and site.raw.isdigit()):
+        return ""
+    before, after = site.word_before().lower(), site.word_after()
+    if before in BEFORE_YEARS or after in ("AD", "BC", "BCE", "CE"):
+        return "a year"
+    if site.piece(site.before) == "," and site.is_number(site.before - 1):
+        return "a year"
+    return ""
+
+
+def _small_definite(site: _Site, value: Value) -> str:
+    if value == 1:
+        return "one"
+    small = isinstance(value, int) and value <= 12
+    return "said already" if small and site.word_before().lower() in DEFINITE else ""
+
+
+def _known_fact(site: _Site, value: Value) -> str:
+    if value == 100 and (site.piece(site.after) in ("%", r"\%") or site.word_after().lower() in ("percent", "per")):
+        return "the whole"
+    unit = singular(site.word_after())
+    if not unit:
+        return ""
+    for index in range(site.after + 1, min(site.after + 9, len(site.lexemes))):
+        if site.is_word(index):
+            known = CONVERSIONS.get((unit, singular(site.piece(index))))
+            if known and value in known:
+                return "common knowledge"
+    for index in range(max(site.before - 6, 0), site.before + 1):
+        if site.is_word(index):
+            known = CONVERSIONS.get((unit, singular(site.piece(index))))
+            if known and value in known:
+                return "common knowledge"
+    return ""
+
+
+def _number_word(site: _Site, value: Value) -> str:
+    if site.raw[:1].isdigit() or site.raw[:1] in ".\\":
+        return ""
+    after = site.word_after()
+    if after.lower() in CARDINALS or site.word_before().lower() in CARDINALS or site.word_before().lower() in SCALES:
+        return "part of a longer number"
+    index = site.before + 1
+    if site.raw[0].isupper() and not site.starts_sentence(index):
+        return "a name"
+    if after[:1].isupper() and after.lower() not in OPENERS:
+        return "a name"
+    return ""
+
+
+_MATH_RULES = (_in_formula,)
+_TEXT_RULES = (
+    _joined, _list_number, _label, _following, _time, _year, _small_definite, _known_fact, _number_word,
+)  # fmt: skip
+
+
+# --- numerals that others determine
+
+_DOTS = re.compile(r"\\(?:l|c|v|d)?dots[cbmio]?(?![A-Za-z])|\.\s?\.\s?\.|\u2026")
+_LINKS = re.compile(r"^[\s$~]*(?:\\[,;:! ])*(?:,|and|,\s*and|[-+]|\\cdot|\\times|;)[\s$~]*(?:\\[,;:! ])*$")
+_COMMAS = re.compile(r"^[\s$~]*(?:,|,?\s*and)[\s$~]*$")
+MAX_GAP = 24
+
+
+def sequence_places(text: str, pieces: list[tuple[int, int, Value]]) -> dict[int, str]:
+    """Which of the numerals a reader could continue from the others: lists in progression, and lists with dots."""
+    places: dict[int, str] = {}
+    gaps = [text[a[1] : b[0]] if b[0] - a[1] <= MAX_GAP else "?" for a, b in pairwise(pieces)]
+    for index, gap in enumerate(gaps):
+        if _DOTS.search(gap):
+            back = index
+            while back >= 0:
+                places[back] = "shown by a sequence"
+                if back == 0 or not _LINKS.match(gaps[back - 1]):
+                    break
+                back -= 1
+            ahead = index + 1
+            while ahead < len(gaps) and _COMMAS.match(gaps[ahead]):
+                places[ahead] = "shown by a sequence"
+                ahead += 1
+    for index in range(len(gaps) - 1):
+        if _COMMAS.match(gaps[index]) and _COMMAS.match(gaps[index + 1]):
+            a, b, c = (Fraction(pieces[index + k][2]) for k in range(3))
+            if b - a == c - b or a * c == b * b:
+                places |= dict.fromkeys(range(index, index + 3), "shown by a sequence")
+    return places
+
+
+_IDLE = re.compile(
+    r"for example|for instance|e\.g\.|\bexamples?\s*:|express (?:your|the|each|all)|\bround(?:ed)?\b|\bnearest\b"
+    r"|decimal places?|give your|enter (?:your|the|each|all)|(?:write|leave|state|submit) your|your answer"
+    r"|in the form|of the form|significant|simplest|lowest terms|\buse \$?\\?pi|3\.14",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.?!](?=\s|$)|\n\n")
+_OPTION = re.compile(r"(?m)^[ \t]*+(?:\(A\)|A[.):])\s.*\n++[ \t]*+(?:\(B\)|B[.):])\s")
+
+
+def idle_spans(text: str) -> list[tuple[int, int, str]]:
+    """Stretches whose numbers do not decide the answer: examples, instructions on its form, the options of a choice."""
+    spans: list[tuple[int, int, str]] = []
+    match = _IDLE.search(text)
+    if match is not None:
+        ends = [m.end() for m in _SENTENCE_END.finditer(text)]
+        start = 0
+        for end in [*ends, len(text)]:
+            if _IDLE.search(text, start, end):
+                spans.append((start, end, "an example or an instruction"))
+            start = end
+    option = _OPTION.search(text)
+    if option is not None:
+        spans.append((option.start(), len(text), "an option"))
+    return spans
