@@ -17,7 +17,7 @@ from composekit.compose.problem import Problem, Template
 
 LEVELS = range(1, 6)
 _ATTEMPTS = 2000
-_NEAR = 2500
+_NEAR = 1000
 _FIELD = re.compile(r"<(\w+)>")
 
 
@@ -47,7 +47,7 @@ class Slot:
 
     @cached_property
     def values(self) -> tuple[int, ...]:
-        """The values that the slot admits within 2,500 of the present one, in ascending order."""
+        """The values that the slot admits within 1,000 of the present one, in ascending order."""
         near = range(max(self.value - _NEAR, 0), self.value + _NEAR + 1)
         return tuple(v for v in near if self.admits(v))
 
@@ -259,7 +259,7 @@ class Generator:
         return tuple(sorted(slots, key=lambda slot: slot.span))
 
     def _family(self, op: str, name: Any) -> Family:
-        if name not in self._families:
+        if not isinstance(name, str) or name not in self._families:
             raise bad_value(op, "family", f"be one of {', '.join(self._families)}", repr(name), "Check the spelling")
         return self._families[name]
 
