@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from composekit._errors import bad_type
@@ -134,7 +136,7 @@ def _findings(composite: Composite) -> Iterator[Finding]:
         yield from _check_leaks(composite, link, where)
         if exactly:
             yield from audit_links.check_difference(link, where)
-        if _guess(link):
+        if is_guessable(link):
             yield warning("guessable", f"{link.symbol_out} = {link.value_out} is an integer from 0 to 10", where)
 
 
@@ -169,17 +171,23 @@ def _count(text: str, wanted: Exact) -> int:
     number = wanted.rational
     if number is None:
         return 0
-    count = 0
-    for token in tokenize(text):
-        if token.kind == "number" or (token.kind == "word" and len(token.key) >= 3):
-            try:
-                count += exact.value(token.key) in (wanted, -wanted)
-            except NotExact:
-                continue
-    return count
+    said = (_said(token.key) for token in tokenize(text) if token.kind in ("number", "word"))
+    return sum(value is not None and abs(value) == abs(number) for value in said)
 
 
-def _guess(link: Link) -> bool:
+@lru_cache(maxsize=65536)
+def _said(key: str) -> Fraction | None:
+    """The number that a numeral or a word says."""
+    if not key[0].isdigit() and key[0] != "." and len(key) < 3:
+        return None
+    try:
+        return exact.value(key).rational
+    except NotExact:
+        return None
+
+
+def is_guessable(link: Link) -> bool:
+    """Whether the constant is an integer from 0 to 10."""
     try:
         number = exact.of(link.value_out).rational
     except NotExact:
@@ -190,5 +198,5 @@ def _guess(link: Link) -> bool:
 def _guessability(composite: Composite) -> float:
     chance = 1.0
     for link in composite.links:
-        chance *= 1 / GUESSES if _guess(link) else 0.0
+        chance *= 1 / GUESSES if is_guessable(link) else 0.0
     return chance

@@ -163,11 +163,7 @@ def _rows(dataset: str | os.PathLike[str] | Iterable[Problem], limit: int | None
         raise bad_value(
             "stats", "limit", "be a positive integer or None", repr(limit), "Leave it out to look at all rows"
         )
-    if limit is None or not hasattr(dataset, "__len__"):
-        rows = list(islice(dataset, limit))
-    else:
-        step = max(1, len(dataset) // limit)
-        rows = list(islice(_every(dataset, step), limit))
+    rows = list(islice(dataset, limit) if limit is None else islice(_every(dataset, limit), limit))
     for row in rows:
         if not isinstance(row, Problem):
             raise bad_type("stats", "dataset", "hold problems", type(row).__name__, "Load rows with load_problems()")
@@ -176,8 +172,11 @@ def _rows(dataset: str | os.PathLike[str] | Iterable[Problem], limit: int | None
     return rows
 
 
-def _every(dataset: Any, step: int) -> Iterator[Problem]:
-    return (dataset[i] for i in range(0, len(dataset), step))
+def _every(dataset: Any, limit: int) -> Iterator[Problem]:
+    """Rows spread over the whole data set where its length is known, else its first ones."""
+    if not hasattr(dataset, "__len__"):
+        return iter(dataset)
+    return (dataset[i] for i in range(0, len(dataset), max(1, len(dataset) // limit)))
 
 
 def _last(row: Problem) -> Problem:
