@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import NamedTuple
 
 from composekit.compose.exact import NUMERAL
 
@@ -49,8 +50,7 @@ FUNCTION_WORDS = frozenset(
 COMPARED_AT_MOST = 50_000_000  # products of token counts; beyond, only counts of tokens are compared
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A piece of text that carries meaning: its key, kind and place, and the number of the drawing that it is in."""
 
     key: str
@@ -86,8 +86,11 @@ def tokenize(text: str) -> list[Token]:
     for match in TOKEN.finditer(text):
         kind = str(match.lastgroup)
         if kind != "noise":
-            inside = next((n for n, (start, end) in enumerate(drawings) if start <= match.start() < end), None)
-            tokens.append(Token(_key(match.group(), kind), kind, match.start(), match.end(), inside))
+            at = match.start()
+            inside = (
+                next((n for n, (start, end) in enumerate(drawings) if start <= at < end), None) if drawings else None
+            )
+            tokens.append(Token(_key(match.group(), kind), kind, at, match.end(), inside))
     return tokens
 
 

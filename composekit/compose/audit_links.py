@@ -15,7 +15,8 @@ from composekit.compose.aligning import DRAWING, edits, tokenize
 from composekit.compose.audit_texts import check_loss
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
-from composekit.compose.problem import Composite, Link
+from composekit.compose.naming import UPRIGHT
+from composekit.compose.problem import Composite, Link, Problem
 
 WORD = re.compile(r"\b(more|less|equal|equals)\b")
 QUANTITY = re.compile(rf"\$([^$]+)\$|\\\((.+?)\\\)|(?<![\w.\\])(-?(?:{exact.NUMERAL})(?:/\d+)?)(?![\w\\])")
@@ -39,6 +40,7 @@ def check(composite: Composite) -> Iterator[Finding]:
         where = f"link {index}"
         yield from _check_span(link, composite.parts[link.target].prompt, where)
         yield from _check_relation(link, composite.prompt, where)
+        yield from _check_source(link, composite.parts[link.source], where)
 
 
 # ---------------------------------------------------------------------------------------------------------------- parts
@@ -129,6 +131,21 @@ def _check_relation(link: Link, prompt: str, where: str) -> Iterator[Finding]:
     if reached != wanted:
         message = f"{link.relation!r} gives {reached} from {link.value_in}; the constant is {wanted}"
         yield defect("relation", message, where)
+
+
+def _check_source(link: Link, source: Problem, where: str) -> Iterator[Finding]:
+    """Whether X is worth what the source part answers: its number, or twice what a table gives to its option."""
+    try:
+        given = exact.of(link.value_in)
+        if source.verifier == "choice":
+            option = re.search(rf"(?<!\w){re.escape(source.answer.strip())}: (\d+)", link.definition)
+            worth = exact.value(f"2*{option.group(1)}") if option else None
+        else:
+            worth = exact.value(re.sub(r"\\?[$%]", "", UPRIGHT.sub(" ", source.answer)))
+    except NotExact:  # an answer with words or a unit, which this arithmetic does not read
+        return
+    if worth is None or worth != given:
+        yield defect("answer", f"{link.symbol_in} = {given}, but part {link.source} is worth {worth}", where)
 
 
 def _mentions(symbol: str, text: str) -> bool:

@@ -25,6 +25,8 @@ COMPARISON = re.compile(
     r"(?:(?P<difference>(?:(?!\sis\s|\.\s|\n).){1,160}?)\s+(?P<word>more|greater|larger|higher|less|smaller|fewer|lower)\s+than|(?P<equal>equal\s+to|the\s+same\s+as))\s+"
     rf"{NAME}"
 )
+COMPARING = re.compile(r"\bthan\b|\bequal\s+to\b|\bthe\s+same\s+as\b")
+WINDOW = 240  # characters; a relation is one short sentence
 MORE = frozenset(["more", "greater", "larger", "higher"])
 
 
@@ -58,13 +60,23 @@ def find_relation(link: Link, prompt: str) -> Relation | None:
     """
     source, target = (exact.repair_escapes(s) for s in (link.symbol_in, link.symbol_out))
     best: tuple[int, Relation] | None = None
-    for match in COMPARISON.finditer(prompt):
+    for match in _comparisons(prompt):
         out, into = match.group(1), match.groups()[-1]
         word = "equal" if match["equal"] else ("more" if match["word"] in MORE else "less")
         score = (out == target) + (into == source)
         if score and (best is None or score > best[0]):
             best = (score, Relation(into, out, match.start(), match.end(), match["difference"] or "", word))
     return best[1] if best else None
+
+
+def _comparisons(prompt: str) -> Iterator[re.Match[str]]:
+    """Sentences that compare two names, found by the words that all of them hold."""
+    end = 0
+    for word in COMPARING.finditer(prompt):
+        match = COMPARISON.search(prompt, max(end, word.start() - WINDOW), word.end() + WINDOW)
+        if match is not None and match.start() < word.start() < match.end():
+            end = match.end()
+            yield match
 
 
 def check(composite: Composite) -> Iterator[Finding]:
@@ -117,8 +129,8 @@ def _check_part(
 ) -> Iterator[Finding]:
     where = f"part {index}"
     symbols = {_printed(link, relation): link for link, relation in incoming}
-    substituted = set()
-    lost = []
+    substituted: set[str] = set()
+    lost: list[Token] = []
     for edit in found:
         here = [symbol for symbol in symbols if _holds(symbol, edit.new)]
         for symbol in here:
@@ -252,13 +264,20 @@ def check_definition(composite: Composite, link: Link, where: str) -> Iterator[F
 # --------------------------------------------------------------------------------------------------------------- names
 
 
+# A sentence that keeps the names of the parts apart, so that sharing one does no harm.
+SCOPE = re.compile(
+    r"\b[Nn]ames?\b[^.\n]{0,160}\b(?:nothing to do with|belongs? only to|on its own|of its own|unrelated|independent)"
+)
+
+
 def check_names(composite: Composite) -> Iterator[Finding]:
     """Names that two linked parts share, and symbols of links that a part already uses."""
     parts = [exact.repair_escapes(part.prompt) for part in composite.parts]
+    scoped = SCOPE.search(composite.prompt) is not None
     for second in range(len(parts)):
         for first in range(second):
             shared = sorted(clashes(parts[first], parts[second]))
-            if shared:
+            if shared and not scoped:
                 message = f"parts {first} and {second} both use {', '.join(shared)}"
                 yield defect("clash", message, f"part {second}")
     for index, link in enumerate(composite.links):
