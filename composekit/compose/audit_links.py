@@ -12,10 +12,9 @@ from itertools import product
 
 from composekit.compose import exact
 from composekit.compose.aligning import DRAWING, edits, tokenize
-from composekit.compose.audit_texts import check_loss
+from composekit.compose.audit_texts import answer_value, check_loss
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
-from composekit.compose.naming import UPRIGHT
 from composekit.compose.problem import Composite, Link, Problem
 
 WORD = re.compile(r"\b(more|less|equal|equals)\b")
@@ -141,7 +140,7 @@ def _check_source(link: Link, source: Problem, where: str) -> Iterator[Finding]:
             option = re.search(rf"(?<!\w){re.escape(source.answer.strip())}: (\d+)", link.definition)
             worth = exact.value(f"2*{option.group(1)}") if option else None
         else:
-            worth = exact.value(re.sub(r"\\?[$%]", "", UPRIGHT.sub(" ", source.answer)))
+            worth = answer_value(source.answer)
     except NotExact:  # an answer with words or a unit, which this arithmetic does not read
         return
     if worth is None or worth != given:

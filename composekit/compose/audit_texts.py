@@ -16,7 +16,7 @@ from composekit.compose import exact
 from composekit.compose.aligning import Edit, Token, cover, edits, tokenize
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
-from composekit.compose.naming import UPRIGHT, clashes, mentions
+from composekit.compose.naming import clashes, mentions
 from composekit.compose.problem import Composite, Link
 
 NAME = r"(?:\$|\\\()?\s*\{{0,2}\s*(\\?[^\W\d_]+)\s*\}{0,2}\s*(?:\$|\\\))?"
@@ -241,6 +241,15 @@ DERIVED = re.compile(
 DEFINING = re.compile(r"\b(?:[Dd]efine|[Ll]et|[Dd]enote|[Cc]all)\b")
 
 
+# Units and signs beside a number, with the exponent of a unit.
+UNIT = re.compile(r"\\(?:text|mbox|textrm|mathrm|textnormal|hbox)\s*\{[^{}]*\}(?:\s*\^\s*\{?\s*\d\s*\}?)?|\\?[$%]")
+
+
+def answer_value(answer: str) -> Exact:
+    """The number that an answer is, its unit set aside. Raises NotExact where it is none."""
+    return exact.value(UNIT.sub(" ", answer))
+
+
 def check_definition(composite: Composite, link: Link, where: str) -> Iterator[Finding]:
     """Whether X is worth the answer that it is defined as, where the answer is one number and is taken whole."""
     prompt = exact.repair_escapes(composite.prompt)
@@ -248,9 +257,8 @@ def check_definition(composite: Composite, link: Link, where: str) -> Iterator[F
     before = prompt[: relation.start] if relation else prompt
     starts = [match.start() for match in DEFINING.finditer(before)]
     definition = before[starts[-1] :] if starts else ""
-    answer = UPRIGHT.sub(" ", composite.parts[link.source].answer)
     try:
-        given, whole = exact.of(link.value_in), exact.value(answer)
+        given, whole = exact.of(link.value_in), answer_value(composite.parts[link.source].answer)
     except NotExact:
         return
     if whole.rational is None or DERIVED.search(definition):

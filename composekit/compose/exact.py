@@ -156,6 +156,7 @@ NOISE = re.compile(
 )
 ESCAPES = {"\b": "b", "\f": "f", "\v": "v", "\a": "a"}
 TIMES = ("*", r"\cdot", r"\times")
+FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac")
 OVER = ("/", r"\div")
 
 
@@ -330,6 +331,22 @@ class _Parser:
             self.tokens[self.at : self.at + 1] = [token[0], token[1:]]
         return self.atom()
 
+    def proper_part(self) -> Fraction:
+        r"""What follows an integer to make a mixed number, as in 1\frac{4}{5} and 1 4/5; else nothing is taken and it is 0."""
+        at = self.at
+        if self.peek() in FRACTIONS:
+            part = self.atom().rational
+        elif self.peek().isdigit() and self.tokens[at + 1 : at + 2] == ["/"]:
+            top = self.atom()
+            self.take()
+            part = (top / self.atom()).rational
+        else:
+            return Fraction(0)
+        if part is not None and 0 < part < 1:
+            return part
+        self.at = at
+        return Fraction(0)
+
     def atom(self) -> Exact:
         token = self.take()
         if token in self.names:
@@ -338,12 +355,13 @@ class _Parser:
             digits = re.sub(r"[^\d.]", "", token)
             if len(digits) > MAX_DIGITS:
                 raise NotExact("a long number")
-            return Exact.of(Fraction(digits))
+            number = Fraction(digits)
+            return Exact.of(number + self.proper_part() if token.isdigit() else number)
         if token in ("(", "{", "["):
             result = self.sum()
             self.expect({"(": ")", "{": "}", "[": "]"}[token])
             return result
-        if token in (r"\frac", r"\dfrac", r"\tfrac"):
+        if token in FRACTIONS:
             top = self.group()
             return top / self.group()
         if token in (r"\sqrt", "sqrt"):

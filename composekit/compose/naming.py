@@ -8,6 +8,7 @@ an index of a sum. Two problems in one prompt clash where both use a name freely
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _GREEK_LETTERS = (
     "alpha|beta|gamma|delta|epsilon|varepsilon|zeta|eta|theta|vartheta|iota|kappa|lambda|mu|nu|xi|rho|sigma|tau|upsilon|phi|"
@@ -15,9 +16,14 @@ _GREEK_LETTERS = (
 )
 GREEK = frozenset("\\" + letter for letter in _GREEK_LETTERS.split("|"))
 DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)
-FORMULA = re.compile(
-    r"\$\$(.+?)\$\$|(?<!\\)\$(.+?)(?<!\\)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|\\begin\{(?:align|equation|gather|eqnarray)\*?\}(.+?)\\end",
+DELIMITED = re.compile(
+    r"\$\$(?P<display>.+?)\$\$|(?P<dollar>(?<!\\)\$)|\\\[(?P<bracket>.+?)\\\]|\\\((?P<paren>.+?)\\\)"
+    r"|\\begin\{(?:align|equation|gather|eqnarray)\*?\}(?P<block>.+?)\\end",
     re.DOTALL,
+)
+CLOSING = re.compile(r"(?<!\\)\$")
+PROSE = re.compile(
+    r"(?<![\\A-Za-z])(?!sin|cos|tan|log|mod|gcd|lcm|max|min)[A-Za-z][a-z]{2,}(?=[\s.,;:?!]|$)|\s[a-z]{2,}\s+[a-z]{2,}\s|[.?!]\s+[A-Z]"
 )
 UPRIGHT = re.compile(
     r"\\(?:text|mbox|textbf|textit|textrm|mathrm|operatorname|textnormal|begin|end|label|hspace|vspace)\*?\s*\{[^{}]*\}"
@@ -39,10 +45,33 @@ ARGUMENT = re.compile(r"(?<![A-Za-z\\])[A-Za-z]\s*\(\s*([a-z])\s*\)")
 
 
 def formulas(text: str) -> list[str]:
-    r"""The contents of ``$...$``, ``\(...\)``, ``\[...\]`` and aligned displays, without drawings and upright text."""
-    text = DRAWING.sub(" ", text)
-    found = (next(group for group in match.groups() if group is not None) for match in FORMULA.finditer(text))
-    return [UPRIGHT.sub(" ", formula) for formula in found]
+    r"""The contents of ``$...$``, ``\(...\)``, ``\[...\]`` and aligned displays, without drawings and upright text.
+
+    A dollar sign before words of prose is money.
+
+    Example:
+        >>> formulas(r"Pens cost $3 each and cards $5. If $x = 2 \text{ pens}$, how much is that?")
+        ['x = 2  ']
+    """
+    return [formula for _, _, formula in _formulas(DRAWING.sub(" ", text))]
+
+
+def _formulas(text: str) -> Iterator[tuple[int, int, str]]:
+    """Start, end and upright-free content of each formula."""
+    at = 0
+    while (match := DELIMITED.search(text, at)) is not None:
+        at = match.end()
+        content, end = next((match[name] for name in ("display", "bracket", "paren", "block") if match[name]), ""), at
+        if match["dollar"]:
+            closing = CLOSING.search(text, at)
+            if closing is None:
+                continue
+            content, end = text[at : closing.start()], closing.end()
+        formula = UPRIGHT.sub(" ", content)
+        if match["dollar"] and PROSE.search(formula):
+            continue
+        yield match.start(), end, formula
+        at = end
 
 
 def names(text: str) -> frozenset[str]:
@@ -108,5 +137,9 @@ def mentions(symbol: str, text: str) -> bool:
         return True
     if len(symbol) == 1 and symbol in "aAI":
         return False
-    plain = FORMULA.sub(" ", DRAWING.sub(" ", text))
-    return re.search(rf"(?<![A-Za-z\\(]){re.escape(symbol)}(?![A-Za-z)])", plain) is not None
+    text = DRAWING.sub(" ", text)
+    plain, at = [], 0
+    for start, end, _ in _formulas(text):
+        plain.append(text[at:start])
+        at = end
+    return re.search(rf"(?<![A-Za-z\\(]){re.escape(symbol)}(?![A-Za-z)])", " ".join([*plain, text[at:]])) is not None

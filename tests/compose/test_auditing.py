@@ -291,6 +291,8 @@ def test_audit_reads_no_flags_and_no_metadata(data_dir: Path) -> None:
         (r"(2+3i)(2-3i)", "13"),
         (r"\frac12", ".5"),
         ("2**3", "8"),
+        (r"1\frac{4}{5}", "1.8"),
+        ("1 1/4", "1.25"),
         (r"\frac{1}{\sqrt 2}", r"\frac{\sqrt2}{2}"),
     ],
 )
@@ -329,6 +331,13 @@ def test_edits_ignore_dress_and_find_content() -> None:
 def test_clashes_spare_names_that_only_run_over_a_range() -> None:
     assert not clashes("The graph of $y = x^2$ meets the line $y = 2x$.", "Factor the polynomial $x^2 + 5x$.")
     assert clashes("Let $x$ satisfy $x + 1 = 5$.", "Find $x$ if $2x = 6$.") == {"x"}
+
+
+def test_money_is_no_formula() -> None:
+    assert not clashes(
+        "Pens cost $3 each and cards $5 each. Ann has $20 left.", "Tea costs $2 a cup. Bob has $9 to spend."
+    )
+    assert clashes("Pens cost $3 each. If $x$ cards cost $5, what is $x$?", "Find $x$.") == {"x"}
 
 
 def test_audit_of_megabyte_prompts_is_quick() -> None:
