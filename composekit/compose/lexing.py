@@ -67,6 +67,7 @@ _TRANSPARENT = word_set(
     \Rightarrow \implies \iff"""
 ) | {"\\ "}
 _LENGTHS = word_set(r"\kern \hskip \vskip \mskip \mkern \raise \lower \moveleft \moveright \penalty")
+_CASES = re.compile(r"\\(?:text|mbox|textnormal|textrm)\s?\{\s?(?:if|for|when|otherwise)\b")  # a piecewise definition
 _COLUMNS = frozenset(("array", "tabular"))
 _OPENERS = {r"\(": r"\)", r"\[": r"\]"}
 _LETTERS_AND_GROUPS = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|hbox)\s?\{[^{}]*\}|\\[A-Za-z]+")
@@ -179,7 +180,8 @@ class _Lexer:
             self.latex = True
             self.push("end", MATH)
         elif name in _COLUMNS:
-            self.push("end", MATH if frame.mode == MATH else TEXT, "a table")
+            cases = _CASES.search(self.text[end : end + 400].partition(r"\end{")[0])
+            self.push("end", MATH if frame.mode == MATH else TEXT, "" if cases else "a table")
             self.pending = "layout"
         else:
             self.push("end", frame.mode, "" if name in ("center", "itemize", "enumerate", "quote") else "layout")

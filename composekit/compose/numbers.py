@@ -139,7 +139,10 @@ def _decimal(value: Fraction) -> str | None:
 
 # --- what surrounds the number -------------------------------------------------------------------------------------
 
-_DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), (r"\boxed{", "}"), (r"\fbox{", "}"))
+_DELIMITERS = (
+    ("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), (r"\boxed{", "}"), (r"\fbox{", "}"), (r"\text{", "}"),
+    (r"\mathbf{", "}"), (r"\mathrm{", "}"),
+)  # fmt: skip
 _SPACING = re.compile(r"\\[,;:! ]|\\q?quad(?![A-Za-z])|~|\{,\}(?=[0-9])|[\u00a0\u2009\u202f]")
 _DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![A-Za-z])|°")
 _FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
@@ -254,7 +257,7 @@ class _Reader:
         value = self.sum()
         if self.peek():
             raise self.fail("more than one number")
-        return _tidy(value)
+        return tidy(value)
 
     def sum(self) -> Value:
         self.nesting += 1
@@ -299,8 +302,8 @@ class _Reader:
         if self.peek() not in ("^", "**"):
             return base
         self.take()
-        exponent: Value = _tidy(self.signed() if self.peek() == "-" else self.atom())
-        if not isinstance(exponent, (int, Fraction)) or abs(exponent) > 400:
+        exponent: Value = tidy(self.signed() if self.peek() == "-" else self.atom())
+        if not isinstance(exponent, (int, Fraction)) or not -400 <= exponent <= 400:
             raise self.fail("an exponent that is not a small number")
         if base == 0 and exponent <= 0:
             raise self.fail("a power of zero")
@@ -324,7 +327,7 @@ class _Reader:
             index = 2
             if self.peek() == "[":
                 self.take()
-                index = _tidy(self.sum())
+                index = tidy(self.sum())
                 self.take("]")
             return self.root(self.argument(), index)
         if token in (r"\pi", "pi"):
@@ -343,11 +346,11 @@ class _Reader:
             return value
         if follows == r"\frac":  # a mixed number, 1\frac{4}{5}
             self.take()
-            return self.mixed(value, _tidy(self.quotient(self.argument(), self.argument())))
+            return self.mixed(value, tidy(self.quotient(self.argument(), self.argument())))
         if follows.isdigit() and self.tokens[self.at + 1 : self.at + 2] == ["/"]:  # 1 4/5
             top = Fraction(self.take())
             self.take("/")
-            return self.mixed(value, _tidy(self.quotient(top, self.atom())))
+            return self.mixed(value, tidy(self.quotient(top, self.atom())))
         return value
 
     def mixed(self, whole: Fraction, part: Value) -> Fraction:
@@ -370,13 +373,13 @@ class _Reader:
         raise self.fail("a command without its argument")
 
     def quotient(self, top: Value, bottom: Value) -> Value:
-        if _tidy(bottom) == 0:
+        if tidy(bottom) == 0:
             raise self.fail("division by zero")
         exact = isinstance(top, (int, Fraction)) and isinstance(bottom, (int, Fraction))
         return self.sized(Fraction(top) / Fraction(bottom) if exact else top / bottom)
 
     def root(self, radicand: Value, index: Value) -> Value:
-        radicand = _tidy(radicand)
+        radicand = tidy(radicand)
         if not isinstance(index, int) or not 2 <= index <= 12:
             raise self.fail("a root's index that is not from 2 to 12")
         if not isinstance(radicand, (int, Fraction)) or _bits(radicand) > 64:
@@ -398,7 +401,7 @@ def _bits(value: Value) -> int:
     return 64 * (1 + int(value.count_ops()))
 
 
-def _tidy(value: Value) -> Value:
+def tidy(value: Value) -> Value:
     """An int where it is one, a Fraction where it is one, else the simplified sympy number."""
     if isinstance(value, (int, Fraction)):
         return value.numerator if value.denominator == 1 else value
@@ -406,7 +409,7 @@ def _tidy(value: Value) -> Value:
         value = value.expand()
     if not value.is_Rational:
         return value
-    return _tidy(Fraction(int(value.p), int(value.q)))
+    return tidy(Fraction(int(value.p), int(value.q)))
 
 
 def _sympy(text: str) -> Any:

@@ -28,6 +28,9 @@ from composekit.compose.words import (
     singular,
 )
 
+AMBIGUOUS = "an ambiguous comma"
+BASE_OF_POWER = "the base of a power"
+AN_EXAMPLE = "an example or an instruction"
 _DASHES = "-\u2010\u2011\u2012\u2013"
 _STOPS = frozenset(".!?:;")
 _LABEL_COMMANDS = frozenset((r"\angle", r"\measuredangle", r"\ell", r"\#", r"\overline", r"\dots", r"\ldots"))
@@ -110,8 +113,8 @@ def _shape(site: _Site, value: Value) -> str:
     raw = site.raw
     if len(raw) > 1 and raw[0] == "0" and raw[1].isdigit():
         return "leading zero"
-    if site.math and not site.prose and "," in raw and "{" not in raw and "\\" not in raw:
-        return "ambiguous comma"  # (1,234) may be one number or two
+    if site.math and not site.prose and "," in raw and "{" not in raw and "\\" not in raw and site.left != "$":
+        return AMBIGUOUS  # (1,234) may be one number or two
     return "zero" if value == 0 else ""
 
 
@@ -140,7 +143,7 @@ def _powered(site: _Site) -> str:
         follow = site.piece(site.after + 1)
         if follow == "{":
             follow = site.piece(site.after + 2)
-        return "" if follow in (r"\circ", r"\prime") else "base of a power"
+        return "" if follow in (r"\circ", r"\prime") else BASE_OF_POWER
     return "a number in another base" if site.piece(site.after) == "_" else ""
 
 
@@ -149,7 +152,7 @@ def _powered(site: _Site) -> str:
 
 def _in_formula(site: _Site, value: Value) -> str:
     left, right = site.left, site.right
-    if right.isalpha() and (right.isupper() or "digit" in site.text):
+    if right.isalpha() and "frac" not in site.raw and ("digit" in site.text or (right.isupper() and len(site.raw) > 2)):
         return "a digit among letters"
     if (
         right.isalpha()
@@ -341,13 +344,15 @@ def sequence_places(text: str, pieces: list[tuple[int, int, Value]]) -> dict[int
     return places
 
 
+# From here to the end of the sentence stands an example, or a word on the form of the answer.
 _IDLE = re.compile(
-    r"for example|for instance|e\.g\.|\bexamples?\s*:|express (?:your|the|each|all)|\bround(?:ed)?\b|\bnearest\b"
-    r"|decimal places?|give your|enter (?:your|the|each|all)|(?:write|leave|state|submit) your|your answer"
-    r"|in the form|of the form|significant|simplest|lowest terms|\buse \$?\\?pi|3\.14",
+    r"\b(?:for example|for instance|e\.g\.|examples?\s*:|express (?:your|the|each|all)"
+    r"|round(?:ed|ing)? (?:off |up |down )?to|(?:to|at) the nearest|to the closest|decimal places?"
+    r"|give your|enter (?:your|the|each|all)|significant (?:digits|figures)"
+    r"|(?:write|leave|state|submit) your|your (?:final )?answer|lowest terms|use \$?\\pi|use 3\.14)",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"[.?!](?=\s|$)|\n\n")
+_SENTENCE_END = re.compile(r"[.?!](?=\s|\Z)|\n\n")
 _OPTION = re.compile(r"(?m)^[ \t]*+(?:\(A\)|A[.):])\s.*\n++[ \t]*+(?:\(B\)|B[.):])\s")
 
 
@@ -355,13 +360,11 @@ def idle_spans(text: str) -> list[tuple[int, int, str]]:
     """Stretches whose numbers do not decide the answer: examples, instructions on its form, the options of a choice."""
     spans: list[tuple[int, int, str]] = []
     match = _IDLE.search(text)
-    if match is not None:
-        ends = [m.end() for m in _SENTENCE_END.finditer(text)]
-        start = 0
-        for end in [*ends, len(text)]:
-            if _IDLE.search(text, start, end):
-                spans.append((start, end, "an example or an instruction"))
-            start = end
+    while match is not None:
+        stop = _SENTENCE_END.search(text, match.end())
+        end = stop.end() if stop else len(text)
+        spans.append((match.start(), end, AN_EXAMPLE))
+        match = _IDLE.search(text, end)
     option = _OPTION.search(text)
     if option is not None:
         spans.append((option.start(), len(text), "an option"))

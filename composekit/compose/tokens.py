@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from composekit.compose.lexing import MATH, TEXT, Lexed, Lexeme, lex
 from composekit.compose.numbers import NotANumber, Value, parse_value
-from composekit.compose.places import idle_spans, place_of, sequence_places
+from composekit.compose.places import AMBIGUOUS, idle_spans, place_of, sequence_places
 from composekit.compose.words import CARDINALS, COUNTS, MULTIPLES, ORDINALS, PARTS, SCALES, TENS
 
-_PART = "part of a longer number"
+PART = "part of a longer number"
 MAX_DIGITS = 15  # longer numerals are identifiers, not amounts
 
 
@@ -104,7 +104,7 @@ def _written_in_digits(text: str, lexemes: list[Lexeme]) -> list[Constant]:
         place = place_of(text, lexemes, piece.first, piece.last, piece.value) or sequences.get(index, "")
         whole = text[start:end]
         found.append(Constant((start, end), whole, piece.value, lexemes[piece.first].mode != TEXT, piece.kind, place))
-        if piece.kind == "fraction":
+        if piece.kind == "fraction" or place == AMBIGUOUS:
             found += _inner(found[-1])
     return found
 
@@ -113,7 +113,7 @@ _ARGUMENTS = re.compile(r"frac\s?(?:\{\s?([0-9]+)\s?\}|([0-9]))\s?(?:\{\s?([0-9]
 
 
 def _inner(fraction: Constant) -> list[Constant]:
-    """The numerals that a fraction is written with."""
+    """The numerals that a fraction, or a number that may be two, is written with."""
     arguments = _ARGUMENTS.search(fraction.text)
     spans = [] if arguments is None else [arguments.span(group) for group in (1, 2, 3, 4) if arguments[group]]
     stop = len(fraction.text) if arguments is None else arguments.start()
@@ -121,7 +121,7 @@ def _inner(fraction: Constant) -> list[Constant]:
     offset = fraction.span[0]
     return [
         Constant(
-            (offset + a, offset + b), fraction.text[a:b], int(fraction.text[a:b]), fraction.in_math, "digits", _PART
+            (offset + a, offset + b), fraction.text[a:b], int(fraction.text[a:b]), fraction.in_math, "digits", PART
         )
         for a, b in spans
     ]
@@ -227,7 +227,7 @@ def _number_word(text: str, lexemes: list[Lexeme], index: int, word: str) -> tup
         last, unit = _unit_after_ten(text, lexemes, index, word)
         value += unit
     elif word in SCALES or word in COUNTS:
-        value, place = (SCALES.get(word) or COUNTS[word]), _PART
+        value, place = (SCALES.get(word) or COUNTS[word]), PART
     elif word in MULTIPLES:
         value, kind, place = MULTIPLES[word], "multiple", "a word for a multiple"
     else:

@@ -65,11 +65,12 @@ BEFORE_YEARS = word_set(
 DEFINITE = word_set("the these those all other others remaining both said same")
 # Words that start sentences and may stand before an amount: the capital says nothing there.
 OPENERS = word_set(
-    """a about add after all almost an and another around as assume at because before between but by consider during
-    each either every exactly find finally first for from given has have he her his how if in initially into is it
-    its let like many most my nearly next no now of on once one only or originally our out over per she since so
-    some suppose the their then there these they this those though to today together tomorrow two until up we what
-    when where which while with within yesterday you your"""
+    """a about add after all almost an and another around as assume at because before between but by calculate compute
+    consider convert determine divide during each either evaluate every exactly express factor finally find first
+    for from given has have he her his how if in initially into is it its let like many most multiply my nearly next
+    no now of on once one only or originally our out over per reduce round she simplify since so solve some subtract
+    suppose the their then there these they this those though to today together tomorrow two until up we what when
+    where which while with within write yesterday you your"""
 )
 
 # Facts that anyone knows: a reader finds the amount without being told.

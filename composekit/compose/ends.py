@@ -1,0 +1,219 @@
+"""The two ends that a problem offers to links: the number in its answer, and the constants in its text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from composekit.compose.lexing import lex
+from composekit.compose.naming import free_names
+from composekit.compose.numbers import NotANumber, Value, parse_quantity
+from composekit.compose.places import BASE_OF_POWER
+from composekit.compose.problem import Composite, Problem
+from composekit.compose.symbols import letters_used, mask_of
+from composekit.compose.tokens import PART, Constant, numerals_of
+
+CACHE = 32768  # problems whose ends are kept
+GUESSABLE = 10  # whole numbers up to here are guessed first
+
+
+# Where a number is no value of the problem: finding it there tells a reader little.
+_NO_VALUES = frozenset(
+    (
+        "exponent",
+        "subscript",
+        "root index",
+        "one",
+        "an ordinal",
+        "a word for a multiple",
+        "list number",
+        "joined to letters",
+        PART,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a link can take from a problem, and what it must keep clear of.
+
+    Args:
+        value: The number that the answer is; None where it is none.
+        unit: The unit that the answer is in, empty where the question implies it.
+        why_not: Why the answer is no number.
+        options: The letters of a choice problem.
+        tiers: Constants that a link may replace, the ones that are hardest to guess first. No number in the text, in any
+            place, equals one of them.
+        spare: More constants, for want of better: their digits also stand in an exponent, a subscript, an ordinal.
+        radicals: Constants with roots or pi, for answers of that kind.
+        values: The rational numbers in the text that are values.
+        mentions: The rational numbers anywhere in the text.
+        letters: Mask of the letters in use.
+        names: Names that stand for one thing in the text.
+        latex, currency: How the text uses the dollar sign.
+    """
+
+    value: Value | None
+    unit: str
+    why_not: str
+    options: str
+    tiers: tuple[tuple[Constant, ...], ...]
+    spare: tuple[tuple[Constant, ...], ...]
+    radicals: tuple[Constant, ...]
+    values: frozenset[int | Fraction]
+    mentions: frozenset[int | Fraction]
+    letters: int
+    names: frozenset[str]
+    latex: bool
+    currency: bool
+
+    @property
+    def is_source(self) -> bool:
+        """Whether a link can start here."""
+        return self.value is not None or bool(self.options)
+
+    @property
+    def is_target(self) -> bool:
+        """Whether a link can end here."""
+        return bool(self.tiers or self.spare or self.radicals)
+
+
+@lru_cache(maxsize=CACHE)
+def ends_of(problem: Problem) -> Ends:
+    """The ends of a problem. Kept for the problems used last, because pools are linked again and again."""
+    text = problem.prompt
+    lexed = lex(text)
+    numerals = numerals_of(text, lexed)
+    value, unit, why_not = _answer(problem)
+    options = _options(problem)
+    usable = _constants(problem, numerals)
+    rational = [n for n in numerals if n.kind != "radical"]
+    alone = [n for n in usable if n.place != BASE_OF_POWER and _is_alone(n, numerals)]
+    loosely = [n for n in usable if n not in alone and _is_alone(n, [m for m in numerals if m.place not in _NO_VALUES])]
+    return Ends(
+        value=value,
+        unit=unit or ("percent" if value is not None and _asks_percent(text) else ""),
+        why_not=why_not,
+        options=options,
+        tiers=_tiers(problem, [n for n in alone if n.kind != "radical"]),
+        spare=_tiers(problem, [n for n in loosely if n.kind != "radical"]),
+        radicals=tuple(n for n in alone if n.kind == "radical"),
+        values=frozenset(n.value for n in rational if n.place not in _NO_VALUES and n.place != "diagram code"),
+        mentions=frozenset(n.value for n in rational),
+        letters=letters_used(text, lexed) | mask_of(options) | mask_of("".join(re.findall(r"\b[A-Za-z]\b", unit))),
+        names=free_names(text) if lexed.latex else frozenset(),
+        latex=lexed.latex,
+        currency=lexed.currency,
+    )
+
+
+# --- the answer
+
+_LAST_SENTENCE = re.compile(r"[^.?!\n]*[.?!]?\s*\Z")
+_PERCENT = re.compile(r"percent|%", re.IGNORECASE)
+_LETTER = re.compile(r"\(?([A-Z])\)?\.?")
+_OPTION_LETTER = re.compile(r"(?m)^[ \t]*\(?([A-Z])[.):]\s")
+
+
+def _answer(problem: Problem) -> tuple[Value | None, str, str]:
+    if isinstance(problem, Composite) and problem.topology == "bundle":
+        return None, "", "a bundle has several answers"
+    if problem.tests:
+        return None, "", "the answer is a program"
+    if problem.verifier == "choice":
+        return None, "", "the answer is an option that no table numbers"
+    try:
+        value, unit = parse_quantity(problem.answer)
+    except NotANumber as error:
+        return None, "", error.reason
+    return (None, "", "an answer of zero would print the constant") if value == 0 else (value, unit, "")
+
+
+def _asks_percent(text: str) -> bool:
+    question = _LAST_SENTENCE.search(text[-400:])
+    return question is not None and _PERCENT.search(question[0]) is not None
+
+
+def _options(problem: Problem) -> str:
+    """The letters of the options, A to the last one, where the answer is one of them."""
+    if problem.verifier != "choice":
+        return ""
+    answer = _LETTER.fullmatch(problem.answer.strip())
+    listed = problem.metadata.get("choices")
+    letters = "".join(listed) if isinstance(listed, dict) else "".join(_OPTION_LETTER.findall(problem.prompt))
+    expected = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(letters)]
+    return letters if answer is not None and letters == expected and answer[1] in letters and len(letters) > 1 else ""
+
+
+def option_of(problem: Problem) -> str:
+    """The letter that answers a choice problem."""
+    match = _LETTER.fullmatch(problem.answer.strip())
+    return match[1] if match else ""
+
+
+# --- the constants
+
+
+def _constants(problem: Problem, numerals: tuple[Constant, ...]) -> list[Constant]:
+    """Constants of the text and slots of the template; of a program's text, only slots."""
+    slots = slot_spans(problem)
+    plain = not problem.tests and problem.verifier != "code"
+    return [n for n in numerals if (n.span in slots and n.place in _SLOT_PLACES) or (plain and _is_usable(n))]
+
+
+_SLOT_PLACES = frozenset(("", "code"))
+
+
+def _is_usable(constant: Constant) -> bool:
+    """A constant; a base of a power too, except ten, whose powers are a way to write numbers."""
+    return not constant.place or (constant.place == BASE_OF_POWER and constant.in_math and constant.value != 10)
+
+
+def slot_spans(problem: Problem) -> dict[tuple[int, int], str]:
+    """The spans of the numbers that the problem's generator lets vary, with their names."""
+    if problem.template is None:
+        return {}
+    from composekit.compose.generators import GENERATORS
+
+    generator = GENERATORS.get(problem.template.name)
+    if generator is None:
+        return {}
+    return {slot.span: slot.name for slot in generator.slots(problem.template.params)}
+
+
+def _is_alone(constant: Constant, numerals: Sequence[Constant]) -> bool:
+    """Whether its value stands nowhere else among the numerals."""
+    start, end = constant.span
+    return not any(n.value == constant.value and not (start <= n.span[0] and n.span[1] <= end) for n in numerals)
+
+
+_SOLUTION_NUMBER = re.compile(r"[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|\.[0-9]+")
+
+
+def _tiers(problem: Problem, constants: list[Constant]) -> tuple[tuple[Constant, ...], ...]:
+    used = _numbers_used(problem)
+    tiers: dict[int, list[Constant]] = {}
+    for constant in constants:
+        unused = used is not None and constant.kind == "digits" and constant.value not in used
+        spare = constant.place == BASE_OF_POWER
+        tiers.setdefault(_guessability(constant) + 10 * unused + 20 * spare, []).append(constant)
+    return tuple(tuple(tiers[tier]) for tier in sorted(tiers))
+
+
+def _guessability(constant: Constant) -> int:
+    """0 for what nobody guesses, rising to 3 for the smallest numbers."""
+    value = constant.value
+    if not isinstance(value, int) or value > GUESSABLE:
+        return 1 if value in (12, 20, 50, 100, 1000) or value == Fraction(1, 2) else 0
+    return 2 if value > 3 else 3
+
+
+def _numbers_used(problem: Problem) -> set[int | Fraction] | None:
+    """The numbers in the worked solution: a constant that is not among them may not matter to the answer."""
+    if not problem.solution:
+        return None
+    texts = _SOLUTION_NUMBER.findall(problem.solution[:20000])
+    return {Fraction(text.replace(",", "")) for text in texts if len(text) < 20}

@@ -1,0 +1,77 @@
+"""New values for constants, with the answer recomputed, where a problem has a solver.
+
+A problem that a generator made is made again with another parameter; a problem whose solution carries calculator
+annotations is recalculated from them. A constant that neither can vouch for keeps its value.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from composekit.compose.annotations import recompute
+from composekit.compose.generators import GENERATORS
+from composekit.compose.generators.stream import Stream
+from composekit.compose.problem import Problem
+from composekit.compose.tokens import Constant
+
+ATTEMPTS = 12
+
+
+def renew(problem: Problem, constant: Constant, stream: Stream) -> tuple[Problem, tuple[int, int]] | None:
+    """The problem with another value for a constant, and where that now stands.
+
+    The problem keeps its id: it is the same problem, and caps and splits go by ids. ``metadata["renewed"]`` holds the value
+    that the published problem had.
+
+    Args:
+        problem: A problem.
+        constant: One of its constants.
+        stream: Where the new value is drawn from: half to twice the old one.
+
+    Returns:
+        The new problem and the span of the new value, or None where no solver vouches for an answer.
+    """
+    old = constant.value
+    if not isinstance(old, int) or not constant.text.isdigit():
+        return None
+    make = _by_template if problem.template is not None else _by_annotations
+    if make is _by_annotations and "<<" not in (problem.solution or ""):
+        return None
+    for _ in range(ATTEMPTS):
+        value = stream.between(max(old // 2, 2), max(2 * old, 12))
+        if value != old:
+            found = make(problem, constant, value)
+            if found is not None:
+                return found
+    return None
+
+
+def _by_template(problem: Problem, constant: Constant, value: int) -> tuple[Problem, tuple[int, int]] | None:
+    template = problem.template
+    generator = GENERATORS.get(template.name) if template is not None else None
+    if template is None or generator is None:
+        return None
+    slot = next((slot for slot in generator.slots(template.params) if slot.span == constant.span), None)
+    if slot is None or not slot.admits(value):
+        return None
+    params = {**template.params, slot.name: value}
+    made = generator.make(**params)
+    span = next((again.span for again in generator.slots(params) if again.name == slot.name), None)
+    if span is None:
+        return None
+    return _same_problem(problem, made, constant), span
+
+
+def _by_annotations(problem: Problem, constant: Constant, value: int) -> tuple[Problem, tuple[int, int]] | None:
+    answer = recompute(problem, constant.value, value)
+    if answer is None:
+        return None
+    start, end = constant.span
+    prompt = f"{problem.prompt[:start]}{value}{problem.prompt[end:]}"
+    text = str(answer) if isinstance(answer, (int, Fraction)) else ""
+    made = problem.replace(prompt=prompt, answer=text, solution=None)
+    return _same_problem(problem, made, constant), (start, start + len(str(value)))
+
+
+def _same_problem(problem: Problem, made: Problem, constant: Constant) -> Problem:
+    return made.replace(id=problem.id, metadata={**problem.metadata, **made.metadata, "renewed": constant.text})
