@@ -112,7 +112,7 @@ def ends_of(problem: Problem) -> Ends:
 
 # --- the answer
 
-_LAST_SENTENCE = re.compile(r"[^.?!\n]*[.?!]?\s*\Z")
+_STOP = re.compile(r"[.?!]\s|\n")
 _PERCENT = re.compile(r"percent|%", re.IGNORECASE)
 _LETTER = re.compile(r"\(?([A-Z])\)?\.?")
 _OPTION_LETTER = re.compile(r"(?m)^[ \t]*\(?([A-Z])[.):]\s")
@@ -133,8 +133,8 @@ def _answer(problem: Problem) -> tuple[Value | None, str, str]:
 
 
 def _asks_percent(text: str) -> bool:
-    question = _LAST_SENTENCE.search(text[-400:])
-    return question is not None and _PERCENT.search(question[0]) is not None
+    question = _STOP.split(text[-400:].rstrip())[-1]
+    return _PERCENT.search(question) is not None
 
 
 def _options(problem: Problem) -> str:
@@ -190,17 +190,20 @@ def _is_alone(constant: Constant, numerals: Sequence[Constant]) -> bool:
     return not any(n.value == constant.value and not (start <= n.span[0] and n.span[1] <= end) for n in numerals)
 
 
-_SOLUTION_NUMBER = re.compile(r"[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|\.[0-9]+")
+_SOLUTION_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
 
 
 def _tiers(problem: Problem, constants: list[Constant]) -> tuple[tuple[Constant, ...], ...]:
+    """The constants by how good they are to link, the best first."""
+    if not constants:
+        return ()
     used = _numbers_used(problem)
     tiers: dict[int, list[Constant]] = {}
     for constant in constants:
-        unused = used is not None and constant.kind == "digits" and constant.value not in used
-        spare = constant.place == BASE_OF_POWER
-        tiers.setdefault(_guessability(constant) + 10 * unused + 20 * spare, []).append(constant)
-    return tuple(tuple(tiers[tier]) for tier in sorted(tiers))
+        unused = used is not None and constant.kind == "digits" and constant.text.replace(",", "") not in used
+        rank = _guessability(constant) + 10 * unused + 20 * (constant.place == BASE_OF_POWER)
+        tiers.setdefault(rank, []).append(constant)
+    return tuple(tuple(tiers[rank]) for rank in sorted(tiers))
 
 
 def _guessability(constant: Constant) -> int:
@@ -211,9 +214,8 @@ def _guessability(constant: Constant) -> int:
     return 2 if value > 3 else 3
 
 
-def _numbers_used(problem: Problem) -> set[int | Fraction] | None:
-    """The numbers in the worked solution: a constant that is not among them may not matter to the answer."""
+def _numbers_used(problem: Problem) -> set[str] | None:
+    """The numbers of the worked solution as text: a constant that is not among them may not matter to the answer."""
     if not problem.solution:
         return None
-    texts = _SOLUTION_NUMBER.findall(problem.solution[:20000])
-    return {Fraction(text.replace(",", "")) for text in texts if len(text) < 20}
+    return set(_SOLUTION_NUMBER.findall(problem.solution[:20000].replace(",", "")))

@@ -352,6 +352,7 @@ _IDLE = re.compile(
     r"|(?:write|leave|state|submit) your|your (?:final )?answer|lowest terms|use \$?\\pi|use 3\.14)",
     re.IGNORECASE,
 )
+_IDLE_HINTS = tuple("example instance e.g. xpress round nearest closest ecimal your nter ignificant lowest use".split())
 _SENTENCE_END = re.compile(r"[.?!](?=\s|\Z)|\n\n")
 _OPTION = re.compile(r"(?m)^[ \t]*+(?:\(A\)|A[.):])\s.*\n++[ \t]*+(?:\(B\)|B[.):])\s")
 
@@ -359,7 +360,7 @@ _OPTION = re.compile(r"(?m)^[ \t]*+(?:\(A\)|A[.):])\s.*\n++[ \t]*+(?:\(B\)|B[.):
 def idle_spans(text: str) -> list[tuple[int, int, str]]:
     """Stretches whose numbers do not decide the answer: examples, instructions on its form, the options of a choice."""
     spans: list[tuple[int, int, str]] = []
-    match = _IDLE.search(text)
+    match = _IDLE.search(text) if any(hint in text for hint in _IDLE_HINTS) else None
     while match is not None:
         stop = _SENTENCE_END.search(text, match.end())
         end = stop.end() if stop else len(text)
