@@ -1,0 +1,441 @@
+r"""When two answers are the same: the conventions of answers over the exact values of expressions.
+
+Order matters in tuples, not in sets nor in bare lists; multiplicity counts in bare lists, not in sets. Units, percent and number
+bases must agree where both sides state them and are ignored where one side omits them. Equations are equal up to a nonzero
+factor, inequalities up to a positive one and when turned round. ``x = 5`` answers a question for ``5``.
+
+Every comparison is True, False, or None: not decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from composekit.compose.verifiers.exactmath import algebra as alg
+from composekit.compose.verifiers.exactmath.algebra import Form, TooLarge, Undecided, Undefined
+from composekit.compose.verifiers.exactmath.evaluate import Evaluator, has_bare_log
+from composekit.compose.verifiers.exactmath.numeric import FloatArithmetic, Sampler, Unable, out_of_range, refuted
+from composekit.compose.verifiers.exactmath.sets import infinity, same_real_set
+from composekit.compose.verifiers.exactmath.tree import Node, contains, number, variables
+from composekit.compose.verifiers.exactmath.units import PHYSICAL, Unit, product
+
+MAX_ITEMS = 60
+Oracle = Callable[[Node, Node, bool], bool | None]  # two scalars and whether a bare log is decimal
+_TURNED = {">": "<", ">=": "<="}
+
+
+class Quantity(NamedTuple):
+    """A scalar taken apart: the number, its unit, and whether it was given in percent."""
+
+    value: Node
+    unit: Unit
+    percent: bool
+
+
+class Comparison:
+    """Compares the trees of a gold answer and of a response.
+
+    Args:
+        oracle: Judges pairs of scalars that the exact path leaves open; without one they stay open.
+    """
+
+    def __init__(self, oracle: Oracle | None = None) -> None:
+        self.oracle = oracle
+        self.too_large: str | None = None
+        self.ring = alg.Ring()  # one budget for the whole comparison
+
+    def equal(self, g: Node, a: Node) -> bool | None:
+        """Whether ``a`` answers a question whose gold answer is ``g``."""
+        g, a = self._settle(g), self._settle(a)
+        if g.kind == "contradiction" or a.kind == "contradiction":
+            return False
+        if "assign" in (g.kind, a.kind):
+            return self._assignments(g, a)
+        if _is_collection(g) or _is_collection(a):
+            same = self._collections(g, a)
+            return same if same is not False else self._real_sets(g, a)
+        if g.is_scalar and a.is_scalar:
+            return self._quantities(g, a)
+        if g.kind == a.kind == "matrix":
+            return g.args[0] == a.args[0] and self._all(_cells(g), _cells(a))
+        if g.kind == a.kind == "sequence":
+            return self._sequences(g, a)
+        if {g.kind, a.kind} == {"matrix", "sequence"}:
+            matrix, sequence = (g, a) if g.kind == "matrix" else (a, g)
+            return matrix.args[0] == 1 and self._all(_cells(matrix), sequence.args[2])
+        if "ratio" in (g.kind, a.kind):
+            return self._ratios(g, a)
+        if g.kind == a.kind == "relation":
+            same = self._relations(g, a)
+            return same if same is not False else self._real_sets(g, a)
+        return self._real_sets(g, a)
+
+    # --- settling what stands around the value
+
+    def _settle(self, node: Node) -> Node:
+        """An equality chain that holds becomes its first value, one that does not a contradiction."""
+        if node.kind != "relation" or not set(node.args[0]) <= {"=", "~"}:
+            return node
+        relations, operands = node.args
+        if not all(x.is_scalar for x in operands):
+            return node
+        for relation, x, y in zip(relations, operands, operands[1:], strict=False):
+            if relation == "~" and not _roughly(x, y):
+                return Node("contradiction", ())
+            if relation == "=" and self.scalars(x, y) is not True:
+                equation = len(operands) == 2 and (variables(x) | variables(y))
+                return node if equation else Node("contradiction", ())
+        return operands[0]
+
+    def _assignments(self, g: Node, a: Node) -> bool | None:
+        if g.kind == a.kind == "assign":
+            if g.args[0] == a.args[0] and "in" in (g.args[2], a.args[2]):
+                return self.equal(_as_set(g), _as_set(a))
+            if g.args[0] == a.args[0]:
+                return self.equal(g.args[3], a.args[3])
+            return self._equations(_as_equation(g), _as_equation(a))
+        if g.kind == "assign":
+            if g.args[2] == "in" and a.kind == "relation":
+                return self._real_sets(g, a)
+            if a.kind == "relation" or not _is_name(g):
+                return self._equations(_as_equation(g), a)
+            return self.equal(g.args[3], a)
+        if g.kind == "relation":
+            return self._equations(g, _as_equation(a)) if a.args[2] != "in" else self._real_sets(g, a)
+        _, left, _, value = a.args
+        bound = variables(left) if left is not None else set()
+        if bound & variables(value) or (not _is_name(a) and variables(value)):
+            return False
+        if g.kind == "sequence" and value.kind != "sequence":
+            return False
+        return self.equal(g, value)
+
+    def _real_sets(self, g: Node, a: Node) -> bool | None:
+        if contains(g, "pm", "mp") or contains(a, "pm", "mp"):
+            return False
+        same = same_real_set(g, a)
+        return False if same is None else same
+
+    # --- collections
+
+    def _collections(self, g: Node, a: Node) -> bool | None:
+        gold, given = self._members(g), self._members(a)
+        if max(len(gold), len(given)) > MAX_ITEMS:
+            raise TooLarge(f"more than {MAX_ITEMS} items")
+        if g.kind == "sequence" and a.kind == "list":
+            return self._coordinates(g, given)
+        if "sequence" in (g.kind, a.kind) and len(gold) != len(given):
+            return False
+        if _is_set(g) or _is_set(a):
+            if not (_is_set(g) and _is_set(a)) and len(gold) != len(given):
+                distinct = [x for x in (g, a) if not _is_set(x)]
+                if len(self._members(distinct[0])) > 1 or len(gold) + len(given) > 2:
+                    return False
+            return _both(self._covered(gold, given), self._covered(given, gold), self._no_repeats(g, a))
+        if len(gold) != len(given):
+            return False
+        return self._multisets(gold, given)
+
+    def _members(self, node: Node) -> list[Node]:
+        """The items of a list or set, with both values of each plus-minus."""
+        items = node.args[0] if node.kind == "list" else node.args if node.kind == "set" else (node,)
+        out: list[Node] = []
+        for item in items:
+            if contains(item, "pm", "mp"):
+                plus, minus = _with_sign(item, 1), _with_sign(item, -1)
+                out += [plus] if self.equal(plus, minus) else [plus, minus]
+            else:
+                out.append(item)
+        return out
+
+    def _no_repeats(self, g: Node, a: Node) -> bool | None:
+        """In a bare list that stands for a set every item must occur once."""
+        if _is_set(g) and _is_set(a):
+            return True
+        items = self._members(a if _is_set(g) else g)
+        return not any(self.equal(x, y) for k, x in enumerate(items) for y in items[:k])
+
+    def _covered(self, items: Sequence[Node], by: Sequence[Node]) -> bool | None:
+        verdict: bool | None = True
+        for x in items:
+            found = [self.equal(x, y) for y in by]
+            if True not in found:
+                if None not in found:
+                    return False
+                verdict = None
+        return verdict
+
+    def _multisets(self, gold: list[Node], given: list[Node]) -> bool | None:
+        """A perfect matching, by augmenting paths: equality with omitted units is not transitive, so greed can fail."""
+        table = [[self.equal(x, y) for y in given] for x in gold]
+        if _matches([[v is True for v in row] for row in table]):
+            return True
+        return None if _matches([[v is not False for v in row] for row in table]) else False
+
+    def _coordinates(self, g: Node, given: list[Node]) -> bool | None:
+        """``x = 1, y = 2`` for the point ``(1, 2)``: named coordinates in the order of their names."""
+        if not all(x.kind == "assign" and x.args[2] == "=" and len(x.args[0]) == 1 for x in given):
+            return False
+        named = sorted(given, key=lambda x: x.args[0])
+        if len({x.args[0] for x in named}) != len(g.args[2]):
+            return False
+        return self._all(g.args[2], [x.args[3] for x in named])
+
+    def _all(self, gold: Sequence[Node], given: Sequence[Node]) -> bool | None:
+        if len(gold) != len(given):
+            return False
+        return _both(*(self.equal(x, y) for x, y in zip(gold, given, strict=True)))
+
+    def _sequences(self, g: Node, a: Node) -> bool | None:
+        """Tuples and intervals: the kind of bracket counts for two items, where it may be an interval."""
+        (*brackets, gold), (*other, given) = g.args, a.args
+        if len(gold) == 2 and brackets != other and "<" not in (brackets[0], other[0]):
+            return False
+        return self._all(gold, given)
+
+    def _ratios(self, g: Node, a: Node) -> bool | None:
+        """``2:3`` equals ``4:6`` and the fraction ``2/3``; what looks like a time of day on both sides must be the same time."""
+        gold = g.args if g.kind == "ratio" else (g, number(1))
+        given = a.args if a.kind == "ratio" else (a, number(1))
+        if len(gold) != len(given) or not all(x.is_scalar for x in (*gold, *given)):
+            return False
+        if _is_time(g) and _is_time(a):
+            return self._all(gold, given)
+        if any(self.scalars(x, number(0)) is not False for x in (*gold[1:], *given[1:])):
+            return self._all(gold, given)
+        products = ((Node("mul", (x, given[-1])), Node("mul", (y, gold[-1]))) for x, y in zip(gold, given, strict=True))
+        return _both(*(self.scalars(x, y) for x, y in products))
+
+    # --- relations
+
+    def _equations(self, g: Node, a: Node) -> bool | None:
+        if not (g.kind == a.kind == "relation" and g.args[0] == a.args[0] == ("=",)):
+            return False
+        if not all(x.is_scalar for x in (*g.args[1], *a.args[1])):
+            return False
+        return self._proportional(g.args[1], a.args[1], positive=False)
+
+    def _relations(self, g: Node, a: Node) -> bool | None:
+        if "=" in (*g.args[0], *a.args[0]):
+            return self._equations(g, a)
+        if not all(x.is_scalar for x in (*g.args[1], *a.args[1])) or len(g.args[0]) != len(a.args[0]):
+            return False
+        gold, given = _links(g), _links(a)
+        table = [[r == s and self._proportional(x, y, positive=r != "!=") for s, y in given] for r, x in gold]
+        if _matches([[v is True for v in row] for row in table]):
+            return True
+        return None if _matches([[v is not False for v in row] for row in table]) else False
+
+    def _proportional(self, g: Sequence[Node], a: Sequence[Node], *, positive: bool) -> bool | None:
+        """Whether left minus right of one relation is a constant (positive) multiple of the other's."""
+        ring = self.ring
+        try:
+            evaluate = Evaluator(ring=ring)
+            p, q = (ring.sub(evaluate.form(x[0]), evaluate.form(x[1])) for x in (g, a))
+            if not p.num or not q.num:
+                return not p.num and not q.num
+            if positive and (p.den != alg.ONE_POLY or q.den != alg.ONE_POLY):
+                return ring.equal(p, q)
+            lead, other = (_by_variables(x) for x in (p, q))
+            shared = max(lead.keys() & other.keys(), default=None)
+            if shared is None or lead.keys() != other.keys():
+                return False if not (alg.is_opaque(p) or alg.is_opaque(q)) else None
+            factor = ring.div(Form(lead[shared]), Form(other[shared]))
+            if positive:
+                ratio = alg.as_rational(factor)
+                if ratio is None or ratio <= 0:
+                    return None if ratio is None else False
+            return ring.equal(Form(p.num), ring.mul(factor, Form(q.num)))
+        except Undefined:
+            return False
+        except Undecided:
+            return None
+
+    # --- scalars
+
+    def _quantities(self, g: Node, a: Node) -> bool | None:
+        x, y = _quantity(g), _quantity(a)
+        if not _units_agree(x.unit, y.unit):
+            return False
+        if "based" in (x.value.kind, y.value.kind):
+            return _same_digits(x.value, y.value)
+        if x.percent == y.percent:
+            return self.scalars(x.value, y.value)
+        if (x.unit and not x.percent) or (y.unit and not y.percent):
+            return False
+        plain, percent = (y.value, x.value) if x.percent else (x.value, y.value)
+        return _either(self.scalars(percent, plain), self.scalars(Node("percent", (percent,)), plain))
+
+    def scalars(self, g: Node, a: Node) -> bool | None:
+        """Whether two expressions have the same value for all values of their variables."""
+        if infinity(g) or infinity(a):
+            return infinity(g) == infinity(a)
+        readings = (False, True) if has_bare_log(g) or has_bare_log(a) else (False,)
+        return _either(*(self._scalars(g, a, decimal_log) for decimal_log in readings))
+
+    def _scalars(self, g: Node, a: Node, decimal_log: bool) -> bool | None:
+        try:
+            self.ring.charge(5)
+            evaluate = Evaluator(ring=self.ring, decimal_log=decimal_log)
+            return self.ring.equal(evaluate.form(g), evaluate.form(a))
+        except Undefined:
+            return False
+        except Undecided:
+            if refuted(g, a, decimal_log=decimal_log):
+                return False
+            if out_of_range(g) or out_of_range(a):
+                self.too_large = "a number is out of range"
+                return None
+            return self.oracle(g, a, decimal_log) if self.oracle else None
+
+
+# --- helpers that need no state
+
+
+def _both(*verdicts: bool | None) -> bool | None:
+    """The conjunction: a False decides."""
+    return False if False in verdicts else None if None in verdicts else True
+
+
+def _either(*verdicts: bool | None) -> bool | None:
+    """The disjunction: a True decides."""
+    return True if True in verdicts else None if None in verdicts else False
+
+
+def _is_set(node: Node) -> bool:
+    return node.kind == "set"
+
+
+def _is_collection(node: Node) -> bool:
+    return node.kind in ("list", "set") or contains(node, "pm", "mp")
+
+
+def _cells(matrix: Node) -> list[Node]:
+    return [cell for row in matrix.args[1] for cell in row]
+
+
+def _with_sign(node: Node, sign: int) -> Node:
+    def visit(x: object) -> object:
+        if isinstance(x, tuple) and not isinstance(x, Node):
+            return tuple(visit(y) for y in x)
+        if not isinstance(x, Node):
+            return x
+        args = tuple(visit(y) for y in x.args)
+        if x.kind not in ("pm", "mp"):
+            return Node(x.kind, args)
+        left, right = args
+        plus = (x.kind == "pm") == (sign > 0)
+        return Node("add", (left, right if plus else Node("neg", (right,))))
+
+    return visit(node)  # type: ignore[return-value]
+
+
+def _matches(allowed: list[list[bool]]) -> bool:
+    """Whether a square table allows a perfect matching (augmenting paths)."""
+    owner: dict[int, int] = {}
+
+    def place(row: int, tried: set[int]) -> bool:
+        for column, ok in enumerate(allowed[row]):
+            if ok and column not in tried:
+                tried.add(column)
+                if column not in owner or place(owner[column], tried):
+                    owner[column] = row
+                    return True
+        return False
+
+    return all(place(row, set()) for row in range(len(allowed)))
+
+
+def _as_equation(node: Node) -> Node:
+    if node.kind != "assign":
+        return node
+    _, left, relation, value = node.args
+    return Node("relation", (("=",), (left, value))) if left is not None and relation == "=" else node
+
+
+def _as_set(node: Node) -> Node:
+    return node.args[3] if node.args[2] == "in" else Node("set", (node.args[3],))
+
+
+def _is_name(node: Node) -> bool:
+    """Whether the left side of an assignment only names the value: ``x``, ``f(2)``, ``AB``, ``Area``, but not ``x + y``."""
+    label, left = node.args[0], node.args[1]
+    return left is None or left.kind in ("var", "apply", "const") or (left.kind == "mul" and label.isalpha() and label.isupper())
+
+
+def _links(node: Node) -> list[tuple[str, tuple[Node, Node]]]:
+    """The pairs of a chain of inequalities, each written with ``<``, ``<=`` or ``!=``."""
+    relations, operands = node.args
+    out = []
+    for relation, x, y in zip(relations, operands, operands[1:], strict=False):
+        out.append((_TURNED[relation], (y, x)) if relation in _TURNED else (relation, (x, y)))
+    return out
+
+
+def _by_variables(form: Form) -> dict[alg.Monomial, dict[alg.Monomial, alg.Rational]]:
+    """The numerator as a polynomial in its variables: their monomial to the constant factor."""
+    out: dict[alg.Monomial, dict[alg.Monomial, alg.Rational]] = {}
+    for monomial, c in form.num.items():
+        outer = tuple(f for f in monomial if f[0][0] >= alg.VARIABLE)
+        inner = tuple(f for f in monomial if f[0][0] < alg.VARIABLE)
+        out.setdefault(outer, {})[inner] = c
+    return out
+
+
+def _quantity(node: Node) -> Quantity:
+    if node.kind == "neg":
+        value, unit, percent = _quantity(node.args[0])
+        return Quantity(Node("neg", (value,)), unit, percent)
+    if node.kind == "unit":
+        value, unit, percent = _quantity(node.args[0])
+        return Quantity(value, product(unit, node.args[1]), percent)
+    if node.kind == "percent":
+        return Quantity(node.args[0], (), True)
+    if node.kind == "degree":
+        return Quantity(node.args[0], (("degree", 1),), False)
+    return Quantity(node, (), False)
+
+
+def _units_agree(x: Unit, y: Unit) -> bool:
+    """Physical units must be the same; a noun may be described more closely on one side (``marbles``, ``blue marbles``)."""
+    if not x or not y:
+        return True
+    first, second = ({u for u in unit if u[0] not in PHYSICAL} for unit in (x, y))
+    physical = set(x) - first == set(y) - second
+    return physical and (first <= second or second <= first) and bool(first) == bool(second)
+
+
+def _same_digits(g: Node, a: Node) -> bool:
+    """Numbers in a stated base: the digits must agree, and the base where both sides state one."""
+    signs = [0, 0]
+    nodes = [g, a]
+    for k in (0, 1):
+        while nodes[k].kind == "neg":
+            nodes[k] = nodes[k].args[0]
+            signs[k] ^= 1
+    if signs[0] != signs[1]:
+        return False
+    if all(n.kind == "based" for n in nodes):
+        return nodes[0] == nodes[1]
+    plain = next(n for n in nodes if n.kind != "based")
+    based = next(n for n in nodes if n.kind == "based")
+    return plain.kind == "num" and plain.args[1].isdigit() and plain.args[1].lstrip("0") == based.args[0].lstrip("0")
+
+
+def _is_time(node: Node) -> bool:
+    """``3:45``: hours and two-digit minutes."""
+    if node.kind != "ratio" or len(node.args) != 2 or any(x.kind != "num" for x in node.args):
+        return False
+    hours, minutes = (x.args[1] for x in node.args)
+    return hours.isdigit() and minutes.isdigit() and len(minutes) == 2 and len(hours) <= 2 and int(minutes) < 60
+
+
+def _roughly(x: Node, y: Node) -> bool:
+    """Whether a rounded value stands for an exact one."""
+    try:
+        (a, _), (b, _) = Sampler(FloatArithmetic, {}).value(x), Sampler(FloatArithmetic, {}).value(y)
+    except (Unable, KeyError):
+        return False
+    return abs(a - b) <= float(Fraction(1, 100)) * abs(a)

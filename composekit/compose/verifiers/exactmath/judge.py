@@ -1,0 +1,125 @@
+"""One bare answer against one bare gold answer, as far as exact reading goes."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+from composekit.compose.verifiers.exactmath.algebra import TooLarge, Undecided
+from composekit.compose.verifiers.exactmath.compare import Comparison, Oracle
+from composekit.compose.verifiers.exactmath.lexer import OverLimit, Unreadable, tokenise
+from composekit.compose.verifiers.exactmath.parser import NAMED_RUNS
+from composekit.compose.verifiers.exactmath.reading import clean, readings, words
+from composekit.compose.verifiers.exactmath.tree import Node
+
+MAX_SLOW_LENGTH = 600  # the slow judge gets nothing longer
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_CHOICE = re.compile(r"\(\s*([A-Za-z])\s*\)\s*\S")
+_SLOW_COMMANDS = frozenset("int iint iiint oint sum prod lim limsup liminf max min gcd bmod det Re Im arg".split())
+_SEPARATING = frozenset([",", ";", "=", "==", "approx", "&", "lor", "land"])  # fine inside braces: \sum_{k=1}
+_NEVER = frozenset(["$", "?", '"', "!=", "Rightarrow", "implies", "boxed", "text"])
+
+
+class Judgement(NamedTuple):
+    """``equal``, ``different``, ``undecided`` (a slower judge may know) or ``unreadable``, and why."""
+
+    status: Literal["equal", "different", "undecided", "unreadable"]
+    detail: str
+
+
+def judge(gold: str, answer: str, oracle: Oracle | None = None) -> Judgement:
+    """Compare two answers exactly.
+
+    Args:
+        gold: The gold answer.
+        answer: The answer under judgement, without the prose of a response.
+        oracle: Decides pairs of expressions that exact arithmetic leaves open.
+    """
+    if _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
+        return Judgement("equal" if int(gold) == int(answer) else "different", "compared as integers")
+    if not answer.strip():
+        return Judgement("unreadable", "the answer is empty")
+    if clean(gold) == clean(answer):
+        return Judgement("equal", "the texts are the same")
+    try:
+        gold_readings = readings(gold, gold=True)
+    except Unreadable as problem:
+        return _unread("gold answer", gold, problem, other=answer)
+    try:
+        given = readings(answer, gold=False)
+    except Unreadable as problem:
+        return _unread("answer", answer, problem, other=gold)
+    return _compare(gold_readings, given, answer, oracle)
+
+
+def _compare(gold: tuple[Node, ...], given: tuple[Node, ...], answer: str, oracle: Oracle | None) -> Judgement:
+    undecided: str | None = None
+    for g in gold:
+        if g.kind == "text":
+            if _same_words(g.args[0], answer):
+                return Judgement("equal", "compared as words")
+            continue
+        for a in given:
+            if a.kind == "text":
+                continue
+            comparison = Comparison(oracle)
+            try:
+                same = comparison.equal(g, a)
+            except TooLarge as problem:
+                return Judgement("unreadable", f"the answer is over a limit: {problem}")
+            except Undecided as problem:
+                same, undecided = None, str(problem)
+            if same:
+                return Judgement("equal", "compared exactly")
+            if same is None and comparison.too_large:
+                return Judgement("unreadable", f"the answer is over a limit: {comparison.too_large}")
+            if same is None:
+                undecided = undecided or "function values or nested radicals"
+    if undecided:
+        return Judgement("undecided", undecided)
+    return Judgement("different", "compared exactly")
+
+
+def _same_words(gold: str, answer: str) -> bool:
+    said = words(answer)
+    if said == gold:
+        return True
+    if len(gold) == 1:  # the letter of a choice, perhaps repeated with its text: (C) 42
+        letters = _CHOICE.findall(clean(answer).replace("\\text{", "").replace("}", "") + " .")
+        return len(letters) == 1 and letters[0].lower() == gold and said.startswith((f"({gold})",))
+    return "," in gold and sorted(x.strip() for x in gold.split(",")) == sorted(x.strip() for x in said.split(","))
+
+
+def _unread(what: str, text: str, problem: Unreadable, other: str) -> Judgement:
+    """Unreadable, or left to the slow judge where the text is mathematics through and through."""
+    if not isinstance(problem, OverLimit) and _needs_calculus(text) and _is_mathematics(other):
+        return Judgement("undecided", f"the {what} uses more than the exact grammar: {problem}")
+    return Judgement("unreadable", f"the {what} cannot be read: {problem}")
+
+
+def _needs_calculus(text: str) -> bool:
+    """Whether a text that the grammar refuses is sound but for a sum, integral, limit or the like, and not just malformed."""
+    return _is_mathematics(text) and any(t.kind == "cmd" and t.text in _SLOW_COMMANDS for t in tokenise(clean(text)))
+
+
+def fits_math_verify(gold: str, answer: str) -> bool:
+    """Whether both texts hold nothing that Math-Verify would pick a piece out of."""
+    return _is_mathematics(gold) and _is_mathematics(answer)
+
+
+def _is_mathematics(text: str) -> bool:
+    """Whether a text holds no prose, no list and no chain, so that another parser cannot pick a piece out of it."""
+    if len(text) > MAX_SLOW_LENGTH:
+        return False
+    try:
+        tokens = tokenise(clean(text))
+    except Unreadable:
+        return False
+    depth = 0
+    for token in tokens:
+        depth += (token.text == "{") - (token.text == "}")
+        if token.kind in ("run", "word") and len(token.text) > (2 if token.kind == "run" else 0) and token.text not in NAMED_RUNS:
+            return False
+        if token.kind in ("op", "cmd") and (token.text in _NEVER or (token.text in _SEPARATING and depth == 0)):
+            return False
+    return bool(tokens)

@@ -1,0 +1,242 @@
+r"""How an answer can be read: mostly in one way, sometimes in two.
+
+``1,234`` is a number or a list, ``2e-3`` a small number or :math:`2e - 3`, ``5 cm`` a length or a product, ``seven`` a word or 7.
+:func:`readings` gives the usual reading first. The gold answer is read more narrowly than the response, whose writer did not
+know the conventions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from composekit.compose.verifiers.exactmath import units
+from composekit.compose.verifiers.exactmath.lexer import OverLimit, Token, Unreadable, to_ascii, tokenise
+from composekit.compose.verifiers.exactmath.parser import NAMED_RUNS, parse
+from composekit.compose.verifiers.exactmath.tree import Node, number
+
+MAX_TEXT = 300
+_CACHED_LENGTH = 300
+
+_EXPLICIT_GROUPS = re.compile(r"(?<![\d.,])([1-9]\d{0,2})((?:(?:\{,\}|,\\!\s*|\\,|\\ |~| )\d{3})+)(?![\d])(?!,\d)")
+_COMMA_GROUPS = re.compile(r"(?<![\d.,_A-Za-z])([1-9]\d{0,2}(?:,\d{3})+)(?!\d)(?!,\d)")
+_REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\overline\s*\{\s*(\d+)\s*\}")
+_POWER_OF_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
+_PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)([^$]*?[^\s\\$])\$(?!\d)")
+_DATE = re.compile(r"\s*(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}:[0-5]\d(?::[0-5]\d)?\s*[aApP]\.?[mM]\.?)\s*")
+_DIGIT_E_SIGN = re.compile(r"\de[+-]\d")
+_TEXT_COMMAND = re.compile(r"\\(?:text|textrm|textbf|textit|textsf|texttt|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|emph)\s*(?=\{)")
+_WORDY = re.compile(r"[^\W\d_]")
+_NUMBER_WORDS = {
+    w: k
+    for k, w in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen"
+        " nineteen".split()
+    )
+}
+_TENS = {w: 10 * k for k, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}
+_SHORT_WORDS = frozenset("no up on so in am pm ok us uk it is he me we go hi".split())
+
+
+def clean(text: str) -> str:
+    """The answer without what only dresses it: mathematics delimiters, one enclosing box, emphasis, a final full stop."""
+    text = to_ascii(text) if not text.isascii() else text
+    for _ in range(6):
+        before = text
+        text = text.strip().rstrip(".;,:").strip() if not text.endswith((r"\,", r"\;", r"\:")) else text[:-2]
+        for opening, closing in ((r"\[", r"\]"), (r"\(", r"\)"), ("**", "**"), ("`", "`"), ("__", "__")):
+            if text.startswith(opening) and text.endswith(closing) and len(text) >= len(opening) + len(closing):
+                inner = text[len(opening) : -len(closing)]
+                if opening not in inner and closing not in inner:
+                    text = inner
+        if text.startswith("$$") and text.endswith("$$") and len(text) >= 4:
+            text = text[2:-2]
+        text = _unboxed(text)
+        if "$" in text:
+            text = _PAIRED_DOLLARS.sub(r"\1", text)
+        if text == before:
+            break
+    return text
+
+
+def _unboxed(text: str) -> str:
+    for name in (r"\boxed{", r"\fbox{"):
+        if text.startswith(name) and text.endswith("}") and _balanced(text[len(name) : -1]):
+            return text[len(name) : -1]
+    return text
+
+
+def _balanced(text: str) -> bool:
+    depth = 0
+    for brace in re.findall(r"(?<!\\)[{}]", text):
+        depth += 1 if brace == "{" else -1
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def join_groups(text: str, *, commas: bool) -> str:
+    """Numbers written in groups of three digits as one; plain commas only where they are no list (and ``commas`` is true)."""
+    text = _EXPLICIT_GROUPS.sub(lambda m: m[1] + re.sub(r"\D", "", m[2]), text)
+    if commas and "," in text:
+        spaced = re.search(r",\s", text) is not None
+
+        def join(match: re.Match[str]) -> str:
+            before = text[: match.start()]
+            inside = sum(before.count(c) for c in "([") > sum(before.count(c) for c in ")]") or r"\{" in before
+            return match[0] if inside and not spaced else match[0].replace(",", "")
+
+        text = _COMMA_GROUPS.sub(join, text)
+    return text
+
+
+def _repeating(match: re.Match[str]) -> str:
+    whole, fixed, period = match.groups()
+    low, high = int(whole + fixed or "0"), int(whole + fixed + period)
+    return rf"\frac{{{high - low}}}{{{10 ** len(fixed) * (10 ** len(period) - 1)}}}"
+
+
+def mark_units(tokens: list[Token], *, letters: bool) -> list[Token]:
+    r"""Bare runs of letters that can be a unit after a number become words, as if written in ``\text``.
+
+    With ``letters`` a single letter after a space counts (``7 m``); otherwise only in a quotient of two (``7 m/s``).
+    """
+    out = list(tokens)
+    for k, token in enumerate(tokens):
+        if k == 0 or token.kind not in ("run", "word") or not _ends_value(tokens[k - 1]):
+            continue
+        stop = k
+        while stop < len(tokens) and (tokens[stop].kind in ("run", "word", "num") or tokens[stop].text in ("/", "^", "-", "{", "}")):
+            stop += 1
+        names = [t for t in tokens[k:stop] if t.kind in ("run", "word")]
+        quotient = any(t.text == "/" for t in tokens[k:stop])
+        if all(t.kind == "word" or _can_be_unit(t, token.gap, letters=letters, quotient=quotient) for t in names):
+            out[k:stop] = [Token("word", t.text, t.gap) if t.kind == "run" else t for t in tokens[k:stop]]
+    return out
+
+
+def _ends_value(token: Token) -> bool:
+    return token.kind in ("num", "based") or token.text in (")", "]", "}", r"\$", "$", r"\%")
+
+
+def _can_be_unit(token: Token, gap: bool, *, letters: bool, quotient: bool) -> bool:
+    name = token.text
+    if name in units.BARE_UNITS:
+        return True
+    if not gap or name in NAMED_RUNS:
+        return False
+    if len(name) == 1:
+        return name in units.LETTER_UNITS and (letters or quotient)
+    return len(name) > 2 and not _reads_as_product(name) and units.is_unit_word(name)
+
+
+def _reads_as_product(run: str) -> bool:
+    """``abc`` and ``xyz`` are products: factors come in the order of the alphabet; few words do."""
+    return len(run) <= 3 and run not in _SHORT_WORDS and list(run) == sorted(run)
+
+
+def is_wordlike(text: str) -> bool:
+    r"""Whether bare letters are words (``east``) rather than a product of variables (``xy``)."""
+    runs = re.findall(r"[A-Za-z]+", text)
+    if not runs or not re.fullmatch(r"[A-Za-z][A-Za-z' .-]*", text) or any(r in NAMED_RUNS - {"or", "and"} for r in runs):
+        return False
+    return any(len(r) > 1 and not _reads_as_product(r) for r in runs) and not ("-" in text and all(len(r) < 3 for r in runs))
+
+
+def words(text: str) -> str:
+    """The text in lower case without commands, braces, outer brackets and punctuation: what words are compared by."""
+    text = _TEXT_COMMAND.sub("", clean(text)[: 4 * MAX_TEXT])
+    text = re.sub(r"\\[ ,;:!]|[{}$~\\]", " ", text).casefold()
+    text = " ".join(text.split())
+    for _ in range(3):
+        text = text.strip(" .,;:!?\"'`*_")
+        if text.startswith("(") and text.endswith(")") and text.count("(") == 1:
+            text = text[1:-1]
+    return text
+
+
+def number_word(text: str) -> int | None:
+    """The value of ``seven`` or ``twenty-one``."""
+    low = text.replace("-", " ").split()
+    if len(low) == 1:
+        return _NUMBER_WORDS.get(low[0], _TENS.get(low[0]))
+    if len(low) == 2 and low[0] in _TENS and 0 < _NUMBER_WORDS.get(low[1], 0) < 10:
+        return _TENS[low[0]] + _NUMBER_WORDS[low[1]]
+    return None
+
+
+def _parsed(text: str, *, commas: bool = True, scientific: bool = True, units_from: str = "text") -> Node:
+    text = join_groups(text, commas=commas)
+    if not scientific:
+        text = re.sub(r"(\d)e(?=[+-]\d)", r"\1 e ", text)
+    if "overline" in text:
+        text = _REPEATING.sub(_repeating, text)
+    if "x" in text or "X" in text:
+        text = _POWER_OF_TEN.sub(r"\\times ", text)
+    tokens = tokenise(text)
+    if units_from != "text":
+        tokens = mark_units(tokens, letters=units_from == "letters")
+    return parse(tokens)
+
+
+def readings(text: str, *, gold: bool) -> tuple[Node, ...]:
+    """The ways to read an answer, the usual one first; raises :class:`~.lexer.Unreadable` if there is none."""
+    return _cached_readings(text, gold) if len(text) <= _CACHED_LENGTH else tuple(_readings(text, gold))
+
+
+@lru_cache(maxsize=8192)
+def _cached_readings(text: str, gold: bool) -> tuple[Node, ...]:
+    return tuple(_readings(text, gold))
+
+
+def _readings(raw: str, gold: bool) -> Iterator[Node]:
+    text = clean(raw)
+    if not text:
+        raise Unreadable("an empty answer")
+    said = words(raw) if len(text) <= MAX_TEXT else ""
+    if _DATE.fullmatch(text):
+        yield Node("text", (said,))
+        return
+    bare = _TEXT_COMMAND.sub("", text).replace("{", "").replace("}", "").strip(" ()") if len(text) <= MAX_TEXT else ""
+    in_text = _TEXT_COMMAND.match(text) is not None and _WORDY.search(bare) is not None
+    if bare and (is_wordlike(bare) or (in_text and re.fullmatch(r"[A-Za-z]", bare))):
+        yield Node("text", (said,))
+        value = number_word(said)
+        if value is not None:
+            yield number(value)
+        elif gold and len(bare) > 1:
+            return
+    yield from _expressions(text, said, gold, only_words=bool(bare) and is_wordlike(bare))
+
+
+def _expressions(text: str, said: str, gold: bool, *, only_words: bool) -> Iterator[Node]:
+    """The distinct trees of the text under the conventions that may apply; a text without any is words, or unreadable."""
+    options: list[dict[str, object]] = [{}, {"units_from": "bare"}]
+    if not gold:
+        options.append({"units_from": "letters"})
+    if "," in text:
+        options.append({"commas": False})
+    if _DIGIT_E_SIGN.search(text):
+        options.append({"scientific": False})
+    seen: set[Node] = set()
+    problem: Unreadable | None = None
+    for option in options:
+        if "units_from" in option and not re.search(r"[\d)}\]%$]\s*(?:\\[,;: ])*\s*(?:\\(?:text|mathrm)\s*\{\s*)?[A-Za-z]", text):
+            continue
+        try:
+            node = _parsed(text, **option)  # type: ignore[arg-type]
+        except OverLimit:
+            raise
+        except Unreadable as error:
+            problem = problem or error
+            continue
+        if node not in seen:
+            seen.add(node)
+            yield node
+    if seen or only_words:
+        return
+    if said and "\\" not in _TEXT_COMMAND.sub("", text) and _WORDY.search(said):
+        yield Node("text", (said,))
+        return
+    raise problem or Unreadable("nothing there")

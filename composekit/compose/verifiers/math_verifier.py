@@ -1,0 +1,120 @@
+r"""The verifier of mathematical answers."""
+
+from __future__ import annotations
+
+from composekit._errors import bad_type, bad_value
+from composekit.compose.problem import Problem
+from composekit.compose.verdict import Status, Verdict, Verifier
+from composekit.compose.verifiers import worker
+from composekit.compose.verifiers.exactmath.judge import Judgement, judge
+from composekit.compose.verifiers.exactmath.reading import clean
+from composekit.compose.verifiers.extract import Extraction, final_answer
+
+_STATUS: dict[str, Status] = {
+    "equal": "correct", "different": "wrong", "unreadable": "unparseable", "undecided": "unparseable", "timeout": "timeout",
+    "memory": "error", "error": "error", "missing": "unparseable",
+}  # fmt: skip
+
+
+class MathVerifier(Verifier):
+    r"""Judges mathematical answers exactly, and leaves to Math-Verify, in a killable process, what has no exact form here.
+
+    The answer that counts is the last box (``\boxed{x}``), else a ``#### x`` line or a last line ``Answer: x`` or ``the answer is
+    x``, else a response that is nothing but an answer; think sections never count. Several boxes with only separators between
+    them are one list, and a list answers only a question for a list.
+
+    Numbers, fractions, decimals, percent, radicals, polynomials, intervals, sets, tuples, matrices, units, equations and
+    words are compared by exact arithmetic: no tolerance, no floating point. A comparison that this leaves open (function
+    values, nested radicals, sums, integrals) goes to a worker process with a deadline, shared by all instances.
+
+    Args:
+        timeout: Seconds that the worker may spend on one answer, once it is running.
+
+    Raises:
+        ArgumentError: ``timeout`` is not positive.
+
+    Guarantees: deterministic but for timeouts; picklable; safe in threads, in ``asyncio``, after ``fork`` and under anybody's
+    alarm, for it uses no signals; no worker outlives the process.
+
+    Example:
+        >>> from composekit.compose import MathVerifier, Problem
+        >>> problem = Problem("What is 1/2 + 1/4?", r"\frac{3}{4}")
+        >>> MathVerifier().verify(r"It is \boxed{0.75}.", problem).status
+        'correct'
+        >>> MathVerifier().verify(r"\boxed{0.75} or \boxed{0.5}", problem).status
+        'wrong'
+        >>> MathVerifier().compare(gold=r"1 \pm \sqrt{2}", answer=r"1-\sqrt2, 1+\sqrt2").correct
+        True
+
+    Source: Math-Verify (Hugging Face) for the conventions of answers; the exact path is our own.
+    """
+
+    def __init__(self, *, timeout: float = 0.8) -> None:
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+            raise bad_type("MathVerifier", "timeout", "be a number of seconds", type(timeout).__name__, "Give a float")
+        if not 0 < timeout < float("inf"):
+            raise bad_value("MathVerifier", "timeout", "be positive and finite", timeout, "The default is 0.8 seconds")
+        self.timeout = float(timeout)
+
+    def __repr__(self) -> str:
+        return f"MathVerifier(timeout={self.timeout})"
+
+    def verify(self, response: str, problem: Problem) -> Verdict:
+        """Extract the declared answer from a whole response and compare it with ``problem.answer``."""
+        _check_text("MathVerifier.verify", "response", response)
+        found = final_answer(response)
+        if not found.answers:
+            return Verdict(0.0, "unparseable", None, found.detail)
+        if found.source == "bare":
+            return self._bare(found.answers[0], problem.answer)
+        if len(found.answers) == 1:
+            return self.compare(gold=problem.answer, answer=found.answers[0])
+        return self._listed(found, problem.answer)
+
+    def compare(self, *, gold: str, answer: str) -> Verdict:
+        """Compare a bare answer with a bare gold answer."""
+        _check_text("MathVerifier.compare", "gold", gold)
+        _check_text("MathVerifier.compare", "answer", answer)
+        return self._verdict(judge(gold, answer), gold, answer)
+
+    def _verdict(self, judgement: Judgement, gold: str, answer: str) -> Verdict:
+        status, detail = judgement.status, judgement.detail
+        if status == "undecided":
+            reply = worker.ask(gold, answer, self.timeout)
+            return self._from_worker(reply, answer)
+        return Verdict(float(status == "equal"), _STATUS[status], answer, detail)
+
+    def _from_worker(self, reply: dict[str, str], answer: str) -> Verdict:
+        status, detail = reply["status"], reply.get("detail", "")
+        if status == "timeout":
+            detail = f"no verdict within {self.timeout} s"
+        elif status == "memory":
+            detail = "the comparison needs more memory than a worker may have"
+        elif status == "missing":
+            detail = f"this comparison needs Math-Verify. Run: {worker.PIP}" + (f" ({detail})" if detail else "")
+        return Verdict(float(status == "equal"), _STATUS[status], answer, detail)
+
+    def _bare(self, line: str, gold: str) -> Verdict:
+        """A response of one line without box or marker counts only if it is an answer and no sentence."""
+        verdict = self.compare(gold=gold, answer=line)
+        if verdict.correct or verdict.status in ("timeout", "error"):
+            return verdict
+        return Verdict(0.0, "unparseable", None, "no box and no line that states the answer")
+
+    def _listed(self, found: Extraction, gold: str) -> Verdict:
+        """Adjacent declarations are one list; repeating the same one is no list of guesses."""
+        joined = ", ".join(found.answers)
+        verdict = self.compare(gold=gold, answer=joined)
+        if verdict.correct:
+            return verdict
+        if len({clean(a) for a in found.answers}) == 1:
+            return self.compare(gold=gold, answer=found.answers[0])
+        if verdict.status in ("wrong", "unparseable"):
+            count = len(found.answers)
+            return Verdict(0.0, "wrong", joined, f"{count} answers are declared, which is not the one that was asked for")
+        return verdict
+
+
+def _check_text(op: str, argument: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise bad_type(op, argument, "be a string", type(value).__name__, "Convert it to text first")
