@@ -47,7 +47,8 @@ class Ends:
         options: The letters of a choice problem.
         tiers: Constants that a link may replace, the ones that are hardest to guess first. No number in the text, in any
             place, equals one of them.
-        spare: More constants, for want of better: their digits also stand in an exponent, a subscript, an ordinal.
+        spare: More constants, for want of better: a one, the base of a power, a number that the worked solution does not
+            use, one whose digits also stand in an exponent, a subscript, an ordinal.
         radicals: Constants with roots or pi, for answers of that kind.
         values: The rational numbers in the text that are values.
         mentions: The rational numbers anywhere in the text.
@@ -91,16 +92,15 @@ def ends_of(problem: Problem) -> Ends:
     options = _options(problem)
     usable = _constants(problem, numerals)
     rational = [n for n in numerals if n.kind != "radical"]
-    alone = [n for n in usable if n.place != BASE_OF_POWER and _is_alone(n, numerals)]
-    loosely = [n for n in usable if n not in alone and _is_alone(n, [m for m in numerals if m.place not in _NO_VALUES])]
+    tiers, spare = _tiers(problem, [n for n in usable if n.kind != "radical"], numerals)
     return Ends(
         value=value,
         unit=unit or ("percent" if value is not None and _asks_percent(text) else ""),
         why_not=why_not,
         options=options,
-        tiers=_tiers(problem, [n for n in alone if n.kind != "radical"]),
-        spare=_tiers(problem, [n for n in loosely if n.kind != "radical"]),
-        radicals=tuple(n for n in alone if n.kind == "radical"),
+        tiers=tiers,
+        spare=spare,
+        radicals=tuple(n for n in usable if n.kind == "radical" and _is_alone(n, numerals)),
         values=frozenset(n.value for n in rational if n.place not in _NO_VALUES and n.place != "diagram code"),
         mentions=frozenset(n.value for n in rational),
         letters=letters_used(text, lexed) | mask_of(options) | mask_of("".join(re.findall(r"\b[A-Za-z]\b", unit))),
@@ -190,28 +190,37 @@ def _is_alone(constant: Constant, numerals: Sequence[Constant]) -> bool:
     return not any(n.value == constant.value and not (start <= n.span[0] and n.span[1] <= end) for n in numerals)
 
 
+Tiers = tuple[tuple[Constant, ...], ...]
+_GOOD = 4  # constants of a lower rank are good ones
 _SOLUTION_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
 
 
-def _tiers(problem: Problem, constants: list[Constant]) -> tuple[tuple[Constant, ...], ...]:
-    """The constants by how good they are to link, the best first."""
+def _tiers(problem: Problem, constants: list[Constant], numerals: Sequence[Constant]) -> tuple[Tiers, Tiers]:
+    """The constants whose value stands once in the text, by how good they are to link: the good ones, and the rest."""
     if not constants:
-        return ()
+        return (), ()
     used = _numbers_used(problem)
+    values = [n for n in numerals if n.place not in _NO_VALUES]
     tiers: dict[int, list[Constant]] = {}
     for constant in constants:
+        if not _is_alone(constant, values):
+            continue
         unused = used is not None and constant.kind == "digits" and constant.text.replace(",", "") not in used
-        rank = _guessability(constant) + 10 * unused + 20 * (constant.place == BASE_OF_POWER)
+        rank = _guessability(constant) + 10 * unused + 40 * (not _is_alone(constant, numerals))
+        if constant.in_math:
+            following = problem.prompt[constant.span[1] : constant.span[1] + 1]
+            rank += 20 * (constant.place == BASE_OF_POWER) + 5 * (following == "(")  # Y(x + 1) looks like a function
         tiers.setdefault(rank, []).append(constant)
-    return tuple(tuple(tiers[rank]) for rank in sorted(tiers))
+    ranks = sorted(tiers)
+    return tuple(tuple(tiers[r]) for r in ranks if r < _GOOD), tuple(tuple(tiers[r]) for r in ranks if r >= _GOOD)
 
 
 def _guessability(constant: Constant) -> int:
-    """0 for what nobody guesses, rising to 3 for the smallest numbers."""
+    """0 for what nobody guesses, rising to 3 for the smallest numbers, and 4 for a one, which is often no choice at all."""
     value = constant.value
     if not isinstance(value, int) or value > GUESSABLE:
         return 1 if value in (12, 20, 50, 100, 1000) or value == Fraction(1, 2) else 0
-    return 2 if value > 3 else 3
+    return 2 if value > 3 else 3 if value > 1 else 4
 
 
 def _numbers_used(problem: Problem) -> set[str] | None:

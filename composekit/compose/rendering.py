@@ -118,4 +118,6 @@ def _written(text: str, start: int, end: int, symbol: str, in_math: bool, ends: 
         return f"{{{symbol}}}" if text[start - 1 : start].isalpha() else symbol
     if text[start - 1 : start] == "$" or (ends.currency and not ends.latex):  # where dollar signs are prices
         return symbol
+    if style.opening == "$" and text[end : end + 1] == "$":  # 50$\%$ must not become $Y$$\%$
+        return rf"\({symbol}\)"
     return style.symbol(symbol)
