@@ -71,7 +71,7 @@ class Choice:
     _problems: Counter[str] = field(default_factory=Counter)
     _lasts: Counter[str] = field(default_factory=Counter)
     _answers: Counter[str] = field(default_factory=Counter)
-    _seen: set[object] = field(default_factory=set)
+    _seen: set[str] = field(default_factory=set)
 
     @property
     def full(self) -> bool:
@@ -96,7 +96,7 @@ class Choice:
     def _objection(self, entry: Entry) -> str | None:
         if entry.contaminated:
             return "contaminated"
-        if tuple(entry.parts) in self._seen or entry.prompt in self._seen:
+        if entry.key in self._seen:
             return "duplicate"
         if _over(self.max_per_last, [self._lasts[entry.parts[-1]]]):
             return "max_per_last"
@@ -107,7 +107,7 @@ class Choice:
         return None
 
     def _count(self, entry: Entry) -> None:
-        self._seen.update((tuple(entry.parts), entry.prompt))
+        self._seen.add(entry.key)
         self._problems.update(set(entry.parts))
         self._lasts[entry.parts[-1]] += 1
         self._answers[entry.answer] += 1

@@ -8,16 +8,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from composekit._errors import bad_type
 from composekit.compose.decontamination import NGramIndex, words
+from composekit.compose.linking import Unlinkable
 from composekit.compose.problem import Composite, Problem
 
 SHARD_SIZE = 1000  # composites; small enough to lose little to a kill, large enough to cost little
 KEPT_AT_MOST = 50_000  # parts whose JSON is kept; generators make new ones without end
+
+
+ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Indexable(Protocol):
@@ -34,14 +39,15 @@ class Entry(NamedTuple):
     index: int
     parts: list[str]  # ids
     answer: str
-    prompt: str  # a hash of its words
+    key: str  # of the words of its parts, in order
     contaminated: bool
     size: int  # bytes of its line
 
 
 class Shard(NamedTuple):
-    """The entries of a shard, and how often no sound link was found, by reason."""
+    """The lines of a shard, their entries, and how often no sound link was found, by reason."""
 
+    lines: bytes
     entries: list[Entry]
     unlinkable: dict[str, int]
 
@@ -52,15 +58,16 @@ def shard_paths(folder: Path, number: int) -> tuple[Path, Path]:
 
 
 def read_shard(folder: Path, number: int) -> Shard | None:
-    """The entries of a finished shard, None where it is not finished."""
-    lines, entries = shard_paths(folder, number)
+    """A finished shard, None where it is not finished or where a crash of the machine has damaged it."""
+    lines_path, entries_path = shard_paths(folder, number)
     try:
-        found = json.loads(entries.read_bytes())
-        shard = Shard([Entry(*entry) for entry in found["entries"]], found["unlinkable"])
-        whole = lines.stat().st_size == sum(entry.size for entry in shard.entries)
-    except (OSError, ValueError, KeyError, TypeError):
+        found = json.loads(entries_path.read_bytes())
+        lines = lines_path.read_bytes()
+        whole = zlib.crc32(lines) == found["crc"]
+        entries = [Entry(*entry) for entry in found["entries"]]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    return shard if whole else None
+    return Shard(lines, entries, found["unlinkable"]) if whole else None
 
 
 class ShardWriter:
@@ -77,12 +84,11 @@ class ShardWriter:
         self.index = index
         self.folder = folder
         self.json_of: dict[Problem, str] = {}
+        self.keys: dict[str, str] = {}
         self.contaminated: dict[str, bool] = {}
 
     def write(self, number: int, start: int, stop: int) -> None:
         """Write the composites from ``start`` to ``stop`` as shard ``number``: both files whole, or neither."""
-        from composekit.compose.linking import Unlinkable
-
         lines: list[bytes] = []
         entries: list[Entry] = []
         unlinkable: dict[str, int] = {}
@@ -90,7 +96,8 @@ class ShardWriter:
             try:
                 composite = self.composer[index]
             except Unlinkable as reason:
-                unlinkable[str(reason)] = unlinkable.get(str(reason), 0) + 1
+                why = reason.reason or str(reason)
+                unlinkable[why] = unlinkable.get(why, 0) + 1
                 continue
             if not isinstance(composite, Problem):
                 got = type(composite).__name__
@@ -98,18 +105,18 @@ class ShardWriter:
             lines.append(self.line(composite))
             entries.append(self.entry(index, composite, len(lines[-1])))
         lines_path, entries_path = shard_paths(self.folder, number)
-        found = {"entries": entries, "unlinkable": unlinkable}
-        write_whole(lines_path, b"".join(lines))
-        write_whole(entries_path, json.dumps(found, separators=(",", ":")).encode())
+        data = b"".join(lines)
+        found = {"crc": zlib.crc32(data), "entries": entries, "unlinkable": unlinkable}
+        write_whole(lines_path, data, sync=False)
+        write_whole(entries_path, to_json(found).encode(), sync=False)
 
     def line(self, problem: Problem) -> bytes:
         """The problem as a line of JSON: that of ``to_dict``, put together from the lines of its parts."""
         if not isinstance(problem, Composite):
             return (self.part(problem) + "\n").encode()
-        row = Problem.to_dict(problem)
-        tail = to_json({"links": [link.to_dict() for link in problem.links], "topology": problem.topology})
-        parts = ",".join(self.part(part) for part in problem.parts)
-        return f'{to_json(row)[:-1]},"parts":[{parts}],{tail[1:]}\n'.encode()
+        links = [link.to_dict() for link in problem.links]
+        row = to_json(Problem.to_dict(problem) | {"links": links, "topology": problem.topology})
+        return f'{row[:-1]},"parts":[{",".join([self.part(part) for part in problem.parts])}]}}\n'.encode()
 
     def part(self, problem: Problem) -> str:
         """The JSON of a part, kept."""
@@ -123,9 +130,19 @@ class ShardWriter:
     def entry(self, index: int, problem: Problem, size: int) -> Entry:
         """What the choice among composites looks at."""
         parts: Sequence[Problem] = problem.parts if isinstance(problem, Composite) else (problem,)
-        key = hashlib.blake2b(" ".join(words(problem.prompt)).encode(), digest_size=12).hexdigest()
-        contaminated = any(self.is_contaminated(part) for part in parts)
+        key = hashlib.blake2b(" ".join([self.key(part) for part in parts]).encode(), digest_size=12).hexdigest()
+        contaminated = self.index is not None and any(self.is_contaminated(part) for part in parts)
         return Entry(index, [part.id for part in parts], problem.answer.strip(), key, contaminated, size)
+
+    def key(self, part: Problem) -> str:
+        """A hash of the part's words, kept: the same for the same question under another id."""
+        found = self.keys.get(part.prompt)
+        if found is None:
+            if len(self.keys) >= KEPT_AT_MOST:
+                self.keys.clear()
+            text = " ".join(words(part.prompt))
+            found = self.keys[part.prompt] = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+        return found
 
     def is_contaminated(self, part: Problem) -> bool:
         """Whether a test set holds the part, kept. Parts are looked at before a symbol takes the place of a constant."""
@@ -146,19 +163,23 @@ def to_json(value: object) -> str:
         ArgumentTypeError: something in it is no JSON value.
     """
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return ENCODER.encode(value)
     except (TypeError, ValueError) as error:
         raise bad_type("build", "metadata", "hold JSON values", error, "Convert it to text or numbers") from None
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file under another name, flush it to the disk, then give it its name; on failure nothing is left."""
+def write_whole(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Write a file under another name, then give it its name; on failure nothing is left.
+
+    With ``sync`` it is on the disk before it has its name. Shards do without: their checksum tells whether they are whole.
+    """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,14 +22,15 @@ from composekit.compose._build_pool import Pool, Range, disk_error, failed
 from composekit.compose._build_shards import (
     SHARD_SIZE,
     Indexable,
+    Shard,
     ShardWriter,
     read_shard,
-    shard_paths,
     to_json,
     write_whole,
 )
 from composekit.compose._build_worker import Job
 from composekit.compose.decontamination import texts_of
+from composekit.compose.linking import Unlinkable
 from composekit.compose.problem import Problem
 
 MOVING = "moving"  # marks that outputs of this very build may be in place already
@@ -86,8 +88,8 @@ def build(
     """Write a composer's composites to a file, or to one file a split.
 
     Composites are considered in the order of their indices. One is left out where a test set holds one of its parts, where
-    the same parts in the same order (or the same text) have occurred, or where a cap is reached. The work is cut into shards
-    that lie in ``<path>.building`` until all are there; then the output is written under another name and renamed.
+    the same parts in the same order have occurred (the same words, whatever their ids), or where a cap is reached. The work
+    is cut into shards that lie in ``<path>.building`` until all are there; the output is written aside and renamed.
 
     Args:
         composer: A :class:`Composer`, or any sequence of composites that pickles (for ``workers=1`` it need not).
@@ -185,7 +187,7 @@ def _run(
                 raise failed(
                     "finished shards must stay as they are", f"shard {number} is gone", "Leave the folder alone."
                 )
-            _copy(shard_paths(folder, number)[0], choice, shard.entries, outputs)
+            _copy(shard, choice, outputs)
             for reason, count in shard.unlinkable.items():
                 unlinkable[reason] = unlinkable.get(reason, 0) + count
             examined = stop
@@ -201,16 +203,13 @@ def _run(
     return BuildReport(paths, choice.kept, kept, examined, dropped, unlinkable, resumed)
 
 
-def _copy(lines: Path, choice: Choice, entries: list[Any], outputs: Mapping[str, Output]) -> None:
+def _copy(shard: Shard, choice: Choice, outputs: Mapping[str, Output]) -> None:
     """Copy the chosen lines of a shard to their outputs."""
-    ends = {}
-    at = 0
-    for entry in entries:
-        ends[entry.index] = (at, at + entry.size)
-        at += entry.size
-    data = lines.read_bytes()
-    for entry, split in choice.choose(entries):
-        outputs[split].write(data[slice(*ends[entry.index])])
+    ends = accumulate(entry.size for entry in shard.entries)
+    end_of = {entry.index: end for entry, end in zip(shard.entries, ends, strict=True)}
+    for entry, split in choice.choose(shard.entries):
+        end = end_of[entry.index]
+        outputs[split].write(shard.lines[end - entry.size : end])
 
 
 def _shards(job: Job, missing: list[Range], workers: int | None, stack: ExitStack) -> Iterator[int]:
@@ -294,16 +293,17 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _fingerprint(job: Job, total: int) -> str:
-    """What tells one build's shards from another's: the test sets, and the composer by what it makes at three places."""
+    """What tells one build's shards from another's: the test sets, the pool, and the composer by what it makes."""
     digest = hashlib.sha256()
     digest.update(to_json([composekit.__version__, SHARD_SIZE, total, job.ngram, job.texts]).encode())
-    pool = getattr(job.composer, "pool", ())
-    digest.update(to_json([problem.id for problem in pool if isinstance(problem, Problem)]).encode())
-    for index in sorted({0, total // 2, total - 1}):
+    for problem in getattr(job.composer, "pool", ()):
+        if isinstance(problem, Problem):
+            digest.update(to_json([problem.id, problem.prompt, problem.answer]).encode())
+    for index in sorted({0, total // 3, total // 2, total - 1}):
         try:
             made = job.composer[index]
             digest.update(to_json(made.to_dict()).encode() if isinstance(made, Problem) else b"?")
-        except ValueError as reason:  # no sound link there
+        except Unlinkable as reason:
             digest.update(str(reason).encode())
     return digest.hexdigest()
 
