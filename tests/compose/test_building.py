@@ -391,7 +391,7 @@ def test_a_full_disk_leaves_nothing_half_written(slow: Callable[..., Composer], 
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, previous)
     report = build(composer, path, workers=2)
-    assert report.resumed == 16
+    assert report.resumed > 0
     assert path.read_bytes() == expected
 
 
