@@ -332,7 +332,7 @@ class _Parser:
         return self.atom()
 
     def proper_part(self) -> Fraction:
-        r"""What follows an integer to make a mixed number, as in 1\frac{4}{5} and 1 4/5; else nothing is taken and it is 0."""
+        r"""What follows an integer to make a mixed number, as in 1\frac{4}{5} or 1 4/5; 0 where there is none."""
         at = self.at
         if self.peek() in FRACTIONS:
             part = self.atom().rational

@@ -60,12 +60,12 @@ def test_build_options_reach_the_builder(problems: Path, tmp_path: Path, capsys:
     tests = tmp_path / "tests.jsonl"
     tests.write_text(problems.read_text().splitlines()[0] + "\n")
     arguments = (
-        f"build {problems} -o {tmp_path}/out.parquet --candidates 200 --quiet --json --max-per-last 2 --size 60 "
+        f"build {problems} -o {tmp_path}/out.parquet --candidates 200 --quiet --json --max-per-last 2 --size 70 "
     )
     arguments += f"--split train=0.5 --split test=0.5 --decontaminate {tests} --ngram 12"
     assert main(arguments.split()) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["written"] == sum(report["per_split"].values()) == 60
+    assert report["written"] == sum(report["per_split"].values()) == 70
     assert report["dropped"]["max_per_last"] > 0
     assert report["dropped"]["contaminated"] > 0
     for split in ("train", "test"):
