@@ -60,16 +60,17 @@ def test_build_options_reach_the_builder(problems: Path, tmp_path: Path, capsys:
     tests = tmp_path / "tests.jsonl"
     tests.write_text(problems.read_text().splitlines()[0] + "\n")
     arguments = (
-        f"build {problems} -o {tmp_path}/out.parquet --candidates 200 --quiet --json --max-per-last 2 --size 70 "
+        f"build {problems} -o {tmp_path}/out.parquet --candidates 2000 --quiet --json --max-per-last 1 --size 30 "
     )
     arguments += f"--split train=0.5 --split test=0.5 --decontaminate {tests} --ngram 12"
     assert main(arguments.split()) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["written"] == sum(report["per_split"].values()) == 70
-    assert report["dropped"]["max_per_last"] > 0
+    assert report["written"] == sum(report["per_split"].values()) == 30
     assert report["dropped"]["contaminated"] > 0
+    lasts = [c.parts[-1].id for path in report["paths"].values() for c in load_problems(path)]
+    assert len(lasts) == len(set(lasts))
     for split in ("train", "test"):
-        assert len(load_problems(tmp_path / f"out.{split}.parquet")) == report["per_split"][split]
+        assert len(load_problems(tmp_path / f"out.{split}.parquet")) == report["per_split"][split] > 0
 
 
 def test_build_takes_several_sources_and_named_columns(tmp_path: Path) -> None:
