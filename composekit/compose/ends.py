@@ -14,26 +14,18 @@ from composekit.compose.numbers import NotANumber, Value, parse_quantity
 from composekit.compose.places import BASE_OF_POWER
 from composekit.compose.problem import Composite, Problem
 from composekit.compose.symbols import letters_used, mask_of
-from composekit.compose.tokens import PART, Constant, numerals_of
+from composekit.compose.tokens import Constant, numerals_of
 
 CACHE = 32768  # problems whose ends are kept
 GUESSABLE = 10  # whole numbers up to here are guessed first
 
 
-# Where a number is no value of the problem: finding it there tells a reader little.
-_NO_VALUES = frozenset(
-    (
-        "exponent",
-        "subscript",
-        "root index",
-        "one",
-        "an ordinal",
-        "a word for a multiple",
-        "list number",
-        "joined to letters",
-        PART,
-    )
-)
+# Where a number is no value of the problem: finding it there tells a reader nothing.
+_NO_VALUES = frozenset(("exponent", "subscript", "root index", "an ordinal", "a word for a multiple", "list number"))
+
+
+def _is_value(numeral: Constant) -> bool:
+    return numeral.place not in _NO_VALUES and not (numeral.kind == "word" and numeral.place == "one")  # "no one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +70,8 @@ class Ends:
 
     @property
     def is_target(self) -> bool:
-        """Whether a link can end here."""
-        return bool(self.tiers or self.spare or self.radicals)
+        """Whether links from most problems can end here; one that has only radicals waits for a partner of their kind."""
+        return bool(self.tiers or self.spare)
 
 
 @lru_cache(maxsize=CACHE)
@@ -101,7 +93,7 @@ def ends_of(problem: Problem) -> Ends:
         tiers=tiers,
         spare=spare,
         radicals=tuple(n for n in usable if n.kind == "radical" and _is_alone(n, numerals)),
-        values=frozenset(n.value for n in rational if n.place not in _NO_VALUES and n.place != "diagram code"),
+        values=frozenset(n.value for n in rational if _is_value(n)),
         mentions=frozenset(n.value for n in rational),
         letters=letters_used(text, lexed) | mask_of(options) | mask_of("".join(re.findall(r"\b[A-Za-z]\b", unit))),
         names=free_names(text) if lexed.latex else frozenset(),
@@ -200,7 +192,7 @@ def _tiers(problem: Problem, constants: list[Constant], numerals: Sequence[Const
     if not constants:
         return (), ()
     used = _numbers_used(problem)
-    values = [n for n in numerals if n.place not in _NO_VALUES]
+    values = [n for n in numerals if _is_value(n)]
     tiers: dict[int, list[Constant]] = {}
     for constant in constants:
         if not _is_alone(constant, values):

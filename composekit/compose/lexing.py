@@ -57,7 +57,8 @@ _MATH_ENVIRONMENTS = word_set(
 )
 _TEXT_COMMANDS = word_set(r"\text \textbf \textit \textrm \textnormal \mbox \hbox \emph \textsf \textup")
 # Commands whose arguments hold plain values, with the number of arguments that may be a single digit (\frac34, \sqrt2).
-_ARGUMENTS = dict.fromkeys(word_set(r"\frac \dfrac \tfrac \cfrac \binom \dbinom \tbinom"), 2) | {r"\sqrt": 1}
+TWO_ARGUMENTS = word_set(r"\frac \dfrac \tfrac \cfrac \binom \dbinom \tbinom")
+_ARGUMENTS = dict.fromkeys(TWO_ARGUMENTS, 2) | {r"\sqrt": 1}
 # Commands before a group that is no argument (\sin{30}), or whose one argument is a plain value.
 _TRANSPARENT = word_set(
     r"""\sin \cos \tan \cot \sec \csc \arcsin \arccos \arctan \sinh \cosh \tanh \log \ln \lg \exp \max \min \gcd \det

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from composekit.compose.lexing import MATH, Lexeme
+from composekit.compose.lexing import MATH, TWO_ARGUMENTS, Lexeme
 from composekit.compose.numbers import Value
 from composekit.compose.words import (
     BEFORE_YEARS,
@@ -120,7 +120,7 @@ def _shape(site: _Site, value: Value) -> str:
 def _neighbours(site: _Site, value: Value) -> str:
     left, right = site.left, site.right
     command = site.exists(site.before) and site.lexemes[site.before].kind == "command"
-    if left.isalpha() and not command:
+    if left.isalpha() and not command and not _is_argument(site):
         return "joined to letters"
     if left and left in "_#@&№":
         return "label"
@@ -135,6 +135,11 @@ def _neighbours(site: _Site, value: Value) -> str:
         if site.raw[0] == "." or not (site.math and site.touches(near)):  # \\binom52 has two arguments side by side
             return "two numbers side by side"
     return _powered(site)
+
+
+def _is_argument(site: _Site) -> bool:
+    r"""Whether the numeral is the 2 of ``\frac x2``."""
+    return len(site.piece(site.before)) == 1 and site.piece(site.before - 1) in TWO_ARGUMENTS
 
 
 def _powered(site: _Site) -> str:
@@ -175,10 +180,13 @@ def _in_formula(site: _Site, value: Value) -> str:
 # --- rules for numerals in prose
 
 
+_ORDINAL_ENDING = re.compile(r"(?:st|nd|rd|th)(?![A-Za-z])")
+
+
 def _joined(site: _Site, value: Value) -> str:
     left, right = site.left, site.right
     if right.isalnum() or right == "_":
-        return "joined to letters"
+        return "an ordinal" if _ORDINAL_ENDING.match(site.text, site.end) else "joined to letters"
     if left and left in _DASHES and (site.char(-2).isalnum() or site.char(-2) in "$)%"):
         return "hyphenated compound or range"
     if right and right in _DASHES and (site.char(2).isalnum() or site.char(2) in "$\\"):

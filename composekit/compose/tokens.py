@@ -56,7 +56,7 @@ def occurrences(text: str) -> list[Constant]:
 
     Example:
         >>> [(c.text, c.value, c.place) for c in occurrences("the 2nd of three x^5")]
-        [('2', 2, 'joined to letters'), ('three', 3, ''), ('5', 5, 'exponent')]
+        [('2', 2, 'an ordinal'), ('three', 3, ''), ('5', 5, 'exponent')]
     """
     return list(numerals(text))
 
