@@ -1,7 +1,7 @@
 """Verifiers: who judges a response, and how.
 
-:func:`verify` and :func:`verify_batch` pick the judge that the problem names: :class:`MathVerifier`, :class:`ChoiceVerifier`,
-:class:`ExactVerifier`, :class:`CompositeVerifier`, or the code verifier.
+:func:`verify` and :func:`verify_batch` pick the judge that the problem names: :class:`MathVerifier`,
+:class:`ChoiceVerifier`, :class:`ExactVerifier`, :class:`CompositeVerifier`, or the code verifier.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The child process that judges what exact reading leaves open. Run as a module, one JSON request a line; not to be imported.
+"""The child process that judges what exact reading leaves open. Run as a module; one JSON request a line.
 
-The process that the parent starts imports sympy and Math-Verify once and forks a server from itself. The server reads the pipes;
-where it overruns its deadline the kernel kills it (an interval timer with the default action, which no computation can hold
-up), and the process that forked it, having one thread and no state, forks the next in milliseconds. End of input ends both.
+The process that the parent starts imports sympy and Math-Verify once and forks a server from itself. The server reads
+the pipes; where it overruns its deadline the kernel kills it (an interval timer with the default action, which no
+computation can hold up), and the process that forked it, having one thread and no state, forks the next in
+milliseconds. End of input ends both.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def main() -> int:
     for fd in (0, 1, 2):  # nothing that a library prints may reach the parent
         os.dup2(quiet, fd)
     try:
-        # The first use of sympy's integrals and of the LaTeX grammar takes longer than a deadline, so it is not left to an answer.
+        # The first use of sympy's integrals and of the LaTeX grammar takes longer than a deadline, so it is not left
+        # to an answer.
         _math_verify(r"\frac{1}{3}", r"\int_0^1 x^2 \, dx")
         _judge(r"1", r"\sin^2 x + \cos^2 x")
     except ImportError as problem:
@@ -82,7 +84,11 @@ def _serve(requests: int, replies: int) -> int:
                 signal.setitimer(signal.ITIMER_REAL, 0)
             _send(replies, reply)
             served += 1
-            if reply["status"] == "memory" or served >= _RETIRE_AFTER or (limit and _address_space() > limit - MEMORY // 2):
+            if (
+                reply["status"] == "memory"
+                or served >= _RETIRE_AFTER
+                or (limit and _address_space() > limit - MEMORY // 2)
+            ):
                 return _RETIRE
     return 0
 

@@ -24,10 +24,12 @@ _BETWEEN = re.compile(
 _MAX_BETWEEN = 80
 _HASHES = re.compile(r"^[ \t>*]*####[ \t]*([^#\s].*)$", re.MULTILINE)
 _MARKER = re.compile(
-    r"\b(?:answer|ans)(?:\s+(?:to|of|for)\s+[\w\s'()-]{1,60}?)?\s*\**\s*(?:\bis\b(?!\s*n['’]t)|[:：=])(?:\s*(?:\bis\b|[:：=]))?\s*\**\s*",
+    r"\b(?:answer|ans|(?:correct|right|best)\s+(?:option|choice))(?:\s+(?:to|of|for)\s+[\w\s'()-]{1,60}?)?\s*\**\s*(?:\bis\b(?!\s*n['’]t)|[:：=])(?:\s*(?:\bis\b|[:：=]))?\s*\**\s*",
     re.IGNORECASE,
 )
-_HEADING = re.compile(r"[\s>]*(?:#+|\*\*|__)\s*(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is)?\s*[:：]?[\s*_]*", re.IGNORECASE)
+_HEADING = re.compile(
+    r"[\s>]*(?:#+|\*\*|__)\s*(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is)?\s*[:：]?[\s*_]*", re.IGNORECASE
+)
 _BEFORE_MARKER = re.compile(r"(?:\b(?:so|thus|hence|therefore|the|my|our|final|correct)\b|[\s,*$])*", re.IGNORECASE)
 _DOUBT = re.compile(
     r"\b(?:not|never|no|nobody|none|cannot|if|unless|whether|wrong|false|incorrect|doubt\w*|could|might|may|maybe|perhaps|possibly"
@@ -46,7 +48,7 @@ class Extraction(NamedTuple):
 
 
 def final_answer(response: str) -> Extraction:
-    """The answer that a response declares.
+    r"""The answer that a response declares.
 
     Args:
         response: The whole text that the model wrote.
@@ -60,7 +62,7 @@ def final_answer(response: str) -> Extraction:
         ('8',)
         >>> final_answer(r"\boxed{7} or \boxed{8}").answers
         ('7', '8')
-        >>> final_answer("There is no answer, but 7 appears in\nthe text.").source
+        >>> final_answer("There is no answer.\nBut 7 appears in the text.").source
         'none'
     """
     if len(response) > MAX_RESPONSE:
@@ -215,3 +217,9 @@ def _statement(line: str) -> str | None:
     if again is not None and _BEFORE_MARKER.fullmatch(content[: again.start()]):
         content = content[again.end() :].strip()
     return content
+
+
+def states_answer(text: str) -> bool:
+    """Whether a text ends with words that announce an answer: ``Answer:`` or a heading that says so."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return bool(lines) and (_HEADING.fullmatch(lines[-1]) is not None or _statement(lines[-1]) == "")

@@ -19,9 +19,9 @@ _STATUS: dict[str, Status] = {
 class MathVerifier(Verifier):
     r"""Judges mathematical answers exactly, and leaves to Math-Verify, in a killable process, what has no exact form here.
 
-    The answer that counts is the last box (``\boxed{x}``), else a ``#### x`` line or a last line ``Answer: x`` or ``the answer is
-    x``, else a response that is nothing but an answer; think sections never count. Several boxes with only separators between
-    them are one list, and a list answers only a question for a list.
+    The answer that counts is the last box (``\boxed{x}``), else a ``#### x`` line or a last line ``Answer: x`` or
+    ``the answer is x``, else a response that is nothing but an answer; think sections never count. Several boxes with
+    only separators between them are one list, and a list answers only a question for a list.
 
     Numbers, fractions, decimals, percent, radicals, polynomials, intervals, sets, tuples, matrices, units, equations and
     words are compared by exact arithmetic: no tolerance, no floating point. A comparison that this leaves open (function
@@ -33,8 +33,8 @@ class MathVerifier(Verifier):
     Raises:
         ArgumentError: ``timeout`` is not positive.
 
-    Guarantees: deterministic but for timeouts; picklable; safe in threads, in ``asyncio``, after ``fork`` and under anybody's
-    alarm, for it uses no signals; no worker outlives the process.
+    Guarantees: deterministic but for timeouts; picklable; safe in threads, in ``asyncio``, after ``fork`` and under
+    anybody's alarm, for it uses no signals; no worker outlives the process.
 
     Example:
         >>> from composekit.compose import MathVerifier, Problem
@@ -111,7 +111,9 @@ class MathVerifier(Verifier):
             return self.compare(gold=gold, answer=found.answers[0])
         if verdict.status in ("wrong", "unparseable"):
             count = len(found.answers)
-            return Verdict(0.0, "wrong", joined, f"{count} answers are declared, which is not the one that was asked for")
+            return Verdict(
+                0.0, "wrong", joined, f"{count} answers are declared, which is not the one that was asked for"
+            )
         return verdict
 
 

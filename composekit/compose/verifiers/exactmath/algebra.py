@@ -2,7 +2,8 @@ r"""Exact arithmetic: quotients of polynomials over the rationals in numbers, co
 
 A *monomial* is a product of atoms with exponents, a *polynomial* a map from monomials to rational coefficients. Atoms are
 
-* primes with a fractional exponent, so :math:`\sqrt{12} = 2 \cdot 3^{1/2}`. Products of such radicals are linearly independent
+* primes with a fractional exponent, so :math:`\sqrt{12} = 2 \cdot 3^{1/2}`. Products of such radicals are linearly
+independent
   over the rationals (Besicovitch 1940), so equal numbers have equal polynomials;
 * :math:`i`, with exponent 0 or 1;
 * :math:`\pi`, :math:`e` and variables, which nothing known relates to each other or to the radicals;
@@ -205,9 +206,7 @@ class Ring:
 
     def equal(self, a: Form, b: Form) -> bool:
         """Whether two forms are equal; raises :class:`Undecided` if opaque atoms leave it open."""
-        difference = self._add(
-            self._mul(a.num, b.den), {m: -c for m, c in self._mul(b.num, a.den).items()}
-        )
+        difference = self._add(self._mul(a.num, b.den), {m: -c for m, c in self._mul(b.num, a.den).items()})
         if not difference:
             return True
         if any(x[0] == OPAQUE for m in difference for x, _ in m):

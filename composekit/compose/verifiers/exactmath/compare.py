@@ -1,8 +1,8 @@
 r"""When two answers are the same: the conventions of answers over the exact values of expressions.
 
-Order matters in tuples, not in sets nor in bare lists; multiplicity counts in bare lists, not in sets. Units, percent and number
-bases must agree where both sides state them and are ignored where one side omits them. Equations are equal up to a nonzero
-factor, inequalities up to a positive one and when turned round. ``x = 5`` answers a question for ``5``.
+Order matters in tuples, not in sets nor in bare lists; multiplicity counts in bare lists, not in sets. Units, percent
+and number bases must agree where both sides state them and are ignored where one side omits them. Equations are equal
+up to a nonzero factor, inequalities up to a positive one and when turned round. ``x = 5`` answers a question for ``5``.
 
 Every comparison is True, False, or None: not decided here.
 """
@@ -196,7 +196,7 @@ class Comparison:
         return self._all(gold, given)
 
     def _ratios(self, g: Node, a: Node) -> bool | None:
-        """``2:3`` equals ``4:6`` and the fraction ``2/3``; what looks like a time of day on both sides must be the same time."""
+        """``2:3`` equals ``4:6`` and the fraction ``2/3``; two times of day must be the same."""
         gold = g.args if g.kind == "ratio" else (g, number(1))
         given = a.args if a.kind == "ratio" else (a, number(1))
         if len(gold) != len(given) or not all(x.is_scalar for x in (*gold, *given)):
@@ -362,7 +362,11 @@ def _as_set(node: Node) -> Node:
 def _is_name(node: Node) -> bool:
     """Whether the left side of an assignment only names the value: ``x``, ``f(2)``, ``AB``, ``Area``, but not ``x + y``."""
     label, left = node.args[0], node.args[1]
-    return left is None or left.kind in ("var", "apply", "const") or (left.kind == "mul" and label.isalpha() and label.isupper())
+    return (
+        left is None
+        or left.kind in ("var", "apply", "const")
+        or (left.kind == "mul" and label.isalpha() and label.isupper())
+    )
 
 
 def _links(node: Node) -> list[tuple[str, tuple[Node, Node]]]:

@@ -1,7 +1,8 @@
 r"""From the tree of an expression to its exact value, a :class:`~.algebra.Form`.
 
-Only identities that hold for every value of the variables are used: :math:`(xy)^{1/2}` is not split, :math:`\sqrt{x^2}` is not
-:math:`x`. What cannot be written with known atoms becomes an opaque one, named by its exact argument.
+Only identities that hold for every value of the variables are used: :math:`(xy)^{1/2}` is not split,
+:math:`\sqrt{x^2}` is not :math:`x`. What cannot be written with known atoms becomes an opaque one, named by its exact
+argument.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from typing import Any
 from composekit.compose.verifiers.exactmath import algebra as alg
 from composekit.compose.verifiers.exactmath.algebra import Form, Rational, TooLarge, Undecided, Undefined
 from composekit.compose.verifiers.exactmath.tree import Node, walk
+from composekit.compose.verifiers.exactmath.vocabulary import names
 
 MAX_FACTORIAL = 1_000
 _RATIOS = {"tan": ("sin", "cos"), "cot": ("cos", "sin"), "sec": (None, "cos"), "csc": (None, "sin")}
-_ODD = frozenset("sin arcsin arctan sinh tanh arcsinh arctanh".split())
-_EVEN = frozenset("cos cosh abs".split())
-_TRIG = frozenset("sin cos tan cot sec csc".split())
+_ODD = names("sin arcsin arctan sinh tanh arcsinh arctanh")
+_EVEN = names("cos cosh abs")
+_TRIG = names("sin cos tan cot sec csc")
 # sin(pi * k / 12) as (coefficient, radicand) terms, for k = 0..6
 _SINES: dict[int, tuple[tuple[Fraction, int], ...]] = {
     0: (),
@@ -143,9 +145,9 @@ class Evaluator:
         if base.den != alg.ONE_POLY:
             return self._opaque("power", base, exponent=q)
         if len(base.num) > 1:
-            c = alg.content(base.num)
-            rest = Form({m: alg.tidy(Fraction(k) / c) for m, k in base.num.items()})
-            return self.ring.mul(self._rational_root(c, q), self._opaque("power", rest, exponent=q))
+            content = alg.content(base.num)
+            rest = Form({m: alg.tidy(Fraction(k) / content) for m, k in base.num.items()})
+            return self.ring.mul(self._rational_root(content, q), self._opaque("power", rest, exponent=q))
         ((monomial, c),) = base.num.items()
         positive = [(x, k) for x, k in monomial if x[0] in (alg.PRIME, alg.CONSTANT)]
         unknown = tuple((x, k) for x, k in monomial if x[0] not in (alg.PRIME, alg.CONSTANT))
@@ -186,8 +188,8 @@ class Evaluator:
             return self._opaque("power", base, exponent)
         out = alg.constant(1)
         for x, k in bases:
-            for monomial, c in exponent.num.items():
-                out = self.ring.mul(out, self._atom_power(x, monomial, Fraction(c) * k))
+            for term, coefficient in exponent.num.items():
+                out = self.ring.mul(out, self._atom_power(x, term, Fraction(coefficient) * k))
         return out
 
     def _atom_power(self, x: alg.Atom, monomial: alg.Monomial, c: Fraction) -> Form:
@@ -230,7 +232,9 @@ class Evaluator:
                 return known
         value = alg.as_rational(x)
         if value is not None and name in ("floor", "ceil", "abs"):
-            return alg.constant({"floor": floor, "ceil": ceil, "abs": abs}[name](value))
+            if name == "abs":
+                return alg.constant(abs(value))
+            return alg.constant(int(floor(Fraction(value)) if name == "floor" else ceil(Fraction(value))))
         if value == 0 and name in _ODD:
             return alg.constant(0)
         if (name in _ODD or name in _EVEN) and x.num and x.num[min(x.num)] < 0:

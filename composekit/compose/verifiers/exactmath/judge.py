@@ -7,15 +7,16 @@ from typing import Literal, NamedTuple
 
 from composekit.compose.verifiers.exactmath.algebra import TooLarge, Undecided
 from composekit.compose.verifiers.exactmath.compare import Comparison, Oracle
+from composekit.compose.verifiers.exactmath.grammar import NAMED_RUNS
 from composekit.compose.verifiers.exactmath.lexer import OverLimit, Unreadable, tokenise
-from composekit.compose.verifiers.exactmath.parser import NAMED_RUNS
 from composekit.compose.verifiers.exactmath.reading import clean, readings, words
 from composekit.compose.verifiers.exactmath.tree import Node
+from composekit.compose.verifiers.exactmath.vocabulary import names
 
 MAX_SLOW_LENGTH = 600  # the slow judge gets nothing longer
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _CHOICE = re.compile(r"\(\s*([A-Za-z])\s*\)\s*\S")
-_SLOW_COMMANDS = frozenset("int iint iiint oint sum prod lim limsup liminf max min gcd bmod det Re Im arg".split())
+_SLOW_COMMANDS = names("int iint iiint oint sum prod lim limsup liminf max min gcd bmod det Re Im arg")
 _SEPARATING = frozenset([",", ";", "=", "==", "approx", "&", "lor", "land"])  # fine inside braces: \sum_{k=1}
 _NEVER = frozenset(["$", "?", '"', "!=", "Rightarrow", "implies", "boxed", "text"])
 
@@ -98,7 +99,7 @@ def _unread(what: str, text: str, problem: Unreadable, other: str) -> Judgement:
 
 
 def _needs_calculus(text: str) -> bool:
-    """Whether a text that the grammar refuses is sound but for a sum, integral, limit or the like, and not just malformed."""
+    """Whether a text that the grammar refuses is sound but for a sum, integral, limit or the like."""
     return _is_mathematics(text) and any(t.kind == "cmd" and t.text in _SLOW_COMMANDS for t in tokenise(clean(text)))
 
 
@@ -118,7 +119,11 @@ def _is_mathematics(text: str) -> bool:
     depth = 0
     for token in tokens:
         depth += (token.text == "{") - (token.text == "}")
-        if token.kind in ("run", "word") and len(token.text) > (2 if token.kind == "run" else 0) and token.text not in NAMED_RUNS:
+        if (
+            token.kind in ("run", "word")
+            and len(token.text) > (2 if token.kind == "run" else 0)
+            and token.text not in NAMED_RUNS
+        ):
             return False
         if token.kind in ("op", "cmd") and (token.text in _NEVER or (token.text in _SEPARATING and depth == 0)):
             return False

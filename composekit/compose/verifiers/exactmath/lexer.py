@@ -1,8 +1,8 @@
 r"""From the characters of an answer to tokens.
 
 Layout commands (``\left``, ``\,``, ``\displaystyle``, ...) vanish, typographic variants fold into one (full-width digits,
-U+2212, superscripts, vulgar fractions), and what stands in ``\text{...}`` comes out as words instead of variables. A character
-that is not understood is an error, never skipped: it could change the meaning.
+U+2212, superscripts, vulgar fractions), and what stands in ``\text{...}`` comes out as words instead of variables. A
+character that is not understood is an error, never skipped: it could change the meaning.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class OverLimit(Unreadable):
 
 
 class Token(NamedTuple):
-    """``kind``: num, based, run (letters of mathematics), word (letters of text), cmd, env, op; ``gap``: space came before."""
+    """``kind``: num, based, run (mathematical letters), word (letters of text), cmd, env, op; ``gap``: after a space."""
 
     kind: str
     text: str
@@ -80,7 +80,10 @@ _LAYOUT = (
     r"|space|rm|bf|it|tt|hfill|nobreak|relax|null)(?![A-Za-z])|\\[,;:!> ]|\\\n|~|\s"
 )
 _TEXT = r"\\(?:text|textrm|textbf|textit|textsf|texttt|textnormal|mbox|hbox|mathrm|mathsf|mathtt|mathit|operatorname\*?|rm)\s*\{"
-_BASE = r"_\s*(?:\{\s*\d{1,2}\s*\}|\d{1,2}(?!\d)|\{?\s*(?:\\text\s*\{)?\s*(?:two|three|four|five|six|seven|eight|nine|ten)\b\s*\}{0,2})"
+_BASE = (
+    r"_\s*(?:\{\s*\d{1,2}\s*\}|\d{1,2}(?!\d)|"
+    r"\{?\s*(?:\\text\s*\{)?\s*(?:two|three|four|five|six|seven|eight|nine|ten)\b\s*\}{0,2})"
+)
 _NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)"
 _TOKEN = re.compile(
     rf"(?P<space>(?:{_LAYOUT})+)|(?P<text>{_TEXT})|(?P<env>\\(?:begin|end)\s*\{{\s*[A-Za-z]+\*?\s*\}})|(?P<cmd>\\[A-Za-z]+)|"

@@ -11,12 +11,12 @@ import cmath
 import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 from composekit.compose.verifiers.exactmath.tree import Node, variables
 
-# Sample points: irrational-looking, of different sizes, far from special values. Positive ones may refute; a variable is often
-# meant to be positive, so a difference at a negative point alone proves nothing.
+# Sample points: irrational-looking, of different sizes, far from special values. Positive ones may refute; a variable
+# is often meant to be positive, so a difference at a negative point alone proves nothing.
 _POINTS = (0.7390851, 1.3247179, 2.6854520, 0.3275822, 3.7168146, 1.9021605, 0.5671432, 4.1327313)
 
 
@@ -33,13 +33,13 @@ class FloatArithmetic:
 
     epsilon = 4e-16
     sin, cos, log, exp = (staticmethod(f) for f in (cmath.sin, cmath.cos, cmath.log, cmath.exp))
-    functions: dict[str, Callable[[complex], complex]] = {
+    functions: ClassVar[dict[str, Callable[[complex], complex]]] = {
         "tan": cmath.tan, "sinh": cmath.sinh, "cosh": cmath.cosh, "tanh": cmath.tanh, "arcsin": cmath.asin,
         "arccos": cmath.acos, "arctan": cmath.atan, "arcsinh": cmath.asinh, "arccosh": cmath.acosh,
         "arctanh": cmath.atanh, "sec": lambda z: 1 / cmath.cos(z), "csc": lambda z: 1 / cmath.sin(z),
         "cot": lambda z: cmath.cos(z) / cmath.sin(z), "abs": lambda z: complex(abs(z)),
     }  # fmt: skip
-    constants = {"pi": complex(math.pi), "e": complex(math.e), "i": 1j}
+    constants: ClassVar[dict[str, complex]] = {"pi": complex(math.pi), "e": complex(math.e), "i": 1j}
 
     @staticmethod
     def rational(value: Fraction | int) -> complex:
@@ -199,7 +199,7 @@ class Sampler:
             raise Unable(name)
         value = f(x)
         # The slope is measured over a step that is far larger than the error, so that rounding does not hide it.
-        step = max(abs(x), 1) * self.a.epsilon ** 0.5 + error
+        step = max(abs(x), 1) * self.a.epsilon**0.5 + error
         slope = max(abs(f(x + step) - value), abs(f(x - step) - value)) / step
         return value, 4 * slope * error + abs(value) * self.a.epsilon * 4
 
@@ -241,7 +241,7 @@ def _points(names: Iterable[str], count: int, *, positive: bool) -> Iterable[dic
 def out_of_range(node: Node) -> bool:
     """Whether a number in the expression is too large for a float: a tower of powers, say."""
     try:
-        Sampler(FloatArithmetic, {n: 1.37 + 0j for n in variables(node)}).value(node)
+        Sampler(FloatArithmetic, dict.fromkeys(variables(node), 1.37 + 0j)).value(node)
     except OutOfRange:
         return True
     except Unable:
@@ -253,7 +253,9 @@ def refuted(g: Node, a: Node, *, sign: int = 1, decimal_log: bool = False) -> bo
     """Whether two expressions certainly differ at some positive point, in double precision."""
     names = variables(g) | variables(a)
     for point in _points(names, 3 if names else 1, positive=True):
-        sampler = Sampler(FloatArithmetic, {n: complex(v) for n, v in point.items()}, sign=sign, decimal_log=decimal_log)
+        sampler = Sampler(
+            FloatArithmetic, {n: complex(v) for n, v in point.items()}, sign=sign, decimal_log=decimal_log
+        )
         try:
             (x, ex), (y, ey) = sampler.value(g), sampler.value(a)
         except Unable:

@@ -1,8 +1,8 @@
 r"""How an answer can be read: mostly in one way, sometimes in two.
 
-``1,234`` is a number or a list, ``2e-3`` a small number or :math:`2e - 3`, ``5 cm`` a length or a product, ``seven`` a word or 7.
-:func:`readings` gives the usual reading first. The gold answer is read more narrowly than the response, whose writer did not
-know the conventions.
+``1,234`` is a number or a list, ``2e-3`` a small number or :math:`2e - 3`, ``5 cm`` a length or a product, ``seven`` a
+word or 7. :func:`readings` gives the usual reading first. The gold answer is read more narrowly than the response,
+whose writer did not know the conventions.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from composekit.compose.verifiers.exactmath import units
+from composekit.compose.verifiers.exactmath.grammar import NAMED_RUNS
 from composekit.compose.verifiers.exactmath.lexer import OverLimit, Token, Unreadable, to_ascii, tokenise
-from composekit.compose.verifiers.exactmath.parser import NAMED_RUNS, parse
+from composekit.compose.verifiers.exactmath.parser import parse
 from composekit.compose.verifiers.exactmath.tree import Node, number
+from composekit.compose.verifiers.exactmath.vocabulary import names
 
 MAX_TEXT = 300
 _CACHED_LENGTH = 300
@@ -24,19 +26,23 @@ _COMMA_GROUPS = re.compile(r"(?<![\d.,_A-Za-z])([1-9]\d{0,2}(?:,\d{3})+)(?!\d)(?
 _REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\overline\s*\{\s*(\d+)\s*\}")
 _POWER_OF_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
 _PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)([^$]*?[^\s\\$])\$(?!\d)")
-_DATE = re.compile(r"\s*(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}:[0-5]\d(?::[0-5]\d)?\s*[aApP]\.?[mM]\.?)\s*")
+_DATE = re.compile(
+    r"\s*(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}:[0-5]\d(?::[0-5]\d)?\s*[aApP]\.?[mM]\.?)\s*"
+)
 _DIGIT_E_SIGN = re.compile(r"\de[+-]\d")
-_TEXT_COMMAND = re.compile(r"\\(?:text|textrm|textbf|textit|textsf|texttt|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|emph)\s*(?=\{)")
+_TEXT_COMMAND = re.compile(
+    r"\\(?:text|textrm|textbf|textit|textsf|texttt|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|emph)\s*(?=\{)"
+)
 _WORDY = re.compile(r"[^\W\d_]")
 _NUMBER_WORDS = {
-    w: k
-    for k, w in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen"
-        " nineteen".split()
-    )
-}
-_TENS = {w: 10 * k for k, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}
-_SHORT_WORDS = frozenset("no up on so in am pm ok us uk it is he me we go hi".split())
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17,
+    "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
+_TENS = {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
+_SHORT_WORDS = names("no up on so in am pm ok us uk it is he me we go hi")
 
 
 def clean(text: str) -> str:
@@ -77,7 +83,7 @@ def _balanced(text: str) -> bool:
 
 
 def join_groups(text: str, *, commas: bool) -> str:
-    """Numbers written in groups of three digits as one; plain commas only where they are no list (and ``commas`` is true)."""
+    """Numbers in groups of three digits as one; with plain commas only if ``commas``, and where they are no list."""
     text = _EXPLICIT_GROUPS.sub(lambda m: m[1] + re.sub(r"\D", "", m[2]), text)
     if commas and "," in text:
         spaced = re.search(r",\s", text) is not None
@@ -107,7 +113,9 @@ def mark_units(tokens: list[Token], *, letters: bool) -> list[Token]:
         if k == 0 or token.kind not in ("run", "word") or not _ends_value(tokens[k - 1]):
             continue
         stop = k
-        while stop < len(tokens) and (tokens[stop].kind in ("run", "word", "num") or tokens[stop].text in ("/", "^", "-", "{", "}")):
+        while stop < len(tokens) and (
+            tokens[stop].kind in ("run", "word", "num") or tokens[stop].text in ("/", "^", "-", "{", "}")
+        ):
             stop += 1
         names = [t for t in tokens[k:stop] if t.kind in ("run", "word")]
         quotient = any(t.text == "/" for t in tokens[k:stop])
@@ -139,9 +147,15 @@ def _reads_as_product(run: str) -> bool:
 def is_wordlike(text: str) -> bool:
     r"""Whether bare letters are words (``east``) rather than a product of variables (``xy``)."""
     runs = re.findall(r"[A-Za-z]+", text)
-    if not runs or not re.fullmatch(r"[A-Za-z][A-Za-z' .-]*", text) or any(r in NAMED_RUNS - {"or", "and"} for r in runs):
+    if (
+        not runs
+        or not re.fullmatch(r"[A-Za-z][A-Za-z' .-]*", text)
+        or any(r in NAMED_RUNS - {"or", "and"} for r in runs)
+    ):
         return False
-    return any(len(r) > 1 and not _reads_as_product(r) for r in runs) and not ("-" in text and all(len(r) < 3 for r in runs))
+    return any(len(r) > 1 and not _reads_as_product(r) for r in runs) and not (
+        "-" in text and all(len(r) < 3 for r in runs)
+    )
 
 
 def words(text: str) -> str:
@@ -222,7 +236,9 @@ def _expressions(text: str, said: str, gold: bool, *, only_words: bool) -> Itera
     seen: set[Node] = set()
     problem: Unreadable | None = None
     for option in options:
-        if "units_from" in option and not re.search(r"[\d)}\]%$]\s*(?:\\[,;: ])*\s*(?:\\(?:text|mathrm)\s*\{\s*)?[A-Za-z]", text):
+        if "units_from" in option and not re.search(
+            r"[\d)}\]%$]\s*(?:\\[,;: ])*\s*(?:\\(?:text|mathrm)\s*\{\s*)?[A-Za-z]", text
+        ):
             continue
         try:
             node = _parsed(text, **option)  # type: ignore[arg-type]

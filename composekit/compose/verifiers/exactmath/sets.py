@@ -1,4 +1,4 @@
-r"""Sets of real numbers as sorted cuts of the line, so that differently written unions, inequalities and differences compare.
+r"""Sets of real numbers as sorted cuts of the line, so that unions, inequalities and differences compare.
 
 A set is the list of places where membership changes. The cut ``(k, 0)`` lies just before end point number ``k``, ``(k, 1)``
 just after it: :math:`[a, b)` is ``(a, 0), (b, 0)`` and the point :math:`\{a\}` is ``(a, 0), (a, 1)``.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-SCALARS = frozenset(
-    "num var const add neg mul div pow root pm mp fn log apply abs fact binom percent degree unit based".split()
-)
+from composekit.compose.verifiers.exactmath.vocabulary import names
+
+SCALARS = names("num var const add neg mul div pow root pm mp fn log apply abs fact binom percent degree unit based")
 
 
 class Node(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from composekit.compose.verifiers.exactmath.vocabulary import names
+
 Unit = tuple[tuple[str, int], ...]  # name and exponent, sorted
 
 _SYNONYMS = {
@@ -21,22 +23,28 @@ PHYSICAL = frozenset(_FOLD.values()) | {"degree c", "degree f"}
 _COMPOUND = {"mph": (("h", -1), ("mi", 1)), "kph": (("h", -1), ("km", 1)), "kmh": (("h", -1), ("km", 1))}
 
 # Written without \text these are still units when they follow a number; one letter alone is a variable.
-BARE_UNITS = frozenset(
-    "cm mm km nm kg mg ml ft yd lb lbs oz hr sec min mph kph Hz kHz MHz kJ kPa Pa mol rad deg ms kW eV atm usd USD eur EUR".split()
+BARE_UNITS = names(
+    """
+    cm mm km nm kg mg ml ft yd lb lbs oz hr sec min mph kph Hz kHz MHz kJ kPa Pa mol rad deg ms kW eV atm
+    usd USD eur EUR
+    """
 )
-LETTER_UNITS = frozenset("m s g h J N W V A K C L F T".split())
+LETTER_UNITS = names("m s g h J N W V A K C L F T")
 SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-PERCENT = frozenset("percent percentage pct".split())
+PERCENT = names("percent percentage pct")
 
 # Words that make a phrase of a noun, or a hedge of an answer: no unit contains them.
-_FUNCTION_WORDS = frozenset(
-    """a an and or nor not no none never but if unless else is are was were be been isn aren wasn am im am the this that these
-    those it its i you he she we they who which what when where why how than then so because since though although maybe perhaps
-    possibly probably likely either neither both any some all most least more less about approximately approx around roughly
-    nearly almost guess think believe suppose assume hence therefore thus answer result wrong right correct incorrect false true
-    appears appear seems seem would could should might may can cannot will shall do does did have has had with without from to
-    for by at as instead rather except only just even also too plus minus times divided equals equal over under versus vs
-    zero one two three four five six seven eight nine ten eleven twelve""".split()
+_FUNCTION_WORDS = names(
+    """
+    a an and or nor not no none never but if unless else is are was were be been isn aren wasn am im the this
+    that these those it its i you he she we they who which what when where why how than then so because since
+    though although maybe perhaps possibly probably likely either neither both any some all most least more less
+    about approximately approx around roughly nearly almost guess think believe suppose assume hence therefore
+    thus answer result wrong right correct incorrect false true appears appear seems seem would could should
+    might may can cannot will shall do does did have has had with without from to for by at as instead rather
+    except only just even also too plus minus times divided equals equal over under versus vs zero one two three
+    four five six seven eight nine ten eleven twelve
+    """
 )
 MAX_WORDS = 4
 

@@ -1,0 +1,46 @@
+"""A child process of :func:`verify_batch`: judges chunks of responses. Run as a module, not to be imported.
+
+A request is a length in decimal digits and a newline, then that many bytes of pickle: the time limit and a list of (number,
+response, problem). Each verdict goes back at once, as a line of JSON, so that the parent knows which response is in hand.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from typing import Any
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):  # nothing that a judge prints may be taken for a verdict
+        os.dup2(quiet, fd)
+    while header := requests.readline():
+        timeout, jobs = pickle.loads(requests.read(int(header)))
+        for number, response, problem in jobs:
+            reply = json.dumps({"number": number, "verdict": _judged(response, problem, timeout)})
+            _write(replies, reply.encode() + b"\n")
+
+
+def _judged(response: str, problem: Any, timeout: float | None) -> dict[str, Any]:
+    from composekit.compose.verifiers.crew import verdict_to_json
+    from composekit.compose.verifiers.dispatch import judge_for
+
+    try:
+        return verdict_to_json(judge_for(problem.verifier, timeout).verify(response, problem))
+    except Exception as problem_:  # one response must not take the others down
+        detail = f"{type(problem_).__name__}: {problem_}"[:300]
+        return {"score": 0.0, "status": "error", "extracted": None, "detail": detail, "parts": []}
+
+
+def _write(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The verifier of multiple-choice answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from composekit._errors import bad_type
+from composekit.compose.problem import Problem
+from composekit.compose.verdict import Verdict, Verifier
+from composekit.compose.verifiers.exactmath.lexer import MAX_CHARACTERS
+from composekit.compose.verifiers.exactmath.reading import clean, words
+from composekit.compose.verifiers.extract import final_answer
+
+_TEXT = re.compile(r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox|operatorname)\s*(?=\{)")
+_LABEL = re.compile(r"(?:(?:option|choice|answer|letter)\s+)?[(\[]?\s*([A-Za-z])\s*[)\]]?\s*[.:)]?", re.IGNORECASE)
+_LABELLED = re.compile(
+    r"(?:(?:option|choice)\s+)?(?:\(\s*([A-Za-z])\s*\)|([A-Za-z])\s*[).:])\s*(\S.*)", re.IGNORECASE | re.DOTALL
+)
+_SEVERAL = re.compile(
+    r"[(\[]?\s*[A-Za-z]\s*[)\]]?(?:\s*(?:,|;|&|\band\b)+\s*[(\[]?\s*[A-Za-z]\s*[)\]]?)+", re.IGNORECASE
+)
+_OTHER_LABEL = re.compile(r"\(\s*[A-Za-z]\s*\)|\b(?:or|and)\s+[(]?[A-Z]\b[).]?|\b[A-Z][).:](?:\s|$)")
+
+
+class ChoiceVerifier(Verifier):
+    r"""Judges the letter of an option, written ``C``, ``(C)``, ``C.``, ``Option C``, or with its text: ``(C) 42``.
+
+    Where the problem lists its options in ``metadata["choices"]`` (letter to text, or texts in order), the text of an option
+    counts as its letter. Naming two letters is wrong unless the gold answer names just these.
+
+    Guarantees: deterministic, picklable, safe in threads.
+
+    Example:
+        >>> from composekit.compose import ChoiceVerifier, Problem
+        >>> problem = Problem("Which is prime?", "B", verifier="choice", metadata={"choices": {"A": "91", "B": "97"}})
+        >>> judge = ChoiceVerifier()
+        >>> [judge.verify(r, problem).status for r in (r"\boxed{B}", "The answer is 97.", "Answer: A or B")]
+        ['correct', 'correct', 'wrong']
+    """
+
+    def __repr__(self) -> str:
+        return "ChoiceVerifier()"
+
+    def verify(self, response: str, problem: Problem) -> Verdict:
+        """Extract the declared option from a whole response and compare it with ``problem.answer``."""
+        if not isinstance(response, str):
+            raise bad_type("ChoiceVerifier.verify", "response", "be a string", type(response).__name__, "Pass the text")
+        found = final_answer(response)
+        if not found.answers:
+            return Verdict(0.0, "unparseable", None, found.detail)
+        same = {words(a) for a in found.answers}
+        answer = found.answers[0] if len(same) == 1 else " or ".join(found.answers)
+        verdict = self._judge(problem.answer, answer, _options(problem.metadata.get("choices")))
+        if found.source == "bare" and not verdict.correct and letters(answer) is None:
+            return Verdict(0.0, "unparseable", None, "no box and no line that states the answer")
+        return verdict
+
+    def compare(self, *, gold: str, answer: str) -> Verdict:
+        """Compare a bare option with the bare gold option."""
+        for name, value in (("gold", gold), ("answer", answer)):
+            if not isinstance(value, str):
+                raise bad_type("ChoiceVerifier.compare", name, "be a string", type(value).__name__, "Pass the text")
+        return self._judge(gold, answer, {})
+
+    def _judge(self, gold: str, answer: str, options: Mapping[str, str]) -> Verdict:
+        if not answer.strip():
+            return Verdict(0.0, "unparseable", None, "the answer is empty")
+        if len(answer) > MAX_CHARACTERS:
+            return Verdict(0.0, "unparseable", None, f"the answer has more than {MAX_CHARACTERS} characters")
+        wanted = letters(gold) or _letter_of(gold, options)
+        given = letters(answer) or _letter_of(answer, options)
+        if wanted is None:  # options without letters are compared by their words
+            right = words(gold) == words(answer)
+            return Verdict(float(right), "correct" if right else "wrong", answer, "compared as words")
+        if given is None:
+            hedge = len(_OTHER_LABEL.findall(f"({answer})" if len(answer) == 1 else answer)) > 1
+            return Verdict(0.0, "wrong" if hedge or options else "unparseable", answer, "no single option is named")
+        right = wanted == given
+        return Verdict(float(right), "correct" if right else "wrong", answer, f"option {', '.join(sorted(given))}")
+
+
+def letters(text: str) -> frozenset[str] | None:
+    """The options that a bare answer names, None where it names none or hedges."""
+    plain = _TEXT.sub("", clean(text)).replace("{", "").replace("}", "").replace("\\", " ").strip(" .*_$\n\t")
+    single = _LABEL.fullmatch(plain)
+    if single:
+        return frozenset(single[1].upper())
+    labelled = _LABELLED.fullmatch(plain)
+    if labelled and not _OTHER_LABEL.search(labelled[3]):
+        return frozenset((labelled[1] or labelled[2]).upper())
+    if _SEVERAL.fullmatch(plain):
+        return frozenset(c.upper() for c in re.findall(r"\b[A-Za-z]\b", plain))
+    return None
+
+
+def _options(choices: Any) -> dict[str, str]:
+    """The options as letter to folded text; labels that are no single letter are left out."""
+    if isinstance(choices, Mapping):
+        pairs = [(str(k), v) for k, v in choices.items()]
+    elif isinstance(choices, Sequence) and not isinstance(choices, str):
+        pairs = [(chr(ord("A") + k), v) for k, v in enumerate(choices)]
+    else:
+        return {}
+    return {k.upper(): words(str(v)) for k, v in pairs if len(k) == 1 and k.isalpha()}
+
+
+def _letter_of(text: str, options: Mapping[str, str]) -> frozenset[str] | None:
+    """The option whose text this is, if just one has it."""
+    said = words(text)
+    found = [letter for letter, option in options.items() if option == said]
+    return frozenset(found) if len(found) == 1 else None

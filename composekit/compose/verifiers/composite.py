@@ -1,0 +1,161 @@
+r"""The verifier of composites: the final answer of a chain, every part of a bundle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from composekit._errors import bad_type
+from composekit.compose.problem import Composite, Problem
+from composekit.compose.verdict import Status, Verdict, Verifier
+from composekit.compose.verifiers.dispatch import judge_for
+from composekit.compose.verifiers.extract import final_answer, without_thinking
+
+_HEADING = re.compile(
+    r"^[ \t>]*(?:#{1,6}[ \t]*)?[*_]{0,3}[ \t]*Part[ \t]+(\d{1,3})(?:[ \t]*\([^)\n]{0,60}\))?[ \t]*[*_]{0,3}[ \t]*"
+    r"(?:[:：][ \t]*[*_]{0,3}|(?=\n|$))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FENCE = re.compile(r"^[ \t]*```.*?(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+_SEVERITY: tuple[Status, ...] = ("wrong", "error", "timeout", "unparseable")
+
+
+class CompositeVerifier(Verifier):
+    r"""Judges a chain or tree by its final answer, and a bundle by every part, each with the part's own verifier.
+
+    A response to a bundle is cut at headings ``Part 1:``, ``Part 2:``, ... at the starts of lines. A part that is
+    answered under its heading more than once must be answered rightly every time: listing several values is a hedge.
+
+    With ``partial`` credit, part k pays :math:`1/n` only if parts 1 to k-1 pay: the score of a bundle, or of a chain whose
+    final answer is not right, is :math:`m/n`, where m parts from the first on are declared and right. A chain whose
+    final answer is right scores 1. The status is ``"correct"`` for a full score alone.
+
+    Args:
+        partial: Whether leading right parts of a response that is not right altogether score.
+        timeout: Seconds for each part, in place of its verifier's own limit.
+
+    Guarantees: picklable; safe in threads; as deterministic as the parts' verifiers.
+
+    Example:
+        >>> from composekit.compose import Composite, CompositeVerifier, Problem
+        >>> parts = (Problem("What is 6 times 7?", 42), Problem("Is 91 prime?", "no", verifier="exact"))
+        >>> both = Composite("Solve both.", "42\nno", verifier="composite", parts=parts, topology="bundle")
+        >>> response = "Part 1: \\boxed{42}\nPart 2: \\boxed{yes}"
+        >>> CompositeVerifier().verify(response, both).score, CompositeVerifier(partial=True).verify(response, both).score
+        (0.0, 0.5)
+    """
+
+    def __init__(self, *, partial: bool = False, timeout: float | None = None) -> None:
+        if not isinstance(partial, bool):
+            got = type(partial).__name__
+            raise bad_type("CompositeVerifier", "partial", "be True or False", got, "Pass a bool")
+        self.partial = partial
+        self.timeout = timeout
+        if timeout is not None:
+            judge_for("math", timeout)  # raises for a limit that is no positive number
+
+    def __repr__(self) -> str:
+        return f"CompositeVerifier(partial={self.partial}, timeout={self.timeout})"
+
+    def verify(self, response: str, problem: Problem) -> Verdict:
+        """Judge a whole response to a composite; ``parts`` of the verdict are the verdicts on its parts."""
+        if not isinstance(response, str):
+            raise bad_type(
+                "CompositeVerifier.verify", "response", "be a string", type(response).__name__, "Pass the text"
+            )
+        if not isinstance(problem, Composite):
+            got = type(problem).__name__
+            raise bad_type("CompositeVerifier.verify", "problem", "be a Composite", got, "Use chain() or bundle()")
+        text = without_thinking(response)
+        pieces = sections(text)
+        verdicts = [self._part(pieces.get(k, ()), part) for k, part in enumerate(problem.parts, start=1)]
+        if problem.topology == "bundle":
+            return self._bundle(verdicts)
+        return self._final(text, problem, verdicts)
+
+    def compare(self, *, gold: str, answer: str) -> Verdict:
+        """Compare two bare answers, of a bundle line by line, as mathematics."""
+        judge = judge_for("math", self.timeout)
+        wanted, given = ([line for line in text.splitlines() if line.strip()] for text in (gold, answer))
+        if len(wanted) <= 1:
+            return judge.compare(gold=gold, answer=answer)
+        if len(wanted) != len(given):
+            return Verdict(0.0, "wrong" if given else "unparseable", answer, f"{len(given)} of {len(wanted)} answers")
+        return self._bundle([judge.compare(gold=g, answer=a) for g, a in zip(wanted, given, strict=True)])
+
+    def _part(self, pieces: Sequence[str], part: Problem) -> Verdict:
+        """The verdict on everything that stands under the headings of one part."""
+        judge = self if isinstance(part, Composite) else judge_for(part.verifier, self.timeout)
+        verdicts = [judge.verify(_as_statement(piece, part), part) for piece in pieces]
+        declared = [v for v in verdicts if v.extracted is not None or v.correct] or verdicts
+        if not declared:
+            return Verdict(0.0, "unparseable", None, "there is no heading for this part")
+        failures = [v for v in declared if not v.correct]
+        if failures and len(failures) < len(declared):
+            return Verdict(
+                0.0, "wrong", failures[0].extracted, "the part is answered several times, not always the same"
+            )
+        return failures[0] if failures else declared[-1]
+
+    def _bundle(self, verdicts: list[Verdict]) -> Verdict:
+        status = _overall(verdicts)
+        right = sum(v.correct for v in verdicts)
+        score = 1.0 if status == "correct" else self._leading(verdicts)
+        detail = f"{right} of {len(verdicts)} parts are right"
+        return Verdict(score, status, None, detail, tuple(verdicts))
+
+    def _final(self, text: str, problem: Composite, verdicts: list[Verdict]) -> Verdict:
+        last = problem.parts[-1]
+        if last.answer != problem.answer:
+            last = last.replace(answer=problem.answer)
+        judge = self if isinstance(last, Composite) else judge_for(last.verifier, self.timeout)
+        final = judge.verify(text, last)
+        if final.status == "unparseable" and verdicts[-1].status != "unparseable":
+            final = verdicts[-1]
+        verdicts = [*verdicts[:-1], final]
+        score = 1.0 if final.correct else self._leading(verdicts)
+        return Verdict(score, final.status, final.extracted, final.detail, tuple(verdicts))
+
+    def _leading(self, verdicts: list[Verdict]) -> float:
+        """The share of parts that are right from the first on, up to the first that is not."""
+        if not self.partial:
+            return 0.0
+        leading = next((k for k, v in enumerate(verdicts) if not v.correct), len(verdicts))
+        return leading / len(verdicts)
+
+
+def sections(text: str) -> dict[int, tuple[str, ...]]:
+    """The pieces of a response under ``Part k:`` headings, by k; headings inside fenced code do not count.
+
+    Example:
+        >>> sections("Part 1: 42\\n**Part 2:**\\nso 7\\n")
+        {1: ('42',), 2: ('so 7',)}
+    """
+    fences = [(m.start(), m.end()) for m in _FENCE.finditer(text)]
+    headings = []
+    fence = 0
+    for match in _HEADING.finditer(text):
+        while fence < len(fences) and fences[fence][1] <= match.start():
+            fence += 1
+        if fence == len(fences) or match.start() < fences[fence][0]:
+            headings.append(match)
+    pieces: dict[int, tuple[str, ...]] = {}
+    for match, following in zip(headings, [*headings[1:], None], strict=True):
+        piece = text[match.end() : following.start() if following else len(text)].strip()
+        pieces[int(match[1])] = (*pieces.get(int(match[1]), ()), piece)
+    return pieces
+
+
+def _as_statement(piece: str, part: Problem) -> str:
+    """One line under a heading that declares nothing else is the part's answer."""
+    if part.verifier == "code" or "\n" in piece or not piece or final_answer(piece).source != "bare":
+        return piece
+    return f"Answer: {piece}"
+
+
+def _overall(verdicts: list[Verdict]) -> Status:
+    """``correct`` if all parts are; else the most telling of their statuses."""
+    found = {v.status for v in verdicts}
+    if found == {"correct"}:
+        return "correct"
+    return next(s for s in _SEVERITY if s in found)

@@ -1,0 +1,98 @@
+"""The verifier of answers that must match character for character: the output of a program, a name, a code."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from composekit._errors import bad_type
+from composekit.compose.problem import Problem
+from composekit.compose.verdict import Verdict, Verifier
+from composekit.compose.verifiers.extract import final_answer, states_answer, without_thinking
+
+_FENCE = re.compile(r"(?:^|\n)[ \t]*```[^\n`]*\n(.*?)\n?[ \t]*```[ \t]*$", re.DOTALL)
+_WRAPPERS = (("`", "`"), ("**", "**"), ("$", "$"), (r"\(", r"\)"))
+_COMMAND = re.compile(r"\\(?:text|texttt|mathrm|mathtt|mbox|textbf)\s*\{(.*)\}", re.DOTALL)
+_ESCAPED = re.compile(r"\\([_{}%$#&])")
+
+
+class ExactVerifier(Verifier):
+    r"""Judges answers that must be equal as text, after Unicode composition and without white space at the ends of lines.
+
+    The answer that counts is the last box, else an answer line, else a fenced block at the end, else a response that
+    is nothing but the answer. Around a boxed answer LaTeX's ``\text{...}`` and escapes (``\_``) may stand.
+
+    Args:
+        ignore_case: Whether upper and lower case are the same.
+
+    Guarantees: deterministic, picklable, safe in threads.
+
+    Example:
+        >>> from composekit.compose import ExactVerifier, Problem
+        >>> problem = Problem("What does print([1, 2]) write?", "[1, 2]", verifier="exact")
+        >>> ExactVerifier().verify("Answer: [1, 2]", problem).status
+        'correct'
+        >>> ExactVerifier().verify(r"\boxed{[1,2]}", problem).status
+        'wrong'
+    """
+
+    def __init__(self, *, ignore_case: bool = False) -> None:
+        if not isinstance(ignore_case, bool):
+            got = type(ignore_case).__name__
+            raise bad_type("ExactVerifier", "ignore_case", "be True or False", got, "Pass a bool")
+        self.ignore_case = ignore_case
+
+    def __repr__(self) -> str:
+        return f"ExactVerifier(ignore_case={self.ignore_case})"
+
+    def verify(self, response: str, problem: Problem) -> Verdict:
+        """Extract the declared answer from a whole response and compare it with ``problem.answer``."""
+        if not isinstance(response, str):
+            raise bad_type("ExactVerifier.verify", "response", "be a string", type(response).__name__, "Pass the text")
+        found = final_answer(response)
+        if found.source in ("box", "marker"):
+            same = len(set(found.answers)) == 1
+            return self.compare(gold=problem.answer, answer=found.answers[0] if same else ", ".join(found.answers))
+        text = without_thinking(response)
+        fence = _FENCE.search(text[-20_000:])
+        before = text[-20_000:][: fence.start()].strip() if fence else ""
+        if fence and (not before or states_answer(before)):
+            return self.compare(gold=problem.answer, answer=fence[1])
+        if self._fold(text) == self._fold(problem.answer):
+            return Verdict(1.0, "correct", text.strip(), "the response is the answer")
+        return Verdict(0.0, "unparseable", None, found.detail or "no box and no line that states the answer")
+
+    def compare(self, *, gold: str, answer: str) -> Verdict:
+        """Compare a bare answer with a bare gold answer."""
+        for name, value in (("gold", gold), ("answer", answer)):
+            if not isinstance(value, str):
+                raise bad_type("ExactVerifier.compare", name, "be a string", type(value).__name__, "Pass the text")
+        if not answer.strip():
+            return Verdict(0.0, "unparseable", None, "the answer is empty")
+        wanted = self._fold(gold)
+        right = any(self._fold(form) == wanted for form in _unwrapped(answer))
+        return Verdict(float(right), "correct" if right else "wrong", answer, "compared as text")
+
+    def _fold(self, text: str) -> str:
+        lines = unicodedata.normalize("NFC", text).strip().splitlines()
+        folded = "\n".join(line.rstrip() for line in lines)
+        return folded.casefold() if self.ignore_case else folded
+
+
+def _unwrapped(answer: str) -> Iterator[str]:
+    """The answer as it stands, and without the marks that Markdown or LaTeX put around it."""
+    yield answer
+    text = answer.strip()
+    for _ in range(4):
+        before = text
+        for opening, closing in _WRAPPERS:
+            if len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing):
+                text = text[len(opening) : -len(closing)].strip()
+        command = _COMMAND.fullmatch(text)
+        text = command[1] if command else text
+        if text == before:
+            break
+        yield text
+    yield _ESCAPED.sub(r"\1", text)
+    yield answer.strip().removesuffix(".")

@@ -1,0 +1,142 @@
+"""Sums, products (written or implied), powers and postfix signs."""
+
+from __future__ import annotations
+
+from composekit.compose.verifiers.exactmath.grammar import FACTOR_COMMANDS, FRACTIONS, TIMES
+from composekit.compose.verifiers.exactmath.lexer import Unreadable
+from composekit.compose.verifiers.exactmath.primaries import Primaries
+from composekit.compose.verifiers.exactmath.tree import Node, number
+
+
+class Arithmetic(Primaries):
+    """The rules of arithmetic, from the sum down to the power."""
+
+    def sum(self) -> Node:
+        self.enter()
+        terms: list[Node] = []
+        if self.accept("pm", "mp"):
+            kind = self.tokens[self.at - 1].text
+            terms = [Node(kind, (number(0), self.product()))]
+        else:
+            terms = [self.product()]
+        while self.now.kind in ("op", "cmd"):
+            if self.accept("+"):
+                terms.append(self.scalar(self.product()))
+            elif self.accept("-"):
+                terms.append(Node("neg", (self.scalar(self.product()),)))
+            elif self.accept("pm", "mp"):
+                kind = self.tokens[self.at - 1].text
+                left = terms[0] if len(terms) == 1 else Node("add", tuple(terms))
+                terms = [Node(kind, (self.scalar(left), self.scalar(self.product())))]
+            else:
+                break
+        self.leave()
+        if len(terms) == 1:
+            return terms[0]
+        self.scalar(terms[0])
+        return Node("add", tuple(terms))
+
+    def product(self) -> Node:
+        """Factors with or without a sign between them, and what divides them."""
+        negative = False
+        while self.now.text in ("-", "+") and self.now.kind == "op":
+            negative ^= self.take().text == "-"
+        node = self.power()
+        while True:
+            if self.now.kind in ("op", "cmd") and self.now.text in TIMES:
+                self.at += 1
+                node = self.multiply(node, self.signed_power())
+            elif self.accept("/", "div"):
+                node = Node("div", (self.scalar(node), self.scalar(self.signed_power())))
+            elif self.starts_factor():
+                node = self.juxtapose(node)
+            else:
+                break
+        if not negative:
+            return node
+        return self.multiply(number(-1), node) if node.kind == "matrix" else Node("neg", (self.scalar(node),))
+
+    def signed_power(self) -> Node:
+        negative = False
+        while self.now.text in ("-", "+") and self.now.kind == "op":
+            negative ^= self.take().text == "-"
+        node = self.power()
+        return Node("neg", (self.scalar(node),)) if negative else node
+
+    def multiply(self, left: Node, right: Node) -> Node:
+        if right.kind == "matrix" and left.is_scalar:
+            rows = tuple(tuple(Node("mul", (left, cell)) for cell in row) for row in right.args[1])
+            return Node("matrix", (right.args[0], rows))
+        factors = left.args if left.kind == "mul" else (self.scalar(left),)
+        return Node("mul", (*factors, self.scalar(right)))
+
+    def starts_factor(self) -> bool:
+        token = self.now
+        if token.kind == "num":
+            return True  # juxtapose() knows the few places where this is allowed
+        if token.kind == "run":
+            return token.text not in ("or", "and") and not (token.text == "U" and self.tokens[self.at - 1].text in ")]")
+        if token.kind == "op":
+            return token.text in ("(", "[", "{") or (token.text == "|" and not self.closers)
+        if token.kind == "env":
+            return token.text.startswith("\\begin")
+        if token.kind != "cmd" or (self.closers and token.text == self.closers[-1]):
+            return False
+        return token.text in FACTOR_COMMANDS
+
+    def juxtapose(self, left: Node) -> Node:
+        """Implied multiplication, and mixed numbers."""
+        whole = left.kind == "num" and isinstance(left.args[0], int)
+        if self.now.kind == "num":
+            if whole and self.peek().text == "/" and self.peek(2).kind == "num" and self.now.gap:
+                top, bottom = self.power(), (self.take(), self.power())[1]
+                return self.mixed(left, Node("div", (top, bottom)))
+            if self.tokens[self.at - 1].text != ")":
+                raise Unreadable("two numbers side by side")
+        fraction = self.now.kind == "cmd" and self.now.text in FRACTIONS
+        right = self.power()
+        if whole and fraction and right.kind == "div" and all(x.kind == "num" for x in right.args):
+            return self.mixed(left, right)
+        return self.multiply(left, right)
+
+    def mixed(self, whole: Node, part: Node) -> Node:
+        top, bottom = (x.args[0] for x in part.args)
+        if not (isinstance(top, int) and isinstance(bottom, int) and 0 < top < bottom):
+            raise Unreadable("a whole number next to a fraction that is not proper")
+        return Node("add", (whole, part))
+
+    # --- powers and postfix signs
+
+    def power(self) -> Node:
+        self.enter()
+        node = self.primary()
+        while self.now.kind in ("op", "cmd"):
+            if self.now.text in ("^", "**"):
+                node = self.exponent(node)
+            elif self.now.text == "!" and node.is_scalar:
+                self.at += 1
+                if self.now.text == "!":
+                    raise Unreadable("a double factorial")
+                node = Node("fact", (node,))
+            elif self.accept("%", r"\%"):
+                node = Node("percent", (self.scalar(node),))
+            else:
+                break
+        self.leave()
+        return node
+
+    def exponent(self, base: Node) -> Node:
+        self.at += 1
+        braced = self.now.text == "{" and self.peek(2).text == "}"
+        sign = self.peek() if braced else self.now
+        if sign.kind == "cmd" and sign.text in ("circ", "degree"):
+            self.at += 3 if braced else 1
+            scale = self.now
+            if scale.text in ("C", "F") and self.peek().kind in ("end", "op"):
+                self.at += 1
+                return Node("unit", (self.scalar(base), ((f"degree {scale.text.lower()}", 1),)))
+            return Node("degree", (self.scalar(base),))
+        if self.now.text == "-" and self.peek().kind in ("num", "run"):
+            self.at += 1
+            return Node("pow", (self.scalar(base), Node("neg", (self.argument(),))))
+        return Node("pow", (self.scalar(base), self.scalar(self.argument(whole_numbers=True))))
