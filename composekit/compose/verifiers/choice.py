@@ -21,7 +21,9 @@ _LABELLED = re.compile(
 _SEVERAL = re.compile(
     r"[(\[]?\s*[A-Za-z]\s*[)\]]?(?:\s*(?:,|;|&|\band\b)+\s*[(\[]?\s*[A-Za-z]\s*[)\]]?)+", re.IGNORECASE
 )
-_OTHER_LABEL = re.compile(r"\(\s*[A-Za-z]\s*\)|\b(?:or|and)\s+[(]?[A-Z]\b[).]?|\b[A-Z][).:](?:\s|$)")
+_OTHER_LABEL = re.compile(
+    r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|maybe|perhaps)\b|\band\s+[(]?[A-Z]\b[).]?|\b[A-Z][).:](?:\s|$)|^\s*(?:[,;/|&+]|and\b)"
+)
 
 
 class ChoiceVerifier(Verifier):

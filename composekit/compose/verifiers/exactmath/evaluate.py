@@ -233,7 +233,7 @@ class Evaluator:
         value = alg.as_rational(x)
         if value is not None and name in ("floor", "ceil", "abs"):
             if name == "abs":
-                return alg.constant(abs(value))
+                return alg.constant(value if value >= 0 else -value)
             return alg.constant(int(floor(Fraction(value)) if name == "floor" else ceil(Fraction(value))))
         if value == 0 and name in _ODD:
             return alg.constant(0)

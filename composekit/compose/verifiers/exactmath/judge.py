@@ -15,7 +15,9 @@ from composekit.compose.verifiers.exactmath.vocabulary import names
 
 MAX_SLOW_LENGTH = 600  # the slow judge gets nothing longer
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_CHOICE = re.compile(r"\(\s*([A-Za-z])\s*\)\s*\S")
+_COMMAND_NAME = re.compile(r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox|quad|,|;|:)\s*")
+_LABELLED = re.compile(r"\(\s*([A-Za-z])\s*\)\s*(\S.*)", re.DOTALL)
+_ALTERNATIVE = re.compile(r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee)\b|^\s*(?:[,;/|&+]|and\b)", re.IGNORECASE)
 _SLOW_COMMANDS = names("int iint iiint oint sum prod lim limsup liminf max min gcd bmod det Re Im arg")
 _SEPARATING = frozenset([",", ";", "=", "==", "approx", "&", "lor", "land"])  # fine inside braces: \sum_{k=1}
 _NEVER = frozenset(["$", "?", '"', "!=", "Rightarrow", "implies", "boxed", "text"])
@@ -85,10 +87,16 @@ def _same_words(gold: str, answer: str) -> bool:
     said = words(answer)
     if said == gold:
         return True
-    if len(gold) == 1:  # the letter of a choice, perhaps repeated with its text: (C) 42
-        letters = _CHOICE.findall(clean(answer).replace("\\text{", "").replace("}", "") + " .")
-        return len(letters) == 1 and letters[0].lower() == gold and said.startswith((f"({gold})",))
+    if len(gold) == 1:  # the letter of a choice, perhaps with its text: (C) 42
+        return letter_with_text(answer) == gold
     return "," in gold and sorted(x.strip() for x in gold.split(",")) == sorted(x.strip() for x in said.split(","))
+
+
+def letter_with_text(answer: str) -> str | None:
+    """The letter, in lower case, of ``(C) 42``; None where another option or an alternative follows."""
+    plain = _COMMAND_NAME.sub("", clean(answer)).replace("{", "").replace("}", "")
+    match = _LABELLED.fullmatch(plain)
+    return match[1].lower() if match and not _ALTERNATIVE.search(match[2]) else None
 
 
 def _unread(what: str, text: str, problem: Unreadable, other: str) -> Judgement:

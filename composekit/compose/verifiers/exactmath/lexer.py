@@ -79,7 +79,7 @@ _LAYOUT = (
     r"\\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|quad|qquad|thinspace|enspace"
     r"|space|rm|bf|it|tt|hfill|nobreak|relax|null)(?![A-Za-z])|\\[,;:!> ]|\\\n|~|\s"
 )
-_TEXT = r"\\(?:text|textrm|textbf|textit|textsf|texttt|textnormal|mbox|hbox|mathrm|mathsf|mathtt|mathit|operatorname\*?|rm)\s*\{"
+_TEXT = r"\\(?:text|textrm|textbf|textit|textsf|texttt|mbox|hbox|mathrm|mathsf|mathtt|mathit|operatorname\*?)\s*\{"
 _BASE = (
     r"_\s*(?:\{\s*\d{1,2}\s*\}|\d{1,2}(?!\d)|"
     r"\{?\s*(?:\\text\s*\{)?\s*(?:two|three|four|five|six|seven|eight|nine|ten)\b\s*\}{0,2})"
