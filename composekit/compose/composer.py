@@ -49,7 +49,7 @@ class Composer:
         * Deterministic, whatever was asked for before; pickles; may be shared by threads.
         * No problem occurs twice in a composite.
         * Every problem that can come last does so in ``size / n`` composites, rounded up or down, where n is their number.
-          In chains and trees, a problem whose text has no constant for a link cannot come last.
+          In chains and trees, a problem whose text has no constant for a link (a tree: not two) cannot come last.
         * ``composer[i]`` raises :class:`Unlinkable` where 64 draws of earlier parts gave no sound link.
 
     Example:
@@ -113,11 +113,16 @@ class Composer:
             return everyone, everyone, everyone
         ends = [ends_of(problem) for problem in self.pool]
         sources = [i for i in everyone if ends[i].is_source]
-        lasts = [i for i in everyone if ends[i].is_target]
+        needed = 2 if self.mode == "tree" else 1
+        lasts = [i for i in everyone if ends[i].inputs >= needed]
         if len(lasts) < len(everyone):
-            _log.info("Composer: %d of %d problems have no constant to link", len(everyone) - len(lasts), len(everyone))
+            _log.info(
+                "Composer: %d of %d problems have too few constants to come last",
+                len(everyone) - len(lasts),
+                len(everyone),
+            )
         # Where nothing links, indexing says so; building a data set of nothing is no reason to fail here.
-        return sources or everyone, [i for i in sources if ends[i].is_target] or everyone, lasts or everyone
+        return sources or everyone, [i for i in sources if ends[i].inputs >= needed] or everyone, lasts or everyone
 
     # --- the sequence
 

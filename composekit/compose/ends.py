@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -69,9 +69,9 @@ class Ends:
         return self.value is not None or bool(self.options)
 
     @property
-    def is_target(self) -> bool:
-        """Whether links from most problems can end here; one that has only radicals waits for a partner of their kind."""
-        return bool(self.tiers or self.spare)
+    def inputs(self) -> int:
+        """How many links from most problems can end here; constants with radicals wait for a partner of their kind."""
+        return sum(map(len, self.tiers)) + sum(map(len, self.spare))
 
 
 @lru_cache(maxsize=CACHE)
@@ -84,7 +84,10 @@ def ends_of(problem: Problem) -> Ends:
     options = _options(problem)
     usable = _constants(problem, numerals)
     rational = [n for n in numerals if n.kind != "radical"]
-    tiers, spare = _tiers(problem, [n for n in usable if n.kind != "radical"], numerals)
+    everywhere = _Standing(numerals)
+    tiers, spare = _tiers(
+        problem, [n for n in usable if n.kind != "radical"], everywhere, _Standing(filter(_is_value, numerals))
+    )
     return Ends(
         value=value,
         unit=unit or ("percent" if value is not None and _asks_percent(text) else ""),
@@ -92,7 +95,7 @@ def ends_of(problem: Problem) -> Ends:
         options=options,
         tiers=tiers,
         spare=spare,
-        radicals=tuple(n for n in usable if n.kind == "radical" and _is_alone(n, numerals)),
+        radicals=tuple(n for n in usable if n.kind == "radical" and everywhere.once(n)),
         values=frozenset(n.value for n in rational if _is_value(n)),
         mentions=frozenset(n.value for n in rational),
         letters=letters_used(text, lexed) | mask_of(options) | mask_of("".join(re.findall(r"\b[A-Za-z]\b", unit))),
@@ -176,10 +179,18 @@ def slot_spans(problem: Problem) -> dict[tuple[int, int], str]:
     return {slot.span: slot.name for slot in generator.slots(problem.template.params)}
 
 
-def _is_alone(constant: Constant, numerals: Sequence[Constant]) -> bool:
-    """Whether its value stands nowhere else among the numerals."""
-    start, end = constant.span
-    return not any(n.value == constant.value and not (start <= n.span[0] and n.span[1] <= end) for n in numerals)
+class _Standing:
+    """Where each value stands among some numerals."""
+
+    def __init__(self, numerals: Iterable[Constant]) -> None:
+        self.spans: dict[Value, list[tuple[int, int]]] = {}
+        for numeral in numerals:
+            self.spans.setdefault(numeral.value, []).append(numeral.span)
+
+    def once(self, constant: Constant) -> bool:
+        """Whether the value stands nowhere but in the constant itself."""
+        start, end = constant.span
+        return all(start <= a and b <= end for a, b in self.spans.get(constant.value, ()))
 
 
 Tiers = tuple[tuple[Constant, ...], ...]
@@ -187,18 +198,19 @@ _GOOD = 4  # constants of a lower rank are good ones
 _SOLUTION_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
 
 
-def _tiers(problem: Problem, constants: list[Constant], numerals: Sequence[Constant]) -> tuple[Tiers, Tiers]:
+def _tiers(
+    problem: Problem, constants: list[Constant], everywhere: _Standing, as_values: _Standing
+) -> tuple[Tiers, Tiers]:
     """The constants whose value stands once in the text, by how good they are to link: the good ones, and the rest."""
     if not constants:
         return (), ()
     used = _numbers_used(problem)
-    values = [n for n in numerals if _is_value(n)]
     tiers: dict[int, list[Constant]] = {}
     for constant in constants:
-        if not _is_alone(constant, values):
+        if not as_values.once(constant):
             continue
         unused = used is not None and constant.kind == "digits" and constant.text.replace(",", "") not in used
-        rank = _guessability(constant) + 10 * unused + 40 * (not _is_alone(constant, numerals))
+        rank = _guessability(constant) + 10 * unused + 40 * (not everywhere.once(constant))
         if constant.in_math:
             following = problem.prompt[constant.span[1] : constant.span[1] + 1]
             rank += 20 * (constant.place == BASE_OF_POWER) + 5 * (following == "(")  # Y(x + 1) looks like a function

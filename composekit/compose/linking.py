@@ -307,7 +307,7 @@ def _radicals_fit(constant: Value, value: Value) -> bool:
 
 
 def _no_constant(target: int, ends: Ends, value: Value) -> Refusal:
-    if not ends.is_target and not ends.radicals:
+    if not ends.inputs and not ends.radicals:
         got = "no number that is an amount and stands there once"
         return Refusal(target, "have a constant that can be replaced", got, "Put this problem first")
     got = f"none that fits X = {value}"

@@ -408,5 +408,5 @@ def idle_spans(text: str) -> list[tuple[int, int, str]]:
         match = _IDLE.search(text, end)
     option = _OPTION.search(text)
     if option is not None:
-        spans.append((option.start(), len(text), "an option"))
+        spans = [span for span in spans if span[1] <= option.start()] + [(option.start(), len(text), "an option")]
     return spans

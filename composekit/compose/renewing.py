@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from composekit.compose.annotations import recompute
+from composekit.compose.ends import GUESSABLE
 from composekit.compose.generators import GENERATORS
 from composekit.compose.generators.stream import Stream
 from composekit.compose.problem import Problem
@@ -26,7 +27,7 @@ def renew(problem: Problem, constant: Constant, stream: Stream) -> tuple[Problem
     Args:
         problem: A problem.
         constant: One of its constants.
-        stream: Where the new value is drawn from: half to twice the old one.
+        stream: Where the new value is drawn from: half to twice the old one, but nothing that is easily guessed.
 
     Returns:
         The new problem and the span of the new value, or None where no solver vouches for an answer.
@@ -38,7 +39,7 @@ def renew(problem: Problem, constant: Constant, stream: Stream) -> tuple[Problem
     if make is _by_annotations and "<<" not in (problem.solution or ""):
         return None
     for _ in range(ATTEMPTS):
-        value = stream.between(max(old // 2, 2), max(2 * old, 12))
+        value = stream.between(max(old // 2, GUESSABLE + 1), max(2 * old, 3 * GUESSABLE))
         if value != old:
             found = make(problem, constant, value)
             if found is not None:

@@ -72,15 +72,18 @@ def numerals_of(text: str, lexed: Lexed) -> tuple[Constant, ...]:
     if "\\sqrt" in text or "\\pi" in text:
         found += _radicals(text, lexed.lexemes)
     found.sort(key=lambda item: (item.span[0], -item.span[1]))
-    idle = idle_spans(text)
-    if idle:
-        found = [_elsewhere(item, idle) for item in found]
-    return tuple(found)
+    return tuple(_elsewhere(found, idle_spans(text)))
 
 
-def _elsewhere(item: Constant, idle: list[tuple[int, int, str]]) -> Constant:
-    reason = next((why for start, end, why in idle if start <= item.span[0] < end), "")
-    return item if item.place or not reason else item._replace(place=reason)
+def _elsewhere(numerals: list[Constant], idle: list[tuple[int, int, str]]) -> list[Constant]:
+    """The numerals in order, those in idle stretches (in order too) marked."""
+    marked, at = [], 0
+    for numeral in numerals:
+        while at < len(idle) and idle[at][1] <= numeral.span[0]:
+            at += 1
+        inside = at < len(idle) and idle[at][0] <= numeral.span[0] and not numeral.place
+        marked.append(numeral._replace(place=idle[at][2]) if inside else numeral)
+    return marked
 
 
 # --- digits --------------------------------------------------------------------------------------------------------
