@@ -13,6 +13,7 @@ from composekit.compose.verifiers.exactmath.arithmetic import Arithmetic
 from composekit.compose.verifiers.exactmath.grammar import (
     CURRENCIES,
     END,
+    JOINS,
     NOT_IN_LABEL,
     RELATIONS,
     SET_OPERATIONS,
@@ -40,10 +41,9 @@ class Parser(Arithmetic):
                 self.at += 1
                 return follow.text
             return ","
-        joins = {"and": "and", "or": "or", "land": "and", "lor": "or"}
-        if token.text in joins and token.kind != "op":
+        if token.text in JOINS and token.kind != "op":
             self.at += 1
-            return joins[token.text]
+            return JOINS[token.text]
         return None
 
     def list(self) -> Node:
@@ -60,13 +60,12 @@ class Parser(Arithmetic):
 
     def item(self) -> Node:
         """A relation, an assignment ``assign(label, left or None, value)``, or a quantity with its unit."""
+        if self.accept("=", "approx"):  # "= 7" or "\\approx 7": what is left of it is plain
+            return self.quantity()
         label_end = self.label_end()
         if label_end is not None:
             label = "".join(t.text for t in self.tokens[self.at : label_end])
-            try:
-                left: Node | None = Parser(self.tokens[self.at : label_end]).answer()
-            except Unreadable:
-                left = None
+            left = self.left_side(self.tokens[self.at : label_end])
             self.at = label_end
             relation = RELATIONS[self.take().text]
             return Node("assign", (label, left, relation, self.item()))
@@ -77,6 +76,15 @@ class Parser(Arithmetic):
         if not relations:
             return operands[0]
         return Node("relation", (tuple(relations), tuple(operands)))
+
+    def left_side(self, tokens: list[Token]) -> Node | None:
+        """What is named, as a tree: ``P(x)`` is a function here, elsewhere it is a product."""
+        try:
+            left = Parser(tokens).answer()
+        except Unreadable:
+            return None
+        called = len(tokens) > 3 and tokens[0].kind == "run" and tokens[1].text == "(" and tokens[-1].text == ")"
+        return Node("apply", (tokens[0].text, left)) if called and left.is_scalar and left.kind != "apply" else left
 
     def label_end(self) -> int | None:
         """Where a name such as ``x``, ``f(2)``, ``AB`` or ``Area`` ends that ``=`` or ``in`` follows."""
@@ -123,7 +131,8 @@ class Parser(Arithmetic):
         if self.now.kind == "word" and self.now.text.lower() in units.PERCENT:
             self.at += 1
             value = Node("percent", (value,))
-        if self.now.kind == "word" or (currency and self.now.text == "/" and self.now.kind == "op"):
+        joined = self.now.text in JOINS
+        if (self.now.kind == "word" and not joined) or (currency and self.now.text == "/" and self.now.kind == "op"):
             unit = units.product(unit, self.unit())
         if unit and not value.is_scalar:
             raise Unreadable("a unit after something that is no number")

@@ -33,6 +33,8 @@ _DIGIT_E_SIGN = re.compile(r"\de[+-]\d")
 _TEXT_COMMAND = re.compile(
     r"\\(?:text|textrm|textbf|textit|textsf|texttt|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|emph)\s*(?=\{)"
 )
+_LEADING_SPACE = re.compile(r"(?:\s|~|\\[ ,;:!])+")
+_STOPS = " \t\r\n\f\v~.,;:"
 _WORDY = re.compile(r"[^\W\d_]")
 _NUMBER_WORDS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
@@ -50,7 +52,7 @@ def clean(text: str) -> str:
     text = to_ascii(text) if not text.isascii() else text
     for _ in range(6):
         before = text
-        text = text.strip().rstrip(".;,:").strip() if not text.endswith((r"\,", r"\;", r"\:")) else text[:-2]
+        text = _strip_edges(text)
         for opening, closing in ((r"\[", r"\]"), (r"\(", r"\)"), ("**", "**"), ("`", "`"), ("__", "__")):
             if text.startswith(opening) and text.endswith(closing) and len(text) >= len(opening) + len(closing):
                 inner = text[len(opening) : -len(closing)]
@@ -64,6 +66,21 @@ def clean(text: str) -> str:
         if text == before:
             break
     return text
+
+
+def _strip_edges(text: str) -> str:
+    """Without white space and spacing commands at both ends, and without stops at the end."""
+    leading = _LEADING_SPACE.match(text)
+    text = text[leading.end() :] if leading else text
+    while True:
+        stripped = text.rstrip(_STOPS)
+        if stripped.endswith(r"\!"):
+            stripped = stripped[:-2]
+        elif stripped.endswith("\\") and not stripped.endswith("\\\\"):
+            stripped = stripped[:-1]  # the backslash of a spacing command
+        if stripped == text:
+            return text
+        text = stripped
 
 
 def _unboxed(text: str) -> str:
