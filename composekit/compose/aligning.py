@@ -7,7 +7,7 @@ For composites that other people made: nothing is known but the texts. Both are 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import NamedTuple
@@ -100,14 +100,22 @@ def _key(text: str, kind: str) -> str:
     return re.sub(r"^\\[dtc]frac$", r"\\frac", text) if kind == "command" else text
 
 
-def edits(part: str, prompt: str) -> list[Edit]:
+def edits(part: str, prompt: str, symbols: Collection[str] = ()) -> list[Edit]:
     r"""How a part reads in a prompt: every run that differs, in order. No edits: it is there word for word.
+
+    Args:
+        part: The text as it was.
+        prompt: The text in which it should stand.
+        symbols: Names that may stand in the prompt in place of numbers; they are told apart from letters beside them.
 
     Example:
         >>> [(e.old, e.new) for e in edits(r"If $x = 3$, find $x^2$.", r"Easy. If $x = {Y}$, find $x^2$.")]
         [('', 'Easy.'), ('3', 'Y')]
+        >>> [(e.old, e.new) for e in edits("Solve $3x = 5$.", "Solve $Yx = 5$.", ["Y"])]
+        [('3', 'Y')]
     """
-    old, new = tokenize(part), tokenize(prompt)
+    old = tokenize(part)
+    new = list(_apart(tokenize(prompt), symbols, {t.key for t in old}))
     a, b = [t.key for t in old], [t.key for t in new]
     head = 0
     while head < min(len(a), len(b)) and a[head] == b[head]:
@@ -125,6 +133,23 @@ def edits(part: str, prompt: str) -> list[Edit]:
         lost = () if moved else tuple(t for t in run if not _kept(t, other))
         found.append(Edit(part[start:end], prompt[new_start:new_end], start, end, lost))
     return found
+
+
+def _apart(tokens: Sequence[Token], symbols: Collection[str], known: Set[str]) -> Iterator[Token]:
+    """The tokens, with a symbol cut off from a word of the part that it was written against: Yx is Y and x."""
+    for token in tokens:
+        cut = 0
+        if token.kind == "word" and token.key not in known:
+            for symbol in symbols:
+                if token.key.startswith(symbol) and token.key[len(symbol) :] in known:
+                    cut = len(symbol)
+                elif token.key.endswith(symbol) and token.key[: -len(symbol)] in known:
+                    cut = len(token.key) - len(symbol)
+        if cut:
+            yield token._replace(key=token.key[:cut], end=token.start + cut)
+            yield token._replace(key=token.key[cut:], start=token.start + cut)
+        else:
+            yield token
 
 
 def _differences(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int, int, int]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from composekit.compose import exact
@@ -18,65 +17,7 @@ from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
 from composekit.compose.naming import clashes, mentions
 from composekit.compose.problem import Composite, Link
-
-NAME = r"(?:\$|\\\()?\s*\{{0,2}\s*(\\?[^\W\d_]+)\s*\}{0,2}\s*(?:\$|\\\))?"
-COMPARISON = re.compile(
-    rf"{NAME}\s+(?:is|equals)\s+(?:exactly\s+)?"
-    r"(?:(?P<difference>(?:(?!\sis\s|\.\s|\n).){1,160}?)\s+(?P<word>more|greater|larger|higher|less|smaller|fewer|lower)\s+than|(?P<equal>equal\s+to|the\s+same\s+as))\s+"
-    rf"{NAME}"
-)
-COMPARING = re.compile(r"\bthan\b|\bequal\s+to\b|\bthe\s+same\s+as\b")
-WINDOW = 240  # characters; a relation is one short sentence
-MORE = frozenset(["more", "greater", "larger", "higher"])
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A sentence that gives Y from X: the symbols as printed, how Y follows, and where the sentence ends."""
-
-    symbol_in: str
-    symbol_out: str
-    start: int
-    end: int
-    difference: str
-    word: str  # "more", "less" or "equal"
-
-    def apply(self, value_in: Exact) -> Exact:
-        """Y for a given X. Raises NotExact where the difference cannot be read."""
-        if self.word == "equal":
-            return value_in
-        difference = exact.value(self.difference)
-        return value_in + difference if self.word == "more" else value_in - difference
-
-
-def find_relation(link: Link, prompt: str) -> Relation | None:
-    r"""The sentence of a prompt that states the link: the one with both symbols, else one with either.
-
-    Example:
-        >>> link = Link(0, 1, "N", "13", "M", "3", "", None)
-        >>> relation = find_relation(link, r"... Define $N$ is that number. $M$ is 10 less than $N$. In triangle ...")
-        >>> relation.difference, relation.word
-        ('10', 'less')
-    """
-    source, target = (exact.repair_escapes(s) for s in (link.symbol_in, link.symbol_out))
-    best: tuple[int, Relation] | None = None
-    for match in _comparisons(prompt):
-        out, into = match.group(1), match.groups()[-1]
-        word = "equal" if match["equal"] else ("more" if match["word"] in MORE else "less")
-        score = (out == target) + (into == source)
-        if score and (best is None or score > best[0]):
-            best = (score, Relation(into, out, match.start(), match.end(), match["difference"] or "", word))
-    return best[1] if best else None
-
-
-def _comparisons(prompt: str) -> Iterator[re.Match[str]]:
-    """Sentences that compare two names, found by the words that all of them hold."""
-    end = 0
-    for word in COMPARING.finditer(prompt):
-        match = COMPARISON.search(prompt, max(end, word.start() - WINDOW), word.end() + WINDOW)
-        if match is not None and match.start() < word.start() < match.end():
-            end = match.end()
-            yield match
+from composekit.compose.relations import Relation, find_relation
 
 
 def check(composite: Composite) -> Iterator[Finding]:
@@ -87,9 +28,10 @@ def check(composite: Composite) -> Iterator[Finding]:
         yield from _check_relation(index, link, relation, prompt)
     pieces = _pieces(composite, prompt, relations)
     for index, part in enumerate(composite.parts):
-        found = edits(exact.repair_escapes(part.prompt), pieces[index])
         incoming = [(link, rel) for link, rel in zip(composite.links, relations, strict=True) if link.target == index]
-        yield from _check_part(index, part.prompt, found, incoming)
+        symbols = {_printed(link, relation): link for link, relation in incoming}
+        found = edits(exact.repair_escapes(part.prompt), pieces[index], symbols)
+        yield from _check_part(f"part {index}", part.prompt, found, symbols)
 
 
 def _pieces(composite: Composite, prompt: str, relations: Sequence[Relation | None]) -> list[str]:
@@ -124,24 +66,27 @@ def _check_relation(index: int, link: Link, relation: Relation | None, prompt: s
 # ---------------------------------------------------------------------------------------------------------------- part
 
 
-def _check_part(
-    index: int, prompt: str, found: Sequence[Edit], incoming: Sequence[tuple[Link, Relation | None]]
-) -> Iterator[Finding]:
-    where = f"part {index}"
-    symbols = {_printed(link, relation): link for link, relation in incoming}
-    substituted: set[str] = set()
+def _check_part(where: str, prompt: str, found: Sequence[Edit], symbols: dict[str, Link]) -> Iterator[Finding]:
     lost: list[Token] = []
     for edit in found:
         here = [symbol for symbol in symbols if _holds(symbol, edit.new)]
         for symbol in here:
-            substituted.add(symbol)
             yield from _check_constant(edit, symbol, symbols, where)
         constant = _constant_tokens(edit, [symbols[symbol] for symbol in here])
         lost.extend(token for token in edit.lost if token.key not in constant)
     for symbol, link in symbols.items():
-        if symbol not in substituted:
-            yield defect("constant", f"{symbol} stands nowhere in place of {link.value_out}", where)
+        edited = [edit for edit in found if _holds(symbol, edit.new)]
+        if not any(edit.old.strip() for edit in edited):
+            yield _unreplaced(link, symbol, edited, where)
     yield from check_loss(lost, prompt, where)
+
+
+def _unreplaced(link: Link, symbol: str, edited: Sequence[Edit], where: str) -> Finding:
+    """What it means that a symbol takes the place of no text."""
+    if edited and _readable(link.value_out) and exact.of(link.value_out) == 1:
+        # One is the only number that a text can leave out: x is 1x, an apple is one apple.
+        return warning("constant", f"{symbol} = 1 is written where the part left it unsaid", where)
+    return defect("constant", f"{symbol} takes the place of no {link.value_out}", where)
 
 
 def _printed(link: Link, relation: Relation | None) -> str:
@@ -155,6 +100,8 @@ def _holds(symbol: str, text: str) -> bool:
 def _check_constant(edit: Edit, symbol: str, symbols: dict[str, Link], where: str) -> Iterator[Finding]:
     """Whether what stands in place of a constant is worth what the constant was worth."""
     link = symbols[symbol]
+    if not edit.old.strip():
+        return  # a mention in the text around the part, or nothing replaced at all: see _unreplaced
     try:
         wanted = exact.of(link.value_out)
     except NotExact as error:
@@ -163,12 +110,7 @@ def _check_constant(edit: Edit, symbol: str, symbols: dict[str, Link], where: st
     names = {name: exact.of(each.value_out) for name, each in symbols.items() if _readable(each.value_out)}
     before = _worth(edit.old, {})
     after = _worth(edit.new, names)
-    if not edit.old.strip():
-        if wanted == 1:  # one is the only number that a text can leave out: x is 1x, an apple is one apple
-            yield warning("constant", f"{symbol} = 1 is written where the part left it unsaid", where)
-        else:
-            yield defect("constant", f"{symbol} = {wanted} was put in, but replaces nothing: {edit.new!r}", where)
-    elif before is not None and after is not None:
+    if before is not None and after is not None:
         if before != after:
             message = f"{edit.new!r}, worth {after}, stands in place of {edit.old!r}, worth {before}"
             yield defect("constant", message, where)

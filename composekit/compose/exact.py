@@ -179,7 +179,7 @@ def value(text: str, names: Mapping[str, Exact] | None = None) -> Exact:
     """
     if len(text) > MAX_TEXT:
         raise NotExact("a long text")
-    words = _words(text)
+    words = spelled(text)
     if words is not None:
         return Exact.of(words)
     return _Parser(NOISE.sub(" ", text).replace("\u2212", "-"), names or {}).parse()
@@ -207,8 +207,13 @@ def repair_escapes(text: str) -> str:
     return re.sub(r"(?<![A-Za-z\\])rac(?=\{)", r"\\frac", text)
 
 
-def _words(text: str) -> Fraction | None:
-    """The value of number words; None where the text is anything else."""
+def spelled(text: str) -> Fraction | None:
+    """The value of number words; None where the text is anything else.
+
+    Example:
+        >>> spelled("twenty-five"), spelled("two thirds"), spelled("five apples")
+        (Fraction(25, 1), Fraction(2, 3), None)
+    """
     words = re.findall(r"[a-z]+", text.lower())
     if not words or re.sub(r"[\sA-Za-z-]", "", text):
         return None
@@ -351,7 +356,7 @@ class _Parser:
         token = self.take()
         if token in self.names:
             return self.names[token]
-        if token[:1].isdigit() or token[:1] == ".":
+        if re.fullmatch(NUMERAL, token):
             digits = re.sub(r"[^\d.]", "", token)
             if len(digits) > MAX_DIGITS:
                 raise NotExact("a long number")

@@ -17,6 +17,7 @@ from composekit.compose import Composite, Link, Problem, audit
 from composekit.compose.aligning import edits
 from composekit.compose.exact import Exact, NotExact, value
 from composekit.compose.naming import clashes
+from composekit.compose.relations import find_relation
 
 FIRST = Problem("A shop sells 12 boxes of 7 pens. How many pens is that?", 84)
 SECOND = Problem(r"If $3x + 35 = 98$, what is $x$?", 21)
@@ -320,6 +321,35 @@ def test_exact_arithmetic_is_that_of_a_field(a: Fraction, b: Fraction, m: int, n
     assert Exact.of(m).sqrt() * Exact.of(m).sqrt() == m
     if b:
         assert x * y / y == x
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        (r"$Q$ is $49$ less than $P$.", 35),
+        (r"Let \(Q\) be \(\frac{1}{2}\) more than \(P\).", Fraction(169, 2)),
+        ("Define Q as the number that is 3 more than P.", 87),
+        ("The value of Q is 4 more than the value of P.", 88),
+        ("Q is equal to P.", 84),
+        ("The values of $Q$ and $P$ are equal.", 84),
+        ("Put $Q = P - 49$.", 35),
+        ("Put $Q = 2P + 1$.", 169),
+        (r"Let $Q = \frac{P}{4}$.", 21),
+        ("Q is six greater than P.", 90),
+    ],
+)
+def test_find_relation_reads_the_ways_to_say_it(sentence: str, expected: int | Fraction) -> None:
+    link = Link(0, 1, "P", "84", "Q", "35", "", None)
+    relation = find_relation(
+        link, f"Tom is 3 years older than Ann. Let $P$ be the answer. {sentence} Bob has $Q$ more than Eve."
+    )
+    assert relation is not None
+    assert relation.apply(Exact.of(84)) == expected
+
+
+def test_find_relation_finds_none_where_there_is_none() -> None:
+    link = Link(0, 1, "P", "84", "Q", "35", "", None)
+    assert find_relation(link, "Tom is 3 years older than Ann. P is fine. So is Q.") is None
 
 
 def test_edits_ignore_dress_and_find_content() -> None:
