@@ -13,6 +13,7 @@ from composekit.compose.lexing import MATH, TWO_ARGUMENTS, Lexeme
 from composekit.compose.numbers import Value
 from composekit.compose.words import (
     BEFORE_YEARS,
+    BETWEEN_YEARS,
     CARDINALS,
     CLOCK,
     CONVERSIONS,
@@ -234,7 +235,7 @@ def _following(site: _Site, value: Value) -> str:
         return "part of a longer number"
     if lower in CLOCK or (lower in ("a", "p", "o") and site.piece(site.after + 1) in (".", "'", "\u2019")):
         return "a time"
-    if lower in MONTHS and lower not in ("may", "march"):
+    if lower in MONTHS and (word[0].isupper() or lower not in ("may", "march")):
         return "a date"
     return ""
 
@@ -267,6 +268,8 @@ def _year(site: _Site, value: Value) -> str:
         return ""
     before, after = site.word_before().lower(), site.word_after()
     if before in BEFORE_YEARS or after in ("AD", "BC", "BCE", "CE"):
+        return "a year"
+    if before in BETWEEN_YEARS and (not after or after in OPENERS):  # from 1990 to 2000 the ...; but: 1500 of 2000 men
         return "a year"
     if site.piece(site.before) == "," and site.is_number(site.before - 1):
         return "a year"

@@ -57,20 +57,18 @@ MONTHS = word_set(
     aug sep sept oct nov dec"""
 )
 CLOCK = word_set("am pm oclock noon midnight sharp")
-BEFORE_YEARS = word_set(
-    """in since by until till before after from of year during through and between to circa spring summer fall winter
-    autumn"""
-)
+BEFORE_YEARS = word_set("in since by until till before after year during circa spring summer fall winter autumn")
+BETWEEN_YEARS = word_set("and between from of through to")
 # "the 3 friends" repeats what the text has shown already.
 DEFINITE = word_set("the these those all other others remaining both said same")
 # Words that start sentences and may stand before an amount: the capital says nothing there.
 OPENERS = word_set(
-    """a about add after all almost an and another around as assume at because before between but by calculate compute
-    consider convert determine divide during each either evaluate every exactly express factor finally find first
-    for from given has have he her his how if in initially into is it its let like many most multiply my nearly next
-    no now of on once one only or originally our out over per reduce round she simplify since so solve some subtract
-    suppose the their then there these they this those though to today together tomorrow two until up we what when
-    where which while with within write yesterday you your"""
+    """a about add after all almost an and another around as assume at because before between but buy by calculate
+    choose compute consider convert count determine divide draw during each either evaluate every exactly express
+    factor finally find first for from given has have he her his how if in initially into is it its let like many
+    most multiply my nearly next no now of on once one only or originally our out over per pick put reduce round she
+    simplify since so solve some subtract suppose take the their then there these they this those though to today
+    together tomorrow two until up use we what when where which while with within write yesterday you your"""
 )
 
 # Facts that anyone knows: a reader finds the amount without being told.
