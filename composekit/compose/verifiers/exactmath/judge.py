@@ -45,6 +45,13 @@ def judge(gold: str, answer: str, oracle: Oracle | None = None) -> Judgement:
     if clean(gold) == clean(answer):
         return Judgement("equal", "the texts are the same")
     try:
+        return _judge(gold, answer, oracle)
+    except RecursionError:  # only if the caller's own stack is nearly full: nesting is limited
+        return Judgement("unreadable", "the stack is too deep to read the answer")
+
+
+def _judge(gold: str, answer: str, oracle: Oracle | None) -> Judgement:
+    try:
         gold_readings = readings(gold, gold=True)
     except Unreadable as problem:
         return _unread("gold answer", gold, problem, other=answer)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 MAX_CHARACTERS = 20_000
 MAX_DIGITS = 4_000
+MAX_TOKENS = 1_500
 MAX_NESTING = 40
 
 
@@ -131,6 +132,8 @@ def tokenise(text: str) -> list[Token]:
             kind = "word"
         elif kind == "special":
             kind, value = ("cmd", "\\\\") if value == "\\\\" else ("op", value)
+        if len(tokens) >= MAX_TOKENS:
+            raise OverLimit(f"more than {MAX_TOKENS} symbols")
         tokens.append(Token(kind, value[1:] if kind == "cmd" and value != "\\\\" else value, gap))
         gap = False
     if depth:

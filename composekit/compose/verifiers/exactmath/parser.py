@@ -19,8 +19,10 @@ from composekit.compose.verifiers.exactmath.grammar import (
     SET_OPERATIONS,
     split_letters,
 )
-from composekit.compose.verifiers.exactmath.lexer import Token, Unreadable
-from composekit.compose.verifiers.exactmath.tree import Node, number
+from composekit.compose.verifiers.exactmath.lexer import OverLimit, Token, Unreadable
+from composekit.compose.verifiers.exactmath.tree import Node, depth_exceeds, number
+
+MAX_DEPTH = 120
 
 
 class Parser(Arithmetic):
@@ -200,4 +202,7 @@ def parse(tokens: list[Token]) -> Node:
     """The tree of an answer; raises :class:`~.lexer.Unreadable`."""
     if not tokens:
         raise Unreadable("nothing there")
-    return Parser(split_letters(tokens)).answer()
+    tree = Parser(split_letters(tokens)).answer()
+    if depth_exceeds(tree, MAX_DEPTH):
+        raise OverLimit(f"operations nested deeper than {MAX_DEPTH}")
+    return tree

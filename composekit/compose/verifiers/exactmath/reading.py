@@ -34,6 +34,7 @@ _TEXT_COMMAND = re.compile(
     r"\\(?:text|textrm|textbf|textit|textsf|texttt|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|emph)\s*(?=\{)"
 )
 _LEADING_SPACE = re.compile(r"(?:\s|~|\\[ ,;:!])+")
+_SPACE = re.compile(r"\s+")
 _STOPS = " \t\r\n\f\v~.,;:"
 _WORDY = re.compile(r"[^\W\d_]")
 _NUMBER_WORDS = {
@@ -49,7 +50,7 @@ _SHORT_WORDS = names("no up on so in am pm ok us uk it is he me we go hi")
 
 def clean(text: str) -> str:
     """The answer without what only dresses it: mathematics delimiters, one enclosing box, emphasis, a final full stop."""
-    text = to_ascii(text) if not text.isascii() else text
+    text = _SPACE.sub(" ", to_ascii(text) if not text.isascii() else text)
     for _ in range(6):
         before = text
         text = _strip_edges(text)

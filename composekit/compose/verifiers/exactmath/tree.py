@@ -33,11 +33,29 @@ def walk(node: Node) -> Iterator[Node]:
     while stack:
         top = stack.pop()
         yield top
-        for arg in top.args:
-            if isinstance(arg, Node):
-                stack.append(arg)
-            elif isinstance(arg, tuple):
-                stack.extend(x for x in arg if isinstance(x, Node))
+        stack.extend(_children(top))
+
+
+def depth_exceeds(node: Node, limit: int) -> bool:
+    """Whether the tree is deeper than ``limit``, found without recursion: long chains of one operator nest too."""
+    level = [node]
+    for _ in range(limit):
+        level = [x for n in level for x in _children(n)]
+        if not level:
+            return False
+    return True
+
+
+def _children(node: Node) -> Iterator[Node]:
+    for arg in node.args:
+        if isinstance(arg, Node):
+            yield arg
+        elif isinstance(arg, tuple):
+            for x in arg:
+                if isinstance(x, Node):
+                    yield x
+                elif isinstance(x, tuple):
+                    yield from (y for y in x if isinstance(y, Node))
 
 
 def contains(node: Node, *kinds: str) -> bool:
