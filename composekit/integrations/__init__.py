@@ -1,0 +1,8 @@
+"""Adapters to the libraries that people train with. Each imports its library inside functions, when it is used.
+
+* :mod:`composekit.integrations.trl`: verifiers as reward functions.
+* :mod:`composekit.integrations.verl`: a reward function, and rows in parquet files.
+* :mod:`composekit.integrations.datasets`: problems as a Hugging Face data set.
+* :mod:`composekit.integrations.reasoning_gym`: its data sets as sources of problems.
+* :mod:`composekit.integrations.verifiers`: task sets and rewards of the verifiers package.
+"""
