@@ -72,11 +72,8 @@ def _describe_loss(index: int, part: str, incoming: Sequence[Link], prompt: str)
     where = f"part {index}"
     replaced = {key for link in incoming if link.span for key in _keys(part[slice(*link.span)])}
     lost = [token for edit in edits(part, prompt) for token in edit.lost if token.key not in replaced]
-    details = [finding for finding in check_loss(lost, part, where) if finding.severity == "defect"]
-    if details:
-        yield from details
-    else:
-        yield defect("incomplete", "the part does not stand in the prompt word for word", where)
+    unsaid = defect("incomplete", "the part does not stand in the prompt word for word", where)
+    yield from list(check_loss(lost, part, where)) or [unsaid]
 
 
 def _keys(text: str) -> list[str]:

@@ -67,55 +67,26 @@ def _check_relation(index: int, link: Link, relation: Relation | None, prompt: s
 
 
 def _check_part(where: str, prompt: str, found: Sequence[Edit], symbols: dict[str, Link]) -> Iterator[Finding]:
+    values = {symbol: exact.of(link.value_out) for symbol, link in symbols.items() if _readable(link.value_out)}
     lost: list[Token] = []
+    replaced: dict[str, list[Edit]] = {symbol: [] for symbol in symbols}
     for edit in found:
         here = [symbol for symbol in symbols if _holds(symbol, edit.new)]
         for symbol in here:
-            yield from _check_constant(edit, symbol, symbols, where)
-        constant = _constant_tokens(edit, [symbols[symbol] for symbol in here])
-        lost.extend(token for token in edit.lost if token.key not in constant)
+            replaced[symbol].append(edit)
+            if symbol in values and edit.old.strip():
+                yield from _check_constant(edit, values[symbol], values, where)
+        if not here or _worth(edit.old, {}) is None:  # else the whole run is a number, and is accounted for
+            said = _saying(edit.old, [values[symbol] for symbol in here if symbol in values])
+            lost.extend(token for token in edit.lost if token.key not in said)
     for symbol, link in symbols.items():
-        edited = [edit for edit in found if _holds(symbol, edit.new)]
-        if not any(edit.old.strip() for edit in edited):
-            yield _unreplaced(link, symbol, edited, where)
+        if not any(edit.old.strip() for edit in replaced[symbol]):
+            yield _unreplaced(symbol, link, values.get(symbol) == 1 and bool(replaced[symbol]), where)
     yield from check_loss(lost, prompt, where)
-
-
-def _unreplaced(link: Link, symbol: str, edited: Sequence[Edit], where: str) -> Finding:
-    """What it means that a symbol takes the place of no text."""
-    if edited and _readable(link.value_out) and exact.of(link.value_out) == 1:
-        # One is the only number that a text can leave out: x is 1x, an apple is one apple.
-        return warning("constant", f"{symbol} = 1 is written where the part left it unsaid", where)
-    return defect("constant", f"{symbol} takes the place of no {link.value_out}", where)
 
 
 def _printed(link: Link, relation: Relation | None) -> str:
     return relation.symbol_out if relation else exact.repair_escapes(link.symbol_out)
-
-
-def _holds(symbol: str, text: str) -> bool:
-    return any(token.key == symbol for token in tokenize(text))
-
-
-def _check_constant(edit: Edit, symbol: str, symbols: dict[str, Link], where: str) -> Iterator[Finding]:
-    """Whether what stands in place of a constant is worth what the constant was worth."""
-    link = symbols[symbol]
-    if not edit.old.strip():
-        return  # a mention in the text around the part, or nothing replaced at all: see _unreplaced
-    try:
-        wanted = exact.of(link.value_out)
-    except NotExact as error:
-        yield warning("constant", f"{link.value_out!r} cannot be read: {error}", where)
-        return
-    names = {name: exact.of(each.value_out) for name, each in symbols.items() if _readable(each.value_out)}
-    before = _worth(edit.old, {})
-    after = _worth(edit.new, names)
-    if before is not None and after is not None:
-        if before != after:
-            message = f"{edit.new!r}, worth {after}, stands in place of {edit.old!r}, worth {before}"
-            yield defect("constant", message, where)
-    elif not _constant_tokens(edit, [link]):
-        yield defect("constant", f"{edit.new!r} stands in place of {edit.old!r}, which does not say {wanted}", where)
 
 
 def _readable(number: object) -> bool:
@@ -126,52 +97,66 @@ def _readable(number: object) -> bool:
     return True
 
 
-def _worth(text: str, names: dict[str, Exact]) -> Exact | None:
-    """The value of a run of text; of its leading expression where words follow (one apple, $Q$ apples)."""
-    tokens = tokenize(text)
+def _holds(symbol: str, text: str) -> bool:
+    return any(token.key == symbol for token in tokenize(text))
+
+
+def _unreplaced(symbol: str, link: Link, unsaid: bool, where: str) -> Finding:
+    """What it means that a symbol takes the place of no text."""
+    if unsaid:  # one is the only number that a text can leave out: x is 1x, an apple is one apple
+        return warning("constant", f"{symbol} = 1 is written where the part left it unsaid", where)
+    return defect("constant", f"{symbol} takes the place of no {link.value_out}", where)
+
+
+def _check_constant(edit: Edit, wanted: Exact, values: dict[str, Exact], where: str) -> Iterator[Finding]:
+    """Whether what stands in place of a constant is worth what the constant was worth."""
+    before, after = _worth(edit.old, {}), _worth(edit.new, values)
+    if before is None or after is None:
+        if before != wanted and (before is not None or not _saying(edit.old, [wanted])):
+            yield defect(
+                "constant", f"{edit.new!r} stands in place of {edit.old!r}, which does not say {wanted}", where
+            )
+    elif before != after:
+        message = f"{edit.new!r}, worth {after}, stands in place of {edit.old!r}, worth {before}"
+        yield defect("constant", message, where)
+
+
+def _worth(text: str, values: dict[str, Exact]) -> Exact | None:
+    """The value of a run of text, or of the expression that it begins with before words (one apple, $Q$ apples)."""
+    tokens = tokenize(text[: exact.MAX_TEXT])
     for stop in range(len(tokens), 0, -1):
-        if stop < len(tokens) and tokens[stop].kind != "word":
-            continue
-        try:
+        if stop == len(tokens) or tokens[stop].kind == "word":
             start, end = cover(text, tokens[:stop])
-            return exact.value(text[start:end], names)
-        except NotExact:
-            continue
+            try:
+                return exact.value(text[start:end], values)
+            except NotExact:
+                continue
     return None
 
 
-def _constant_tokens(edit: Edit, links: Sequence[Link]) -> set[str]:
-    """The keys of those tokens of the old text that make up the constant itself."""
-    keys = set()
-    for link in links:
-        for token in tokenize(edit.old):
-            worth = _worth(token.key, {})
-            if (
-                worth is not None
-                and _readable(link.value_out)
-                and worth in (exact.of(link.value_out), -exact.of(link.value_out))
-            ):
-                keys.add(token.key)
-    if links and _worth(edit.old, {}) is not None:
-        keys |= {token.key for token in tokenize(edit.old)}
-    return keys
+def _saying(text: str, wanted: Sequence[Exact]) -> set[str]:
+    """The keys of the tokens of a text that say one of some numbers, its sign aside."""
+    tokens = tokenize(text)
+    worths = {token.key: _worth(token.key, {}) for token in tokens if token.kind in ("number", "word")}
+    return {key for key, worth in worths.items() if worth is not None and (worth in wanted or -worth in wanted)}
 
 
 def check_loss(lost: Sequence[Token], prompt: str, where: str) -> Iterator[Finding]:
-    """Whether what a part lost matters: numbers, formulas, half a drawing or two words do."""
+    """What a part lost, if anything that carries content; of a drawing, numbers or half of it."""
     tokens = tokenize(prompt)
     drawn = Counter(token.drawing for token in tokens if token.drawing is not None and token.kind != "mark")
     gone = Counter(token.drawing for token in lost if token.drawing is not None)
-    for number, count in gone.items():
-        if 2 * count > drawn[number]:
-            yield defect("incomplete", f"the prompt lacks drawing {number} ({count} of {drawn[number]} tokens)", where)
-    text = [token for token in lost if token.drawing is None]
-    if not text:
-        return
-    weighty = any(token.kind != "word" for token in text) or len(text) >= 2
-    shown = " ".join(token.key for token in text[:12])
-    share = f"{len(text)} of {len(tokens)} tokens"
-    yield (defect if weighty else warning)("incomplete", f"the prompt lacks {shown!r} ({share})", where)
+    numbers = {token.drawing for token in lost if token.drawing is not None and token.kind == "number"}
+    for drawing, count in gone.items():
+        if 2 * count > drawn[drawing] or drawing in numbers:
+            yield defect(
+                "incomplete", f"the prompt lacks {count} of {drawn[drawing]} tokens of drawing {drawing}", where
+            )
+    text = [token.key for token in lost if token.drawing is None]
+    if text:
+        yield defect(
+            "incomplete", f"the prompt lacks {' '.join(text[:12])!r} ({len(text)} of {len(tokens)} tokens)", where
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------- definition
