@@ -156,6 +156,7 @@ class Composer:
         for position in range(start, len(self)):
             self._position = position + 1
             yield self._make(self._indices[position])
+        self._position = 0
 
     def shard(self, rank: int, world_size: int) -> Self:
         """Every ``world_size``-th composite from ``rank`` on: disjoint shares whose union is the whole."""

@@ -97,14 +97,13 @@ def chain(first: Problem, second: Problem, *more: Problem, seed: int = 0, new_va
     if type(seed) is not int:
         raise bad_type("chain", "seed", "be an int", repr(seed), "Give a whole number")
     parts, feeds, topology = _flatten(given)
-    found: Composite | Refusal | None = None
-    for strict in (True, False):
-        stream = Stream("chain", seed, *(part.id for part in parts))
-        found = join(parts, feeds, topology, stream, strict=strict, new_value=new_value, must_renew=new_value)
-        if isinstance(found, Composite):
-            return found
-    assert isinstance(found, Refusal)
-    raise found.error("chain", argument_name(found.part) if len(parts) == len(given) else f"part {found.part}")
+    key: tuple[int | str, ...] = ("chain", seed, *(part.id for part in parts))
+    found = join(parts, feeds, topology, Stream(*key), strict=True, new_value=new_value, must_renew=new_value)
+    if isinstance(found, Refusal):
+        found = join(parts, feeds, topology, Stream(*key), strict=False, new_value=new_value, must_renew=new_value)
+    if isinstance(found, Refusal):
+        raise found.error("chain", argument_name(found.part) if len(parts) == len(given) else f"part {found.part}")
+    return found
 
 
 def argument_name(index: int) -> str:
@@ -143,7 +142,7 @@ def join(
     new_value: bool = False,
     must_renew: bool = False,
 ) -> Composite | Refusal:
-    """Link parts along ``feeds``, pairs (source, target) with source < target, or say why not.
+    """Link parts along ``feeds``, pairs (source, target) in the order of targets, or say why not.
 
     Args:
         parts: The problems, sources before targets; the last one is asked.
@@ -159,7 +158,7 @@ def join(
     shared = work.share_names()
     if shared and strict:
         return Refusal(len(parts) - 1, "share no name with an earlier part", "a shared name", "Choose another pair")
-    for source, target in sorted(feeds, key=lambda feed: feed[1]):
+    for source, target in feeds:
         refusal = work.tie(source, target, new_value, must_renew)
         if refusal is not None:
             return refusal
