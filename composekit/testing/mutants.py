@@ -21,8 +21,8 @@ class Mutant:
     """A response that a verifier must not pay for.
 
     Args:
-        kind: What was done: ``"empty"``, ``"off by one"``, ``"two answers"``, ``"substring"``, ``"prose"``, ``"one percent"``,
-            ``"thought"``, ``"swapped"``.
+        kind: What was done: ``"empty"``, ``"off by one"``, ``"two answers"``, ``"substring"``, ``"prose"``,
+            ``"one percent"``, ``"thought"``, ``"swapped"``.
         response: The whole response.
         answer: The bare answer in it, None where the response declares none.
     """
