@@ -155,7 +155,7 @@ def test_composer_prefers_constants_that_are_hard_to_guess() -> None:
 
 
 def test_composer_redraws_rather_than_take_a_poor_constant() -> None:
-    equation = Problem("Solve $57x + 1 = y$ for $y = 1$.", "0")
+    equation = Problem("Solve $57x + 1 = y$ for $x$.", "0")
     twice, other = Problem("What is it?", "114"), Problem("What is that?", "500")
     made = Composer([equation, twice, other], size=20)[:]
     assert {(c.links[0].value_in, c.links[0].value_out) for c in made} == {(500, 57)}
