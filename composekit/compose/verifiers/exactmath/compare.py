@@ -105,7 +105,13 @@ class Comparison:
         if g.kind == "relation":
             return self._equations(g, _as_equation(a)) if a.args[2] != "in" else self._real_sets(g, a)
         _, left, _, value = a.args
-        bound = {left.args[0]} if left is not None and left.kind == "apply" else variables(left) if left is not None else set()
+        bound = (
+            {left.args[0]}
+            if left is not None and left.kind == "apply"
+            else variables(left)
+            if left is not None
+            else set()
+        )
         if bound & variables(value) or (not _is_name(a) and variables(value)):
             return False
         if g.kind == "sequence" and value.kind != "sequence":

@@ -48,10 +48,16 @@ NOT_IN_LABEL = frozenset(RELATIONS) | frozenset(SET_OPERATIONS) | {"sqrt", "pm",
 
 
 def split_letters(tokens: list[Token]) -> list[Token]:
-    """Runs of letters that are no known name become single variables."""
+    """Runs of letters that are no known name become single variables, unless they can only be a word."""
     out: list[Token] = []
     for token in tokens:
         if token.kind == "run" and len(token.text) > 1 and token.text not in NAMED_RUNS:
+            if (
+                len(token.text) > 3
+                and set("aeiou") & set(token.text.lower())
+                and list(token.text) != sorted(token.text)
+            ):
+                raise Unreadable(f"the word {token.text!r}")
             out.extend(Token("run", c, token.gap and k == 0) for k, c in enumerate(token.text))
         else:
             out.append(token)

@@ -87,6 +87,9 @@ def _compare(gold: tuple[Node, ...], given: tuple[Node, ...], answer: str, oracl
                 undecided = undecided or "function values or nested radicals"
     if undecided:
         return Judgement("undecided", undecided)
+    prose = all(a.kind == "text" and any(c.isdigit() for c in a.args[0]) for a in given)
+    if prose and all(g.kind != "text" for g in gold):
+        return Judgement("unreadable", "the answer is prose with a number in it")
     return Judgement("different", "compared exactly")
 
 
