@@ -106,7 +106,12 @@ class _Lexer:
         handlers = {name: getattr(self, f"on_{name}") for name in _PIECES.groupindex if name != "space"}
         for match in _PIECES.finditer(self.text):
             kind = match.lastgroup or "space"
-            if kind != "space":
+            if kind == "word" and not (
+                self.pending or self.opaque or self.frames[-1].arguments or self.group_mode >= 0
+            ):
+                frame = self.frames[-1]  # most pieces are such words
+                self.out.append(Lexeme("word", match.start(), match.end(), frame.mode, frame.place))
+            elif kind != "space":
                 handlers[kind](match.start(), match.end(), match[0])
         return Lexed(self.out, self.latex, self.currency)
 
