@@ -32,7 +32,7 @@ def to_hf(problems: Iterable[Problem], *, conversational: bool = False, instruct
     Example:
         >>> data = to_hf([Problem("What is 6 times 7?", 42)], conversational=True)
         >>> data[0]["prompt"]
-        [{'content': 'What is 6 times 7?', 'role': 'user'}]
+        [{'role': 'user', 'content': 'What is 6 times 7?'}]
     """
     found = problems_of("datasets.to_hf", problems)
     try:

@@ -42,6 +42,8 @@ def load(name: str, *, size: int = 100, seed: int = 0, config: Mapping[str, Any]
         >>> load("chain_sum", size=2, seed=1)[0].metadata["topic"]
         'chain_sum'
     """
+    if type(size) is not int or size < 1:
+        raise bad_value("reasoning_gym.load", "size", "be a positive int", repr(size), "Say how many problems")
     gym = _gym("reasoning_gym.load")
     drawn = Stream(_KEY, name, seed).below(2**31)
     try:

@@ -35,7 +35,9 @@ class Reward:
         **columns: Any,
     ) -> list[float | None]:
         """The score of every completion; None where its row has no gold answer."""
-        rows = {name: values for name, values in columns.items() if isinstance(values, list | tuple)}
+        rows = {
+            name: values for name, values in columns.items() if isinstance(values, Sequence) and not _is_text(values)
+        }
         for name, values in {"completions": completions, **rows}.items():
             if len(values) != len(prompts):
                 raise bad_value(
@@ -56,6 +58,10 @@ class Reward:
             counts = Counter(verdict.status for verdict in judged)
             for status in ("unparseable", "timeout", "error"):
                 log_metric(f"{self.__name__}/{status}", counts[status] / len(judged))
+
+
+def _is_text(values: object) -> bool:
+    return isinstance(values, str | bytes)
 
 
 def as_reward(verifier: Verifier | None = None, *, name: str = "composekit") -> Reward:

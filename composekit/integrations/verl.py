@@ -33,7 +33,7 @@ def compute_score(
         data_source: The name of the data set; not looked at.
         solution_str: The model's whole response.
         ground_truth: The gold answer, which is judged as mathematics unless ``extra_info`` says more.
-        extra_info: From the row. ``problem``, as :func:`to_rows` writes it, names the verifier and holds the parts and tests;
+        extra_info: From the row. ``problem``, as :func:`to_rows` writes it, names the verifier and holds parts and tests;
             without it ``verifier`` may name one.
 
     Returns:
