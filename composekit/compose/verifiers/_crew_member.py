@@ -9,12 +9,16 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import select
+import threading
 from typing import Any
 
 
 def main() -> None:
     """Serve until the input ends."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    if hasattr(select, "poll"):
+        threading.Thread(target=_end_with_parent, args=(os.dup(0),), daemon=True).start()
     quiet = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):  # nothing that a judge prints may be taken for a verdict
         os.dup2(quiet, fd)
@@ -23,6 +27,14 @@ def main() -> None:
         for number, response, problem in jobs:
             reply = json.dumps({"number": number, "verdict": _judged(response, problem, timeout)})
             _write(replies, reply.encode() + b"\n")
+
+
+def _end_with_parent(requests: int) -> None:
+    """Stop at once, in the middle of a judgement too, when the parent's end of the pipe closes."""
+    poll = select.poll()
+    poll.register(requests, 0)
+    poll.poll()
+    os._exit(0)
 
 
 def _judged(response: str, problem: Any, timeout: float | None) -> dict[str, Any]:

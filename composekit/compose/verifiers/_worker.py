@@ -3,13 +3,14 @@
 The process that the parent starts imports sympy and Math-Verify once and forks a server from itself. The server reads
 the pipes; where it overruns its deadline the kernel kills it (an interval timer with the default action, which no
 computation can hold up), and the process that forked it, having one thread and no state, forks the next in
-milliseconds. End of input ends both.
+milliseconds. The end of the input, which comes with the end of the parent, ends both, in the middle of a computation too.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
 from typing import Any
@@ -37,16 +38,36 @@ def main() -> int:
     if not hasattr(os, "fork"):
         return _serve(requests, replies)
     while True:
+        lifeline, held = os.pipe()
         child = os.fork()
         if child == 0:
+            os.close(lifeline)
             _die_with_parent()
             os._exit(_serve(requests, replies))
+        os.close(held)
+        if not _wait_for(lifeline, requests):
+            os.kill(child, signal.SIGKILL)
+        os.close(lifeline)
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
-        if code == 0:
+        if code == 0 or _hung_up(requests):
             return 0
         if code != _RETIRE:
             _send(replies, {"died": -code})
+
+
+def _wait_for(lifeline: int, requests: int) -> bool:
+    """Wait until the server ends, which closes its end of the lifeline; False if the parent went away first."""
+    poll = select.poll()
+    poll.register(lifeline, 0)
+    poll.register(requests, 0)  # no events but a hang-up, which comes even while requests wait to be read
+    return all(fd == lifeline for fd, _ in poll.poll())
+
+
+def _hung_up(requests: int) -> bool:
+    poll = select.poll()
+    poll.register(requests, 0)
+    return bool(poll.poll(0))
 
 
 def _send(fd: int, message: dict[str, Any]) -> None:

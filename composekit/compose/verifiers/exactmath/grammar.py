@@ -111,7 +111,7 @@ class Cursor:
 
     # The rules that lower levels need of higher ones.
 
-    def list(self) -> Node:
+    def items(self) -> Node:
         """A list of items, the loosest rule."""
         raise NotImplementedError
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from composekit.compose.verifiers.exactmath import algebra as alg
-from composekit.compose.verifiers.exactmath.algebra import Undecided, Undefined
+from composekit.compose.verifiers.exactmath.algebra import TooLarge, Undecided, Undefined
 from composekit.compose.verifiers.exactmath.evaluate import Evaluator
 from composekit.compose.verifiers.exactmath.numeric import agree
 from composekit.compose.verifiers.exactmath.tree import Node
@@ -22,7 +22,7 @@ def by_long_numbers(g: Node, a: Node, decimal_log: bool) -> bool | None:
 
     digits = DIGITS + _digits(g, decimal_log) + _digits(a, decimal_log)
     if digits > MAX_DIGITS:
-        return None
+        raise TooLarge(f"telling the values apart could take more than {MAX_DIGITS} digits")
     return agree(g, a, mp, digits, decimal_log=decimal_log)
 
 
@@ -33,4 +33,4 @@ def _digits(node: Node, decimal_log: bool) -> int:
         return 400
     bits = [c.numerator.bit_length() + c.denominator.bit_length() for poly in form for c in poly.values()]
     inner = max((len(x[2]) for x in form.atoms if x[0] == alg.OPAQUE), default=0)
-    return int(0.31 * max(bits, default=0)) + inner // 4
+    return int(0.31 * max(bits, default=0)) + inner

@@ -29,7 +29,7 @@ class Parser(Arithmetic):
     """The rules for whole answers: lists, relations, quantities, sets; see :func:`parse`."""
 
     def answer(self) -> Node:
-        node = self.list()
+        node = self.items()
         if self.now is not END:
             raise Unreadable(f"unexpected {self.now.text!r}")
         return node
@@ -48,7 +48,7 @@ class Parser(Arithmetic):
             return JOINS[token.text]
         return None
 
-    def list(self) -> Node:
+    def items(self) -> Node:
         """One item, or several as ``list(items, join)``; ``join`` is ``or`` if that word occurs."""
         self.enter()
         items, joins = [self.item()], set()

@@ -40,7 +40,7 @@ class Primaries(Cursor):
     def group(self) -> Node:
         self.expect("{")
         saved, self.closers = self.closers, []
-        node = self.list()
+        node = self.items()
         self.closers = saved
         self.expect("}")
         if node.kind == "list":
@@ -106,7 +106,7 @@ class Primaries(Cursor):
             name += "'"
         if name[0] in "fg" and self.now.text == "(" and not self.now.gap:
             self.at += 1
-            inner = self.list()
+            inner = self.items()
             self.expect(")")
             arguments = inner.args[0] if inner.kind == "list" else (inner,)
             return Node("apply", (name, *(self.scalar(a) for a in arguments)))
@@ -126,7 +126,7 @@ class Primaries(Cursor):
 
     def sequence(self, opening: str) -> Node:
         saved, self.closers = self.closers, []
-        inner = self.list()
+        inner = self.items()
         self.closers = saved
         closing = self.take().text
         if closing not in (")", "]", "rangle"):
@@ -144,7 +144,7 @@ class Primaries(Cursor):
         bar = next((k for k in (1, 3, 6) if self.peek(k).text in (":", "|", "mid") and self.now.kind == "run"), None)
         if bar == 1 or (bar and self.peek().text == "in"):
             self.at += bar + 1
-        inner = self.list()
+        inner = self.items()
         self.expect(r"\}")
         if bar:
             return inner
