@@ -16,7 +16,6 @@ from composekit.compose.verifiers.exactmath.tree import Node, variables
 
 Cut = tuple[float, int, int]  # value (for the order), end point, side
 Cuts = tuple[Cut, ...]
-_CLOSE = 1e-9
 
 
 class NoRealSet(Exception):
@@ -27,7 +26,7 @@ class RealLine:
     """Reads nodes as sets over one list of end points, so that equal end points share a number."""
 
     def __init__(self) -> None:
-        self.ends: list[tuple[float, Form]] = []
+        self.ends: list[tuple[float, float, Form]] = []
         self.ring = alg.Ring()
 
     def end(self, node: Node) -> tuple[float, int]:
@@ -44,12 +43,12 @@ class RealLine:
             raise NoRealSet from problem
         if abs(value.imag) > 10 * error + 1e-12:
             raise NoRealSet
-        for k, (other, known) in enumerate(self.ends, start=2):
-            if abs(other - value.real) <= _CLOSE * max(1.0, abs(other)):
+        for k, (other, margin, known) in enumerate(self.ends, start=2):
+            if abs(other - value.real) <= 100 * (error + margin):
                 if not self.ring.equal(form, known):
                     raise Undecided("end points too close to order")
                 return other, k
-        self.ends.append((value.real, form))
+        self.ends.append((value.real, error, form))
         return value.real, len(self.ends) + 1
 
     def read(self, node: Node) -> tuple[str | None, Cuts]:
