@@ -86,7 +86,7 @@ class CompositeVerifier(Verifier):
     def _part(self, pieces: Sequence[str], part: Problem) -> Verdict:
         """The verdict on everything that stands under the headings of one part."""
         judge = self if isinstance(part, Composite) else judge_for(part.verifier, self.timeout)
-        verdicts = [judge.verify(_as_statement(piece, part), part) for piece in pieces]
+        verdicts = [_judged_piece(judge, piece, part) for piece in pieces]
         declared = [v for v in verdicts if v.extracted is not None or v.correct] or verdicts
         if not declared:
             return Verdict(0.0, "unparseable", None, "there is no heading for this part")
@@ -140,17 +140,20 @@ def sections(text: str) -> dict[int, tuple[str, ...]]:
         if fence == len(fences) or match.start() < fences[fence][0]:
             headings.append(match)
     pieces: dict[int, tuple[str, ...]] = {}
-    for match, following in zip(headings, [*headings[1:], None], strict=True):
-        piece = text[match.end() : following.start() if following else len(text)].strip()
+    ends = [*(h.start() for h in headings[1:]), len(text)]
+    for match, end in zip(headings, ends, strict=False):
+        piece = text[match.end() : end].strip()
         pieces[int(match[1])] = (*pieces.get(int(match[1]), ()), piece)
     return pieces
 
 
-def _as_statement(piece: str, part: Problem) -> str:
-    """One line under a heading that declares nothing else is the part's answer."""
-    if part.verifier == "code" or "\n" in piece or not piece or final_answer(piece).source != "bare":
-        return piece
-    return f"Answer: {piece}"
+def _judged_piece(judge: Verifier, piece: str, part: Problem) -> Verdict:
+    """The verdict on what stands under one heading; a single line that is an answer and no sentence is declared by it."""
+    if part.verifier != "code" and piece and "\n" not in piece and final_answer(piece).source == "bare":
+        declared = judge.verify(f"Answer: {piece}", part)
+        if declared.status != "unparseable":
+            return declared
+    return judge.verify(piece, part)
 
 
 def _overall(verdicts: list[Verdict]) -> Status:

@@ -14,7 +14,7 @@ MAX_RESPONSE = 1_000_000
 MAX_BARE = 400
 
 _THINK = re.compile(r"<\s*(/?)\s*think(?:ing)?\s*>", re.IGNORECASE)
-_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*(\{)?|\\[^A-Za-z]|[{}]")
+_BOX = re.compile(r"(?P<box>\\{1,2}(?:boxed|fbox)(?![A-Za-z]))\s*(?P<brace>\{)?|\\[^A-Za-z]|[{}]")
 _UNBRACED = re.compile(r"[-+]?\s*(?:\d[\d.,]*\d|\d|\\[A-Za-z]+(?:\s*\{[^{}]*\}|\d)*|[A-Za-z](?![A-Za-z]))")
 _BETWEEN = re.compile(
     r"(?:\s|[,;.:/|&$~*`()\[\]-]|\\[,;:! ()\[\]\\]|\\q?quad\b|\\(?:lor|land|vee|wedge|newline)\b|\}|"
@@ -139,9 +139,9 @@ def _outer_boxes(text: str) -> list[_Box]:
     enclosing: list[int] = []
     for match in _BOX.finditer(text):
         token = match[0]
-        if token.startswith(("\\boxed", "\\fbox")):
+        if match["box"]:
             parent = enclosing[-1] if enclosing else -1
-            if match[1]:
+            if match["brace"]:
                 braces.append(len(starts))
                 enclosing.append(len(starts))
                 spans.append(None)

@@ -1,0 +1,109 @@
+"""Which part of a response is its answer."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from composekit.compose.verifiers.extract import MAX_RESPONSE, final_answer, without_thinking
+
+
+@pytest.mark.parametrize(
+    ("response", "answers"),
+    [
+        (r"\boxed{7}", ("7",)), (r"\boxed {7}", ("7",)), (r"\boxed{\frac{1}{2}}", (r"\frac{1}{2}",)),
+        (r"\boxed{\{1,2\}}", (r"\{1,2\}",)),
+        (r"\boxed{\text{a } b}", (r"\text{a } b",)), (r"\\boxed{7}", ("7",)), (r"\boxed72", ("72",)),
+        (r"\boxed\frac12", (r"\frac12",)),
+        (r"\boxed{-7}", ("-7",)), (r"\boxed-7", ("-7",)), (r"\boxed{1}\boxed{2}", ("1", "2")),
+        (r"\boxed{1} & \boxed{2}", ("1", "2")),
+        (r"\boxed{1}, \text{ and } \boxed{2}", ("1", "2")), (r"\boxed{1}$$ or $$\boxed{2}", ("1", "2")),
+        (r"\boxed{1} so \boxed{2}", ("2",)),
+        (r"\fbox{1} or \boxed{2}", ("1", "2")), (r"a } b } \boxed{3}", ("3",)), (r"{ { \boxed{3}", ("3",)),
+        (r"put it in \boxed. Then 3.", ()),
+        (r"\boxed{1} " + "x" * 100 + r" \boxed{2}", ("2",)), (r"\boxedx{7}", ()), (r"\boxed{a \{ b}", (r"a \{ b",)),
+    ],
+)  # fmt: skip
+def test_final_answer_finds_the_last_run_of_boxes(response: str, answers: tuple[str, ...]) -> None:
+    found = final_answer(response)
+    assert found.answers == answers if found.source == "box" else not answers
+
+
+@pytest.mark.parametrize(
+    ("response", "kept"),
+    [
+        ("<think>a</think>b", "b"), ("a<think>b</think>c", "a c"), ("a</think>b", "b"), ("<think>a", ""),
+        ("a<think>b", "a"),
+        ("<think>a<think>b</think>c", "c"), ("<think>a</think>b</think>c", "c"), ("<Thinking>a</thinking>b", "b"),
+        ("a < b", "a < b"),
+        ("<think >a</ think>b", "b"), ("a<think>b</think>c<think>d</think>e", "a c e"), ("thinking a", "thinking a"),
+    ],
+)  # fmt: skip
+def test_without_thinking_removes_think_sections(response: str, kept: str) -> None:
+    assert without_thinking(response).split() == kept.split()
+
+
+@pytest.mark.parametrize(
+    ("response", "answers"),
+    [
+        ("The answer is 7.", ("7.",)), ("So, the final answer is: $7$", ("$7$",)), ("Answer: 7 apples", ("7 apples",)),
+        ("the answer to part (b) is 7", ("7",)), ("ANSWER = 7", ("7",)), ("We get 3. The answer is 7", ("7",)),
+        ("answer：7", ("7",)),
+        ("#### 7", ("7",)), ("#### 7\n\n#### 8", ("7", "8")), ("#### 7\nso\n#### 8", ("8",)),
+        ("Answer: 7\nAnswer: 8", ("7", "8")),
+        ("#### Check\nFinal answer: 7", ("7",)), ("#### 6\nThe answer is 7", ("7",)),
+        ("The correct option is (B).", ("(B).",)),
+        ("## Answer\n7", ("7",)), ("**Final Answer**\n\n\\[\n7\n\\]", ("7",)), ("Answer:\n\n7", ("7",)),
+    ],
+)  # fmt: skip
+def test_final_answer_reads_answer_lines(response: str, answers: tuple[str, ...]) -> None:
+    found = final_answer(response)
+    assert (found.source, found.answers) == ("marker", answers)
+
+
+@pytest.mark.parametrize(
+    "response",
+    ["The answer is 7.\nI am sure.", "It is not true that the answer is 7", "If the answer is 7, then x = 1",
+    "the answer might be 7",
+     "I doubt that the answer is 7", "The answers are 7", "No answer.\nBut 7 appears.", "The previous answer is 7", "",
+     "   "],
+)  # fmt: skip
+def test_final_answer_takes_no_doubtful_or_earlier_statement(response: str) -> None:
+    assert final_answer(response).source in ("none", "bare")
+
+
+def test_final_answer_says_why_there_is_none() -> None:
+    assert "empty" in final_answer("").detail
+    assert "think" in final_answer(r"<think>\boxed{7}").detail
+    assert "closed" in final_answer(r"\boxed{7").detail
+    assert "empty" in final_answer(r"\boxed{}").detail
+    assert "characters" in final_answer("7" * (MAX_RESPONSE + 1)).detail
+
+
+@given(st.text(alphabet=r"\boxedf{}<think>/#7 anweris:.$,or" + "\n", max_size=80))
+def test_final_answer_never_raises(text: str) -> None:
+    found = final_answer(text)
+    assert bool(found.answers) == (found.source != "none")
+
+
+@given(st.text(max_size=40), st.text(alphabet="0123456789+-/x^() ", min_size=1, max_size=20).filter(str.strip))
+def test_final_answer_returns_the_content_of_a_last_box_verbatim(before: str, content: str) -> None:
+    before = before.replace("\\", "").replace("<", "").replace("{", "")
+    assert final_answer(f"{before} so \\boxed{{{content}}} done")[0] == (content.strip(),)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [r"\boxed{", r"\boxed{1}", r"\boxed{1} or ", "{", "}", "<think>", "</think>", "#### 1\n", "Answer: 1\n",
+    "answer to ", "(", "a ", "\\",
+     "$", r"\text{", "\\fbox", "the answer is ", "answer of a ", "**", "`", "\n", "####", "Part 1:\n",
+     "answer to a b "],
+)  # fmt: skip
+def test_final_answer_is_linear_in_hostile_responses(unit: str) -> None:
+    text = unit * (400_000 // len(unit))
+    start = time.perf_counter()
+    final_answer(text)
+    assert time.perf_counter() - start < 1.0

@@ -1,0 +1,330 @@
+"""Choices, exact texts, composites, dispatch and batches."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import threading
+import time
+
+import psutil
+import pytest
+
+from composekit import _errors
+from composekit.compose import (
+    ChoiceVerifier,
+    Composite,
+    CompositeVerifier,
+    ExactVerifier,
+    MathVerifier,
+    Problem,
+    Verifier,
+    bundle,
+    verify,
+    verify_batch,
+)  # fmt: skip
+from composekit.compose.verifiers.composite import sections
+
+CHOICE = Problem("Which?", "B", verifier="choice", metadata={"choices": {"A": "91", "B": "97", "C": "a prime"}})
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [
+        (r"\boxed{B}", "correct"), (r"\boxed{\text{(B)}}", "correct"), (r"\boxed{b}", "correct"),
+        (r"\boxed{B. 97}", "correct"),
+        (r"\boxed{(B)\ 97}", "correct"), (r"\boxed{97}", "correct"), ("Answer: Option B", "correct"),
+        ("The answer is (B).", "correct"),
+        ("The correct option is B.", "correct"), ("B", "correct"), ("(B)", "correct"), ("**Answer: B**", "correct"),
+        (r"\boxed{A}", "wrong"), (r"\boxed{91}", "wrong"), (r"\boxed{A or B}", "wrong"), (r"\boxed{A, B}", "wrong"),
+        (r"\boxed{B} or \boxed{A}", "wrong"), ("Answer: A or B", "wrong"), (r"\boxed{(B) or 91}", "wrong"),
+        (r"\boxed{(A) (B)}", "wrong"),
+        (r"\boxed{ABC}", "wrong"), (r"\boxed{B and A}", "wrong"), ("I like B, a lot.", "unparseable"),
+        ("", "unparseable"),
+        (r"<think>\boxed{B}</think>", "unparseable"), (r"\boxed{}", "unparseable"), ("Answer: not B", "wrong"),
+        (r"\boxed{a prime}", "wrong"), (r"\boxed{Z}", "wrong"), ("A bird in the hand", "unparseable"),
+    ],
+)  # fmt: skip
+def test_choice_verifier_judges_letters(response: str, status: str) -> None:
+    verdict = ChoiceVerifier().verify(response, CHOICE)
+    assert (verdict.status, verdict.score) == (status, float(status == "correct")), verdict
+
+
+def test_choice_verifier_compares_several_letters_as_a_set() -> None:
+    judge = ChoiceVerifier()
+    assert judge.compare(gold="A, C", answer="(C) and (A)").correct
+    assert judge.compare(gold="A, C", answer="A").status == "wrong"
+    assert judge.compare(gold="the cat", answer="The cat.").correct
+    assert judge.compare(gold="the cat", answer="a dog").status == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("gold", "response", "status"),
+    [
+        ("[1, 2]", r"\boxed{[1, 2]}", "correct"), ("[1, 2]", "Answer: [1, 2]", "correct"),
+        ("[1, 2]", "Answer: `[1, 2]`", "correct"),
+        ("[1, 2]", r"\boxed{[1,2]}", "wrong"), ("a_b", r"\boxed{\text{a\_b}}", "correct"),
+        ("{'a': 1}", r"\boxed{\{'a': 1\}}", "correct"),
+        ("no", "no", "correct"), ("no", "No", "unparseable"), ("no", "Answer: No", "wrong"),
+        ("no", "There is no answer.", "unparseable"),
+        ("1\n2", "Answer:\n```\n1\n2\n```", "correct"), ("1\n2", "```text\n1\n2\n```", "correct"),
+        ("1\n2", "```\n1\n3\n```", "wrong"),
+        ("1\n2", "1 \n2\n", "correct"), ("no", r"\boxed{no} or \boxed{yes}", "wrong"),
+        ("no", r"\boxed{}", "unparseable"),
+        ("007", r"\boxed{7}", "wrong"), ("é", r"\boxed{e" + "\u0301}", "correct"),
+        ("7", "no answer but 7 appears", "unparseable"),
+    ],
+)  # fmt: skip
+def test_exact_verifier_compares_texts(gold: str, response: str, status: str) -> None:
+    verdict = ExactVerifier().verify(response, Problem("q", gold, verifier="exact"))
+    assert (verdict.status, verdict.score) == (status, float(status == "correct")), verdict
+
+
+def test_exact_verifier_can_ignore_case() -> None:
+    assert ExactVerifier(ignore_case=True).compare(gold="No", answer="nO").correct
+    assert not ExactVerifier().compare(gold="No", answer="nO").correct
+    with pytest.raises(_errors.ArgumentTypeError):
+        ExactVerifier(ignore_case=1)  # type: ignore[arg-type]
+
+
+BUNDLE = bundle(Problem("What is 6 times 7?", 42), Problem("Is 91 prime?", "no", verifier="exact"), CHOICE)
+RIGHT = "Part 1:\n\\boxed{42}\n\nPart 2:\n\\boxed{no}\n\nPart 3:\n\\boxed{B}"
+
+
+def _statuses(response: str, **options: bool) -> tuple[float, str, list[str]]:
+    verdict = CompositeVerifier(**options).verify(response, BUNDLE)
+    return verdict.score, verdict.status, [v.status for v in verdict.parts]
+
+
+def test_bundle_pays_only_if_every_part_is_right() -> None:
+    assert _statuses(RIGHT) == (1.0, "correct", ["correct"] * 3)
+    assert _statuses(RIGHT.replace("no", "yes")) == (0.0, "wrong", ["correct", "wrong", "correct"])
+    assert _statuses(RIGHT.partition("Part 3")[0]) == (0.0, "unparseable", ["correct", "correct", "unparseable"])
+    assert _statuses("") == (0.0, "unparseable", ["unparseable"] * 3)
+    assert _statuses("<think>" + RIGHT)[0] == 0.0
+
+
+def test_partial_credit_is_gated_by_the_earlier_parts() -> None:
+    assert _statuses(RIGHT, partial=True)[0] == 1.0
+    assert _statuses(RIGHT.replace("{B}", "{A}"), partial=True)[0] == pytest.approx(2 / 3)
+    assert _statuses(RIGHT.replace("{no}", "{yes}"), partial=True)[0] == pytest.approx(1 / 3)
+    assert _statuses(RIGHT.replace("{42}", "{41}"), partial=True)[:2] == (0.0, "wrong")
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["Part 1: \\boxed{42} or \\boxed{41}", "Part 1: 41\nPart 1: 42", "Part 1: \\boxed{41}\n\nPart 1: \\boxed{42}",
+    "Part 1: 41, 42",
+     "Part 1:\n41\n\n**Part 1:**\n42"],
+)  # fmt: skip
+def test_listing_several_values_for_a_part_is_a_hedge(first: str) -> None:
+    response = RIGHT.replace("Part 1:\n\\boxed{42}", first)
+    score, _, parts = _statuses(response, partial=True)
+    assert (score, parts[0]) == (0.0, "wrong"), parts
+
+
+def test_a_part_may_be_worked_out_first_and_answered_again() -> None:
+    working = "## Part 1\nSix sevens are 42.\n\n## Part 2\n7 divides it,\nso it is no prime.\n\n"
+    assert _statuses(working + RIGHT)[0] == 1.0
+    assert _statuses("Part 1: 42\nPart 2: no\nPart 3: B")[0] == 1.0
+    assert _statuses("Part 3: B\nPart 2: no\nPart 1: 42")[0] == 1.0
+
+
+def test_headings_in_code_do_not_cut_the_response() -> None:
+    text = "Part 1:\n```\nPart 2:\n```\nso\nPart 2: x"
+    assert sections(text) == {1: ("```\nPart 2:\n```\nso",), 2: ("x",)}
+    assert sections("In Part 1 we see\nPart 12 (logic): y\n**Part 2**\nz\nPart 3 of it") == {
+        12: ("y",),
+        2: ("z\nPart 3 of it",),
+    }
+
+
+def _chain() -> Composite:
+    parts = (Problem("What is 6 times 7?", 42), Problem("What is Y squared?", 9))
+    return Composite("...", "9", verifier="composite", parts=parts, topology="tree")
+
+
+def test_chain_is_decided_by_its_final_answer() -> None:
+    judge, chain = CompositeVerifier(), _chain()
+    assert judge.verify(r"X is \boxed{42}, so the answer is \boxed{9}", chain).score == 1.0
+    assert judge.verify(r"\boxed{9}", chain).score == 1.0
+    assert judge.verify(r"\boxed{42}", chain).status == "wrong"
+    assert judge.verify(r"\boxed{42}, \boxed{9}", chain).status == "wrong"
+    assert judge.verify("", chain).status == "unparseable"
+    assert verify("Part 1: 41\nPart 2: 9\nThe answer is 9.", chain).score == 1.0
+
+
+def test_chain_pays_partially_for_declared_leading_parts_alone() -> None:
+    judge, chain = CompositeVerifier(partial=True), _chain()
+    assert judge.verify("Part 1: 42\nPart 2: 8\nThe answer is 8.", chain).score == 0.5
+    assert judge.verify("Part 1: 41\nPart 2: 8\nThe answer is 8.", chain).score == 0.0
+    assert judge.verify("Part 1: 42, 41\nPart 2: 8\nThe answer is 8.", chain).score == 0.0
+    assert judge.verify("I think 42.\nThe answer is 8.", chain).score == 0.0
+
+
+def test_bundle_of_a_chain_judges_the_chain_as_one_part() -> None:
+    both = Composite("...", "9\nB", verifier="composite", parts=(_chain(), CHOICE), topology="bundle")
+    assert verify("Part 1: \\boxed{9}\nPart 2: B", both).score == 1.0
+    assert verify("Part 1: \\boxed{8}\nPart 2: B", both).score == 0.0
+
+
+def test_composite_verifier_compares_line_by_line() -> None:
+    judge = CompositeVerifier()
+    assert judge.compare(gold="42\n1/2", answer="42\n0.5").correct
+    assert judge.compare(gold="42\n1/2", answer="42").status == "wrong"
+    assert judge.compare(gold="42", answer="42.0").correct
+
+
+def test_composite_verifier_refuses_plain_problems() -> None:
+    with pytest.raises(_errors.ArgumentTypeError, match="Composite"):
+        CompositeVerifier().verify("x", Problem("q", 1))
+
+
+def test_verify_dispatches_on_the_verifier_that_the_problem_names() -> None:
+    assert verify(r"\boxed{0.5}", Problem("q", "1/2")).correct
+    assert not verify(r"\boxed{0.5}", Problem("q", "1/2", verifier="exact")).correct
+    assert verify(r"\boxed{B}", CHOICE).correct
+    assert verify(RIGHT, BUNDLE).correct
+
+
+def test_verify_names_the_verifiers_that_there_are() -> None:
+    with pytest.raises(_errors.ArgumentError, match=r"choice.*composite.*exact.*math.*'astrology'"):
+        verify("x", Problem("q", 1, verifier="astrology"))
+    with pytest.raises(_errors.ArgumentTypeError, match="response"):
+        verify(None, Problem("q", 1))  # type: ignore[arg-type]
+    with pytest.raises(_errors.ArgumentTypeError, match="problem"):
+        verify("x", "q")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "judge", [MathVerifier(), ChoiceVerifier(), ExactVerifier(), CompositeVerifier(partial=True)], ids=repr
+)
+def test_verifiers_are_verifiers_that_pickle_and_take_keywords(judge: Verifier) -> None:
+    copy = pickle.loads(pickle.dumps(judge))
+    assert isinstance(copy, Verifier)
+    assert vars(copy) == vars(judge)
+    assert copy.compare(gold="B", answer="B").correct
+    with pytest.raises(TypeError):
+        copy.compare("B", "B")  # type: ignore[misc]
+
+
+# --- batches
+
+SEVEN = Problem("What is 3 + 4?", 7)
+
+
+def _members() -> list[psutil.Process]:
+    return [p for p in psutil.Process().children() if "_crew_member" in " ".join(p.cmdline())]
+
+
+def test_verify_batch_keeps_the_order_and_agrees_with_verify() -> None:
+    responses = [rf"\boxed{{{k % 11}}}" for k in range(500)]
+    verdicts = verify_batch(responses, [SEVEN] * 500, workers=2)
+    assert verdicts == [verify(r, SEVEN) for r in responses]
+    assert verify_batch([RIGHT, "x"], [BUNDLE, CHOICE], workers=2) == [verify(RIGHT, BUNDLE), verify("x", CHOICE)]
+    assert verify_batch([], []) == []
+
+
+def test_verify_batch_survives_members_that_are_killed_between_and_during_calls() -> None:
+    verify_batch(["x"], [SEVEN], workers=1)
+    for member in _members():
+        member.kill()
+    assert verify_batch([r"\boxed{7}"] * 10, [SEVEN] * 10, workers=1) == [verify(r"\boxed{7}", SEVEN)] * 10
+    stop = threading.Event()
+
+    def assassin() -> None:
+        for _ in range(3):
+            time.sleep(0.1)
+            for member in _members()[:1]:
+                member.kill()
+        stop.set()
+
+    thread = threading.Thread(target=assassin)
+    thread.start()
+    rounds = 0
+    while not stop.is_set():
+        responses = [r"\boxed{7}", r"\boxed{8}", "hm"] * 700
+        statuses = [v.status for v in verify_batch(responses, [SEVEN] * 2100, workers=2)]
+        assert statuses == ["correct", "wrong", "unparseable"] * 700
+        rounds += 1
+    thread.join()
+    assert rounds
+
+
+def test_verify_batch_gives_up_on_a_response_whose_judge_dies_twice() -> None:
+    from composekit.compose.verifiers import crew
+
+    state = crew.Run(["a", "b", "c"], [SEVEN] * 3, 3, None)
+    for _ in range(2):
+        member = crew.Member(None)  # type: ignore[arg-type]
+        member.jobs.extend(state.waiting.popleft())
+        state.lost(member, late=False)
+    assert state.verdicts[0] is not None
+    assert state.verdicts[0].status == "error"
+    assert list(state.waiting) == [[1], [2]]
+    member.jobs.extend(state.waiting.popleft())
+    state.lost(member, late=True)
+    assert state.verdicts[1] is not None
+    assert state.verdicts[1].status == "timeout"
+
+
+def test_verify_batch_holds_deadlines() -> None:
+    pytest.importorskip("math_verify")
+    slow = r"\boxed{\sum_{k=1}^{10^{10}} \sin(k)}"
+    warm = [r"\boxed{\int_0^1 7 dx}"] * 2
+    verify_batch(warm, [SEVEN] * 2, workers=2)
+    start = time.perf_counter()
+    verdicts = verify_batch([slow, r"\boxed{7}", slow], [SEVEN] * 3, workers=2, timeout=0.5)
+    assert [v.status for v in verdicts] == ["timeout", "correct", "timeout"]
+    assert time.perf_counter() - start < 3.0
+
+
+def test_verify_batch_shows_no_bar_unless_asked(capfd) -> None:
+    verify_batch([r"\boxed{7}"] * 3, [SEVEN] * 3, workers=1)
+    assert capfd.readouterr() == ("", "")
+    verify_batch([r"\boxed{7}"] * 3, [SEVEN] * 3, workers=1, progress=True)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "3/3" in err
+
+
+def test_verify_batch_refuses_bad_arguments() -> None:
+    with pytest.raises(_errors.ArgumentError, match="problems"):
+        verify_batch(["a", "b"], [SEVEN])
+    with pytest.raises(_errors.ArgumentError, match="workers"):
+        verify_batch(["a"], [SEVEN], workers=0)
+    with pytest.raises(_errors.ArgumentTypeError, match="workers"):
+        verify_batch(["a"], [SEVEN], workers=1.5)  # type: ignore[arg-type]
+    with pytest.raises(_errors.ArgumentError, match="timeout"):
+        verify_batch(["a"], [SEVEN], timeout=0)
+    with pytest.raises(_errors.ArgumentTypeError, match="response"):
+        verify_batch([None], [SEVEN])  # type: ignore[list-item]
+    with pytest.raises(_errors.ArgumentError, match="astrology"):
+        verify_batch(["a"], [Problem("q", 1, verifier="astrology")])
+
+
+def test_verify_batch_works_from_several_threads_at_once() -> None:
+    found: list[list[str]] = []
+
+    def call(k: int) -> None:
+        verdicts = verify_batch([rf"\boxed{{{k}}}", r"\boxed{7}"] * 50, [SEVEN] * 100, workers=1)
+        found.append([v.status for v in verdicts])
+
+    threads = [threading.Thread(target=call, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [["wrong", "correct"] * 50] * 4
+
+
+def test_verify_batch_that_is_interrupted_leaves_nothing_half_done() -> None:
+    before = signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.15)
+        with pytest.raises(KeyboardInterrupt):
+            verify_batch([r"\boxed{7}"] * 200_000, [SEVEN] * 200_000, workers=1)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert verify_batch([r"\boxed{7}"], [SEVEN], workers=1)[0].correct
