@@ -14,14 +14,16 @@ from composekit.compose.numbers import NotANumber, Value, parse_quantity
 from composekit.compose.places import BASE_OF_POWER
 from composekit.compose.problem import Composite, Problem
 from composekit.compose.symbols import letters_used, mask_of
-from composekit.compose.tokens import Constant, numerals_of
+from composekit.compose.tokens import PART, Constant, numerals_of
 
 CACHE = 32768  # problems whose ends are kept
 GUESSABLE = 10  # whole numbers up to here are guessed first
 
 
 # Where a number is no value of the problem: finding it there tells a reader nothing.
-_NO_VALUES = frozenset(("exponent", "subscript", "root index", "an ordinal", "a word for a multiple", "list number"))
+_NO_VALUES = frozenset(
+    ("exponent", "subscript", "root index", "an ordinal", "a word for a multiple", "list number", PART)
+)
 
 
 def _is_value(numeral: Constant) -> bool:
@@ -42,7 +44,7 @@ class Ends:
         spare: More constants, for want of better: a one, the base of a power, a number that the worked solution does not
             use, one whose digits also stand in an exponent, a subscript, an ordinal.
         radicals: Constants with roots or pi, for answers of that kind.
-        values: The rational numbers in the text that are values.
+        values: The rational numbers in the text that are values, with their signs.
         mentions: The rational numbers anywhere in the text.
         letters: Mask of the letters in use.
         names: Names that stand for one thing in the text.
@@ -96,13 +98,22 @@ def ends_of(problem: Problem) -> Ends:
         tiers=tiers,
         spare=spare,
         radicals=tuple(n for n in usable if n.kind == "radical" and everywhere.once(n)),
-        values=frozenset(n.value for n in rational if _is_value(n)),
+        values=frozenset(v for n in rational if _is_value(n) and n.place != "diagram code" for v in _signed(text, n)),
         mentions=frozenset(n.value for n in rational),
         letters=letters_used(text, lexed) | mask_of(options) | mask_of("".join(re.findall(r"\b[A-Za-z]\b", unit))),
         names=free_names(text) if lexed.latex else frozenset(),
         latex=lexed.latex,
         currency=lexed.currency,
     )
+
+
+def _signed(text: str, numeral: Constant) -> tuple[int | Fraction, ...]:
+    """The value with a minus sign that touches it; with and without where that may be a subtraction."""
+    start = numeral.span[0]
+    if start == 0 or text[start - 1] not in ("-", "\u2212"):
+        return (numeral.value,)
+    subtraction = start > 1 and (text[start - 2].isalnum() or text[start - 2] in ")}]$ ")
+    return (numeral.value, -numeral.value) if subtraction else (-numeral.value,)
 
 
 # --- the answer

@@ -142,7 +142,7 @@ class _Lexer:
         self.settle()
 
     def code(self) -> bool:
-        return self.frames[-1].place in ("code", "diagram code")
+        return self.frames[-1].place in ("code", "diagram code", "diagram label")
 
     # --- one handler a kind of piece
 
@@ -172,7 +172,7 @@ class _Lexer:
         self.frames[-1].arguments = 0
 
     def on_line(self, start: int, end: int, piece: str) -> None:
-        if self.frames[-1].closer == "`":
+        if self.frames[-1].closer in ("`", '"'):  # neither runs over a line
             self.frames.pop()
         self.emit("line", start, end)
 
@@ -272,6 +272,10 @@ class _Lexer:
         frame = self.frames[-1]
         if self.code():
             self.emit("mark", start, end)
+            if piece == '"' and frame.closer == piece:
+                self.frames.pop()
+            elif piece == '"' and frame.place == "diagram code":
+                self.frames.append(_Frame(piece, TEXT, "diagram label"))
         elif piece == "{" or (piece == "(" and self.pending == "exponent"):
             mode = frame.mode if self.group_mode < 0 else self.group_mode
             frame.arguments = max(0, frame.arguments - 1)

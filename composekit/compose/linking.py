@@ -290,7 +290,7 @@ def _fits(constant: Value, value: Value, ends: Ends, strict: bool) -> bool:
     if not isinstance(value, (int, Fraction)):
         return _radicals_fit(constant, value)
     size: Value = abs(value)
-    if size != constant and size in (ends.mentions if strict else ends.values):
+    if size != constant and (size in ends.mentions if strict else value in ends.values):
         return False
     if size > LARGEST or value.denominator > LARGEST:
         return False

@@ -31,7 +31,7 @@ from composekit.compose.words import (
 AMBIGUOUS = "an ambiguous comma"
 BASE_OF_POWER = "the base of a power"
 AN_EXAMPLE = "an example or an instruction"
-_DASHES = "-\u2010\u2011\u2012\u2013"
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014"
 _STOPS = frozenset(".!?:;")
 _LABEL_COMMANDS = frozenset((r"\angle", r"\measuredangle", r"\ell", r"\#", r"\overline", r"\dots", r"\ldots"))
 _FRACTION_WORDS = frozenset(ORDINALS) | frozenset(PARTS)
@@ -123,7 +123,7 @@ def _neighbours(site: _Site, value: Value) -> str:
     command = site.exists(site.before) and site.lexemes[site.before].kind == "command"
     if left.isalpha() and not command and not _is_argument(site):
         return "joined to letters"
-    if left and left in "_#@&№":
+    if (left and left in "_#@&№") or right == "#":
         return "label"
     if (right == "." and (site.char(2).isdigit() or site.char(2) == ".")) or (left == "." and site.char(-2).isalnum()):
         return "part of a longer number"
@@ -135,6 +135,9 @@ def _neighbours(site: _Site, value: Value) -> str:
         near = site.before if site.is_number(site.before) else site.after
         if site.raw[0] == "." or not (site.math and site.touches(near)):  # \\binom52 has two arguments side by side
             return "two numbers side by side"
+    for near, beyond in ((site.before, site.before - 1), (site.after, site.after + 1)):
+        if site.piece(near) in (r"\!", r"\,") and site.is_number(beyond):
+            return "part of a longer number"
     return _powered(site)
 
 
@@ -173,8 +176,11 @@ def _in_formula(site: _Site, value: Value) -> str:
         return "a fraction without brackets"
     if ("/" in (left, right)) and "/" in site.raw:
         return "part of a longer number"
-    if site.is_word(site.before) and site.lexemes[site.before].mode != MATH:
-        return _label(site, value)
+    if right == "'":
+        return "part of a longer expression"
+    quoted = site.before - 1 if site.piece(site.before) == "}" else site.before  # \text{Row }3
+    if site.is_word(quoted) and site.lexemes[quoted].mode != MATH:
+        return _named(site.piece(quoted))
     return ""
 
 
@@ -208,18 +214,50 @@ def _list_number(site: _Site, value: Value) -> str:
     return "list number" if at_start and site.right in (".", ")", ":") and site.right != "" else ""
 
 
+_ABBREVIATIONS = frozenset(
+    (
+        "p",
+        "pp",
+        "pg",
+        "fig",
+        "figs",
+        "eq",
+        "eqs",
+        "ch",
+        "sec",
+        "vol",
+        "no",
+        "nos",
+        "nr",
+        "art",
+        "ex",
+        "tab",
+        "thm",
+        "prob",
+        "q",
+    )
+)
+
+
 def _label(site: _Site, value: Value) -> str:
     word = site.word_before()
-    if not word:
-        numbered = site.piece(site.before) == "." and site.piece(site.before - 1) in ("No", "no", "Nos", "nr", "Nr")
-        return "label" if numbered else ""
+    if word:
+        return "a date" if "/" in site.raw and word.lower() == "on" else _named(word)
+    abbreviated = site.piece(site.before) == "." and site.piece(site.before - 1).lower() in _ABBREVIATIONS
+    return "label" if abbreviated else ""
+
+
+def _named(word: str) -> str:
+    """What the word before a numeral makes of it."""
     lower = word.lower()
     if lower in MONTHS and (word[0].isupper() or lower not in ("march", "may")):
         return "a date"
     if lower in LABELS:
         return "label"
-    capital = word[0].isupper() and lower not in OPENERS and lower not in CARDINALS
-    return "a name" if capital else ""
+    return "a name" if word != lower and lower not in OPENERS and lower not in CARDINALS else ""
+
+
+_AND_A_HALF = re.compile(r"\s+and\s+(?:an?|one|two|three)[\s-]+(?:half|third|quarter|fourth|fifth|eighth|tenth)s?\b")
 
 
 def _following(site: _Site, value: Value) -> str:
@@ -227,6 +265,8 @@ def _following(site: _Site, value: Value) -> str:
     lower = word.lower()
     if not word:
         return ""
+    if _AND_A_HALF.match(site.text, site.end):
+        return "part of a longer number"
     if lower in SCALES or (lower in COUNTS and lower not in ("dozen", "dozens")):
         return "part of a longer number"
     if lower in _FRACTION_WORDS and not (

@@ -89,19 +89,37 @@ def stated(relation: str, link: Link) -> Fraction:
     return size if more else -size
 
 
-def values_in(text: str) -> set[Fraction]:
-    """Every number that is a value in a text: not in exponents, subscripts, ordinals or list labels."""
-    text = re.sub(r"[\^_]\s*(?:\{[^{}]*\}|-?[\w\\])", " ", text)
+def values_in(text: str, *, drawings: bool = True) -> set[Fraction]:
+    """Every number that is a value in a text, with its sign: not in exponents, subscripts, ordinals, nor half a fraction.
+
+    Without ``drawings``, of Asymptote code only the labels count.
+    """
+    if not drawings:
+        text = re.sub(
+            r"\[asy\].*?\[/asy\]", lambda code: " ; ".join(re.findall(r'"[^"]*"', code[0])), text, flags=re.DOTALL
+        )
+    text = re.sub(r"[\^_]\s*(?:\\[dt]?frac\s?\{\d+\}\{\d+\}|\{[^{}]*\}|-?[\w\\])", " ", text)
     text = re.sub(r"\\sqrt\s*\[[^\]]*\]", r"\\sqrt", text)
-    text = re.sub(
-        r"(?<=\d)(?:\\!|\{,\}|\\,)*,?(?:\\!|\{\})?\s?(?=\d{3}(?!\d))(?<=[,!}])", "", text.replace(r",\!", ",")
-    )
+    text = re.sub(r"(?<=\d),?(?:\\!|\{,\}|\\,)\s?(?=\d{3}(?!\d))", "", text)
+    text = re.sub(r"\d+(?:\.\d+)? (?:hundred|thousand|million|billion)", " ", text)
     found: set[Fraction] = set()
-    for match in re.finditer(r"(?<![\d.])(\d[\d,]*(?:\.\d+)?|\.\d+)(?!\d)(?!(?:st|nd|rd|th)\b)", text):
-        digits = match[1].rstrip(",")
-        found |= {Fraction(reading) for reading in digits.split(",") if reading}
+    latex = r"\\[dtc]?frac\s?(?:\{\s?(\d+)\s?\}|(\d))\s?(?:\{\s?(\d+)\s?\}|(\d))"
+    fraction = rf"(-?)(?:(\d+)\s?)?(?:{latex}|(?<!\d)(\d+)/(\d+)(?![\d/]))"
+    for sign, whole, a, b, c, d, e, f in re.findall(fraction, text):
+        part = Fraction(int(a or b or e), int(c or d or f) or 1)
+        mixed = Fraction(int(whole or 0)) + part
+        found |= {-mixed if sign else mixed} | ({Fraction(int(whole))} if whole and part >= 1 else set())
+    text = re.sub(fraction, " ; ", text)
+    numeral = r"(?<![\d.])([-\u2212]?)(\d[\d,]*(?:\.\d+)?|\.\d+)(?!\d)(?!(?:st|nd|rd|th)\b)"
+    for match in re.finditer(numeral, text):
+        digits, sign = match[2].rstrip(","), match[1]
+        readings = digits.split(",")
         if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", digits):
-            found.add(Fraction(digits.replace(",", "")))
+            listed = text[match.start() - 1 : match.start()] in ("(", "[", "{")
+            readings = [digits.replace(",", ""), *(readings if listed else ())]
+        values = {Fraction(reading) for reading in readings if reading}
+        subtraction = sign and re.search(r"[\w)}\]$ ]$", text[: match.start()])
+        found |= (values if not sign or subtraction else set()) | ({-value for value in values} if sign else set())
     for ten, unit in re.findall(rf"\b({_TENS.replace(' ', '|')})[- ]({'|'.join(list(WORDS)[1:10])})\b", text.lower()):
         found.add(Fraction(TENS[ten] + WORDS[unit]))
         text = re.sub(rf"{ten}[- ]{unit}", " ", text, flags=re.IGNORECASE)
@@ -232,9 +250,9 @@ def check_link(composite: Composite, link: Link, between: str) -> None:
     require(abs(shown) not in (abs(first), link.value_out), "the difference is one of the values")
     require(len(re.findall(r"\d[\d,.]*", between.replace(link.relation, ""))) == 0, f"a number in {between!r}")
     check_span(target.prompt, link)
-    rest = values_in(target.prompt[: link.span[0]] + " ; " + target.prompt[link.span[1] :])
-    require(link.value_out not in rest, f"{link.value_out} stands elsewhere in the target")
-    require(abs(first) not in rest, f"{first} stands in the target")
+    rest = target.prompt[: link.span[0]] + " ; " + target.prompt[link.span[1] :]
+    require(link.value_out not in map(abs, values_in(rest)), f"{link.value_out} stands elsewhere in the target")
+    require(first not in values_in(rest, drawings=False), f"{first} stands in the target")
 
 
 # --- the checker is checked
@@ -294,7 +312,8 @@ def test_checker_rejects_a_broken_composite(changes: dict[str, object]) -> None:
     ("prompt", "span"),
     [
         ("A 3-digit number", (2, 3)), ("at 2:30 we", (3, 4)), ("at 2:30 we", (5, 7)), ("Point 3 lies", (6, 7)),
-        ("$x_1$", (3, 4)), ("$10^3$", (4, 5)), ("1,000 men", (0, 1)), ("1,000 men", (2, 5)), ("$\\sqrt[3]{8}$", (7, 8)),
+        ("$x_1$", (3, 4)), ("$10^3$", (4, 5)), ("1,000 men", (0, 1)), ("1,000 men", (2, 5)),
+        ("$\\sqrt[3]{8}$", (7, 8)),
         ("$1011_2$", (1, 5)), ("the 5th man", (4, 5)), ("[asy] 7 [/asy]", (6, 7)), ("June 5 was", (5, 6)),
         ("in 1999 he", (3, 7)), ("3.75 m", (0, 1)),
     ],
@@ -303,6 +322,20 @@ def test_checker_rejects_a_number_that_is_no_value(prompt: str, span: tuple[int,
     link = Link(0, 1, "X", 1, "Y", int(prompt[slice(*span)]), "", span)
     with pytest.raises(Unsound):
         check_span(prompt, link)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("Tom has 3 cats, -4 dogs and 1,250 ants", [3, 4, -4, 1250]), ("$x^2 + 5x_3$", [5]),
+        ("1/2 and $\\frac34$", ["1/2", "3/4"]),
+        ("2 1/2 cups", ["5/2"]), ("the 2nd of seven", [7]), ("twenty-one", [21]),
+        ("10,\\!080, $(1,234)$, $(-5, 6)$, $x-7$", [10080, 1234, 1, 234, -5, 6, 7, -7]),
+        ('[asy] draw((7,8)); label("9"); [/asy]', [7, 8, 9]), ("3 million", []), ("$\\frac{x}{12}$", [12]),
+    ],
+)  # fmt: skip
+def test_checker_finds_the_values_of_a_text(text: str, values: list[object]) -> None:
+    assert values_in(text) == {Fraction(value) for value in values}
 
 
 # --- the library is checked

@@ -79,6 +79,11 @@ def place(prompt: str, number: str) -> str:
         ("Twelve people ate. Six left.", ["Twelve", "Six"]),
         ("5' 6\" tall, 8kg, 4x4", []),
         ("a ratio of 4:3", []),
+        ("Fig. 12, p. 13, pp. 14, No 15, iPhone 16, 17#", []),
+        ("on 3/4 and on 12/25 we ate 3/8 of it", ["3/8"]),
+        ("35 and a half, 2 and one-third, 7 and 8", ["7", "8"]),
+        ("35\u201446 and 12 \u2014 a lot", ["12"]),
+        ("$\\text{Row }13$ and $3\\!5$ and $f'(14)$ and $15'$", ["14"]),
         # numbers that the text gives away
         ("60 minutes in an hour; a week has 7 days; 12 inches in a foot", []),
         ("100% of them, 50% of us", ["50"]),
@@ -107,7 +112,8 @@ def test_constants_are_the_amounts_of_a_text(prompt: str, linkable: list[str]) -
         ("Point 3", "3", "label"), ("2. Go", "2", "list number"), ("at 2:30", "30", "a time or a ratio"),
         ("in 1999", "1999", "a year"), ("May 5", "5", "a date"), ("Boeing 747", "747", "a name"),
         ("twice", "twice", "a word for a multiple"),
-        ("[asy] 3 [/asy]", "3", "diagram code"), ("`3`", "3", "code"), ("3/4", "4", "part of a longer number"),
+        ("[asy] 3 [/asy]", "3", "diagram code"), ('[asy] label("$3$ cm", 4); [/asy]', "3", "diagram label"),
+        ("`3`", "3", "code"), ("3/4", "4", "part of a longer number"),
         ("$(1,234)$", "1,234", "an ambiguous comma"), ("5-day", "5", "hyphenated compound or range"),
     ],
 )  # fmt: skip
@@ -169,7 +175,8 @@ def test_constants_never_take_a_number_that_is_no_amount(number: int, frame: str
     "piece",
     [
         "$", "{", "1,", "\\frac", "\\(", "[asy]", "`", "^", "_{", "$5 ", "\\text{$", "\\begin{array}", "five ", "5-",
-        "for example 5. ", "A. 5\nB. 6\n", "\n", "Ann, Bob and Carl share three ", "$\\sqrt{5}$ ", "60 minutes in an hour ",
+        "for example 5. ", "A. 5\nB. 6\n", "\n", "Ann, Bob and Carl share three ", "$\\sqrt{5}$ ",
+        "60 minutes in an hour ",
         "x" * 50, "9" * 50,
     ],
 )  # fmt: skip
