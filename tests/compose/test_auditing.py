@@ -123,6 +123,8 @@ def test_audit_finds_a_damaged_prompt(kind: str, prompt: str, reading: object) -
         ({"span": (900, 902)}, "constant"),
         ({"relation": "The number $Q$ is $49$ less than $P$, or nearly."}, "relation"),
         ({"relation": "$Q$ follows from $P$."}, "relation"),
+        ({"relation": "The number $Q$ is $49$ less than $P$, and $2$ more than that."}, "relation"),
+        ({"relation": "The number $Q$ is $49$ less than $P$ in $2$ ways."}, "relation"),
         ({"definition": "Let $P$ be something else."}, "relation"),
         ({"symbol_out": "Z"}, "incomplete"),
     ],
@@ -361,6 +363,7 @@ def test_edits_ignore_dress_and_find_content() -> None:
 def test_clashes_spare_names_that_only_run_over_a_range() -> None:
     assert not clashes("The graph of $y = x^2$ meets the line $y = 2x$.", "Factor the polynomial $x^2 + 5x$.")
     assert clashes("Let $x$ satisfy $x + 1 = 5$.", "Find $x$ if $2x = 6$.") == {"x"}
+    assert clashes("Find $x$, where the line $y = x$ ends.", "Solve for $x$ on the graph of $y = 2x$.") == {"x"}
 
 
 def test_money_is_no_formula() -> None:

@@ -24,7 +24,7 @@ from composekit import ComposeKitError
 from composekit.compose import Composer, Composite, Problem, audit, build, load_problems
 from composekit.compose import building as building_module
 from composekit.compose._build_choice import Choice, split_of
-from composekit.compose._build_shards import Entry
+from composekit.compose._build_shards import Entry, write_whole
 
 QUESTION = "Ann has {} nuts and gives {} of them to Bob. How many nuts does Ann keep?"
 
@@ -295,7 +295,10 @@ except KeyboardInterrupt:
 def start_parent(path: Path) -> subprocess.Popen[str]:
     paths = [str(path.parent / "code"), str(Path(building_module.__file__).parents[2])]
     code = textwrap.dedent(PARENT).format(paths=paths, question=QUESTION, path=str(path))
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
@@ -324,8 +327,12 @@ def test_a_stopped_build_goes_on_to_the_same_bytes(
     wait_for(lambda: len(list(folder.glob("shard-*.json"))) >= 3)
     workers = psutil.Process(parent.pid).children()
     assert len(workers) == 2
-    parent.send_signal(signal_number)
+    if signal_number == signal.SIGINT:  # as a terminal does it: to all processes of the group
+        os.killpg(parent.pid, signal_number)
+    else:
+        parent.send_signal(signal_number)
     out, err = parent.communicate(timeout=20)
+    assert "Traceback" not in err
     assert parent.returncode == (130 if signal_number == signal.SIGINT else -signal_number), err
     wait_for(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in workers), 5)
     assert not path.exists()
@@ -338,6 +345,29 @@ def test_a_stopped_build_goes_on_to_the_same_bytes(
     assert int(out) >= 3
     assert path.read_bytes() == expected
     assert sorted(p.name for p in tmp_path.iterdir()) == ["code", "out.jsonl", "reference.jsonl"]
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_build_that_has_enough_does_not_wait_for_the_rest(slow: Callable[..., Composer], tmp_path: Path) -> None:
+    composer = slow(pool(), size=2000)
+    composer.pause = 0.02  # 20 s for all shards with two workers, 1 s for the first two
+    start = time.monotonic()
+    assert build(composer, tmp_path / "out.jsonl", size=10, workers=2).written == 10
+    assert time.monotonic() - start < 12
+    assert children() == []
+
+
+def test_write_whole_leaves_the_old_file_or_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_whole(tmp_path / "file", b"old")
+
+    def refuse(source: object, target: object) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="input/output"):
+        write_whole(tmp_path / "file", b"new")
+    assert os.listdir(tmp_path) == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"old"
 
 
 @pytest.mark.usefixtures("small_shards")

@@ -78,9 +78,10 @@ def test_load_choice_prints_the_choices_and_answers_with_a_letter(columns: dict,
 
 
 def test_load_mapping_names_columns_of_any_row() -> None:
-    rows = [{"q": "What is 2 + 3?", "a": 5, "topic": "sums", "n": 1}]
-    (problem,) = load_problems(rows, {"prompt": "q", "answer": "a", "metadata": ["topic"]})
+    rows = [{"q": "What is 2 + 3?", "a": 5, "topic": "sums", "n": 1}, {"q": "And 2 + 4?", "a": " 6 ", "topic": "sums"}]
+    problem, other = load_problems(rows, {"prompt": "q", "answer": "a", "metadata": ["topic"]})
     assert (problem.prompt, problem.answer, dict(problem.metadata)) == ("What is 2 + 3?", "5", {"topic": "sums"})
+    assert other.answer == "6"
 
 
 def test_load_auto_decides_once_for_a_file_so_that_a_malformed_row_is_found() -> None:
@@ -268,7 +269,8 @@ def test_a_missing_file_a_folder_and_an_unknown_kind_are_errors(tmp_path: Path) 
 
 def test_a_prompt_of_a_megabyte_is_read_from_jsonl_and_csv(tmp_path: Path) -> None:
     long = "word " * 250_000
-    limit = csv.field_size_limit()
+    limit = 131072
+    csv.field_size_limit(limit)
     problem = load_problems(write_lines(tmp_path / "long.jsonl", {**GSM8K, "question": long}))[0]
     assert problem.prompt == long
     (tmp_path / "long.csv").write_text(f"question,answer\n{long},7\n")

@@ -26,20 +26,20 @@ def joined(given: int, wanted: int, answer: int, tail: str = "") -> Composite:
 
 
 def test_stats_counts_what_is_there() -> None:
-    rows = [joined(84, 35, 5), joined(84, 35, 5), joined(84, 7, 5), joined(90, 40, 9)]
+    rows = [joined(84, 35, 5), joined(84, 35, 5), joined(84, 35, 5), joined(84, 7, 5), joined(90, 40, 9)]
     rows += [bundle(Problem("One?", 1), Problem("Two?", 2)), Problem("Plain?", 3, domain="logic")]
     found = stats(rows)
-    assert (found.rows, found.composites) == (6, 5)
-    assert found.depths == {1: 2, 2: 4}
-    assert found.domains == {"logic": 1, "math": 5}
-    assert found.topologies == {"bundle": 1, "chain": 4}
-    assert found.guessable == 0.25
+    assert (found.rows, found.composites) == (7, 6)
+    assert found.depths == {1: 2, 2: 5}
+    assert found.domains == {"logic": 1, "math": 6}
+    assert found.topologies == {"bundle": 1, "chain": 5}
+    assert found.guessable == 0.2
     assert found.leaky == 0.0
-    assert stats([*rows, joined(84, 35, 5, " She had 84.")]).leaky == 0.2
-    assert (found.most_common_answer, found.answer_dominance) == ("5", 0.5)
+    assert stats([*rows, joined(84, 35, 5, " She had 84.")]).leaky == pytest.approx(1 / 6)
+    assert (found.most_common_answer, found.answer_dominance) == ("5", 4 / 7)
     assert found.most_common_constant == "35"
-    assert found.baselines.likeliest_constant == 0.5
-    assert found.baselines.most_common_answer == 0.5
+    assert found.baselines.likeliest_constant == 0.6
+    assert found.baselines.most_common_answer == 4 / 7
     assert found.last_parts == 5
 
 
