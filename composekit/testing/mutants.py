@@ -11,7 +11,7 @@ from composekit._errors import bad_value
 from composekit.compose.problem import Composite, Problem
 from composekit.compose.verdict import Verdict, Verifier
 
-_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _PLAIN = re.compile(r"\s*(?:\\\$|\$)?\s*([-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|[-+]?\d+(?:\.\d+)?)\s*")
 _WRONG_VALUE = 7_919  # a number that answers next to nothing
 
@@ -164,7 +164,7 @@ def _other_answer(problem: Problem) -> str:
 
 
 def _wrong_answers(gold: str) -> Iterator[tuple[str, str]]:
-    """Changed numbers: the whole answer if it is one, else the last one in it."""
+    """Changed numbers: the whole answer if it is one, else the first one in it, which a simplified answer depends on."""
     value = _as_number(gold)
     if value is not None:
         yield "off by one", _written(value + 1)
@@ -176,12 +176,11 @@ def _wrong_answers(gold: str) -> Iterator[tuple[str, str]]:
         if len(digits) > 1 and digits[:-1].strip("0.") and _as_number(digits[:-1].rstrip(".")) != value:
             yield "substring", digits[:-1].rstrip(".")
         return
-    *_, last = [None, *_NUMBER.finditer(gold)]
-    if last is not None:
-        digits = last[0].lstrip("+-")
-        changed = str(Fraction(digits) + 1) if "." not in digits else f"{digits}1"
-        start = last.end() - len(digits)
-        yield "off by one", gold[:start] + changed + gold[last.end() :]
+    first = _NUMBER.search(gold)
+    if first is not None:
+        digits = first[0]
+        changed = str(int(digits) + 1) if "." not in digits else f"{digits}1"
+        yield "off by one", gold[: first.start()] + changed + gold[first.end() :]
 
 
 def _written(value: Fraction) -> str:
