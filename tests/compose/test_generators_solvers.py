@@ -418,7 +418,7 @@ DISCRETE = {
     "shortest_road": (
         _road,
         _texts(
-            " {s1}, ... {s2}, ... {s3}, ... {e12}, ... {e23}, ... {g1}, ... {g2}, ... {g3}. There",
+            "are {s1} from ... {s2} from ... {s3} from ... {e12} from ... {e23} from ... {g1} from ... {g2} from ... {g3} f",
             "roads of {s1}, {s2} and {s3} ... roads of {g1}, {g2} and {g3} ... a road of {e12} ... one of {e23} kilometres",
         ),
     ),

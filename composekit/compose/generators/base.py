@@ -18,6 +18,7 @@ from composekit.compose.problem import Problem, Template
 LEVELS = range(1, 6)
 _ATTEMPTS = 2000
 _NEAR = 1000
+_DIFFERENT = 20  # draws that insist on different numbers
 _FIELD = re.compile(r"<(\w+)>")
 
 
@@ -118,9 +119,12 @@ class Family:
         p: dict[str, Any] = {"family": self.name, "level": level, "wording": rng.below(len(self.wordings))}
         for field, choices in self.words.items():
             p[field] = rng.choice([c for c in choices if c not in p.values()])
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             p |= self.draw(rng, level)
-            if all(p[k] in r for k, r in self.ranges.items()) and self.valid(p):
+            numbers = [p[k] for k in self.ranges if k not in self.fixed]
+            # A number that stands in the text twice cannot be linked, so different ones come first.
+            plain = len(set(numbers)) == len(numbers) or attempt >= _DIFFERENT
+            if plain and all(p[k] in r for k, r in self.ranges.items()) and self.valid(p):
                 return p
         raise RuntimeError(f"generators: family {self.name} drew no valid parameters at level {level}")
 

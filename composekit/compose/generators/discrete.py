@@ -30,6 +30,9 @@ class Remainder(Family):
     def draw(self, rng: Stream, level: int) -> dict[str, Any]:
         return {k: scaled(rng, level, 11, 90) for k in "abc"} | {"m": scaled(rng, level, 23, 60)}
 
+    def valid(self, p: P) -> bool:
+        return self.solve(p) > 1
+
     def solve(self, p: P) -> int:
         return int((p["a"] * p["b"] + p["c"]) % p["m"])
 
@@ -48,6 +51,9 @@ class PowerRemainder(Family):
 
     def draw(self, rng: Stream, level: int) -> dict[str, Any]:
         return {"a": scaled(rng, level, 11, 40), "n": scaled(rng, level, 11, 40), "m": scaled(rng, level, 23, 60)}
+
+    def valid(self, p: P) -> bool:
+        return self.solve(p) > 1
 
     def solve(self, p: P) -> int:
         return pow(p["a"], p["n"], p["m"])
@@ -181,10 +187,10 @@ class ShortestRoad(Family):
     words = dict.fromkeys(("start", "t1", "t2", "t3", "goal"), TOWNS)
     ranges = {k: range(2, 2000) for k in ("s1", "s2", "s3", "e12", "e23", "g1", "g2", "g3")}
     wordings = (
-        "All roads may be used in both directions. Their lengths in kilometres: <start> to <t1> <s1>, <start> to <t2> "
-        "<s2>, <start> to <t3> <s3>, <t1> to <t2> <e12>, <t2> to <t3> <e23>, <t1> to <goal> <g1>, <t2> to <goal> "
-        "<g2>, <t3> to <goal> <g3>. There are no other roads. How many kilometres long is the shortest way from "
-        "<start> to <goal>?",
+        "All roads may be used in both directions. Their lengths in kilometres are <s1> from <start> to <t1>, <s2> "
+        "from <start> to <t2>, <s3> from <start> to <t3>, <e12> from <t1> to <t2>, <e23> from <t2> to <t3>, <g1> from "
+        "<t1> to <goal>, <g2> from <t2> to <goal>, and <g3> from <t3> to <goal>. There are no other roads. How many "
+        "kilometres long is the shortest way from <start> to <goal>?",
         "A courier drives from <start> to <goal>. From <start>, roads of <s1>, <s2> and <s3> kilometres lead to <t1>, "
         "<t2> and <t3>. From <goal>, roads of <g1>, <g2> and <g3> kilometres lead to <t1>, <t2> and <t3>, in this "
         "order. Besides, <t1> and <t2> are joined by a road of <e12> kilometres, and <t2> and <t3> by one of <e23> "

@@ -69,7 +69,8 @@ class Knights(Logic):
     def valid(self, p: P) -> bool:
         names = p["names"]
         distinct = len(set(names)) == len(names) == len(p["statements"]) and set(names) <= set(NAMES)
-        return distinct and len(list(self._solutions(p))) == 1
+        solutions = list(self._solutions(p)) if distinct else []
+        return len(solutions) == 1 and any(solutions[0])  # no knight at all would be too popular an answer
 
     def solve(self, p: P) -> int:
         return sum(next(self._solutions(p)))

@@ -210,8 +210,8 @@ ROUTINES = (
     Routine(
         "best_window",
         "values",
-        "returns the largest sum of <k> neighbouring values of the list, where a value above <c> counts as <c> only. "
-        "For a list of fewer than <k> values it returns 0.",
+        "returns the largest sum of <k> neighbouring values of the list, after every value above <c> has been cut down to "
+        "that. For a shorter list it returns 0.",
         {"k": range(3, 12), "c": range(11, 5000)},
         """\
     best = None
