@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from composekit import ComposeKitError
 from composekit.compose import Composite, Link, Problem, audit
 from composekit.compose.aligning import edits
+from composekit.compose.audit_links import recompute
 from composekit.compose.exact import Exact, NotExact, value
 from composekit.compose.naming import clashes
 from composekit.compose.relations import find_relation
@@ -149,6 +150,30 @@ def test_audit_reads_the_table_that_numbers_options() -> None:
     assert audit(good).ok
     other = good.replace(parts=(question.replace(answer="A"), SECOND))
     assert [f.kind for f in audit(other).defects] == ["answer"]
+
+
+@pytest.mark.parametrize(
+    ("relation", "said"),
+    [
+        ("$Q$ is $49$ less than $P$ in $2$ ways.", "it shows 2 numbers"),
+        ("$Q$ is less than $P$.", "it shows 0 numbers"),
+        ("$Q$ is $49$ more or less than $P$.", "it says less and more"),
+        ("$Q$ is equal to $P$ and $3$.", "it says equal and shows a number"),
+        ("$Q$ follows from $P$ by $49$.", "neither more nor less"),
+    ],
+)
+def test_recompute_reads_one_comparison_and_one_number(relation: str, said: str) -> None:
+    with pytest.raises(NotExact, match=said):
+        recompute(Link(0, 1, "P", 84, "Q", 35, relation, (0, 1)))
+
+
+def test_recompute_reads_a_relation_from_either_end() -> None:
+    for relation in (
+        "$P$ is $49$ more than $Q$.",
+        "$Q$ is $49$ less than $P$.",
+        r"\(Q\) is \(\frac{98}{2}\) less than \(P\).",
+    ):
+        assert recompute(Link(0, 1, "P", 84, "Q", 35, relation, (0, 1))) == 35
 
 
 def test_audit_does_not_trust_the_sentence_of_the_link_alone() -> None:
