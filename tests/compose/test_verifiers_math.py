@@ -182,6 +182,17 @@ def test_verify_takes_adjacent_boxes_as_the_list_that_was_asked_for() -> None:
     assert JUDGE.verify(r"\boxed{1}", problem).status == "wrong"
 
 
+def test_one_value_declared_in_two_forms_is_no_hedge() -> None:
+    problem = Problem("Divide.", r"\frac{31}{2}")
+    assert JUDGE.verify(r"\boxed{15\frac{1}{2}} or \boxed{\frac{31}{2}}", problem).correct
+    assert JUDGE.verify(r"\boxed{15\frac{1}{2} \text{ or } \frac{31}{2}}", problem).correct
+    assert JUDGE.verify(r"\boxed{15\frac{1}{2}} or \boxed{\frac{32}{2}}", problem).status == "wrong"
+    half = Problem("How much?", r"50\%")
+    assert JUDGE.verify(r"\boxed{50} or \boxed{0.5}", half).status == "wrong"
+    assert JUDGE.verify(r"\boxed{50 \text{ or } 0.5}", half).status == "wrong"
+    assert JUDGE.verify(r"\boxed{50\%} or \boxed{0.5}", half).status == "correct"
+
+
 def test_verify_distinguishes_no_answer_from_a_wrong_one() -> None:
     problem = Problem("What is 3 + 4?", 7)
     assert JUDGE.verify("Hm.", problem).status == "unparseable"

@@ -7,7 +7,6 @@ from composekit.compose.problem import Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers import worker
 from composekit.compose.verifiers.exactmath.judge import Judgement, judge
-from composekit.compose.verifiers.exactmath.reading import clean
 from composekit.compose.verifiers.extract import Extraction, final_answer
 
 _STATUS: dict[str, Status] = {
@@ -102,13 +101,15 @@ class MathVerifier(Verifier):
         return Verdict(0.0, "unparseable", None, "no box and no line that states the answer")
 
     def _listed(self, found: Extraction, gold: str) -> Verdict:
-        """Adjacent declarations are one list; repeating the same one is no list of guesses."""
+        """Adjacent declarations are one list; one value declared again, perhaps in another form, is no list of guesses."""
         joined = ", ".join(found.answers)
         verdict = self.compare(gold=gold, answer=joined)
         if verdict.correct:
             return verdict
-        if len({clean(a) for a in found.answers}) == 1:
-            return self.compare(gold=gold, answer=found.answers[0])
+        first, *others = found.answers
+        if all(judge(first, other).status == "equal" for other in others):
+            verdicts = [self.compare(gold=gold, answer=answer) for answer in dict.fromkeys(found.answers)]
+            return next((v for v in verdicts if not v.correct), verdicts[0])
         if verdict.status in ("wrong", "unparseable"):
             count = len(found.answers)
             return Verdict(

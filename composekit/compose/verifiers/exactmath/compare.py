@@ -48,7 +48,7 @@ class Comparison:
 
     def equal(self, g: Node, a: Node) -> bool | None:
         """Whether ``a`` answers a question whose gold answer is ``g``."""
-        g, a = self._settle(g), self._settle(a)
+        g, a = self._settle(g), self._one_of_equals(self._settle(a))
         if g.kind == "contradiction" or a.kind == "contradiction":
             return False
         if "assign" in (g.kind, a.kind):
@@ -88,6 +88,13 @@ class Comparison:
                 equation = len(operands) == 2 and (variables(x) | variables(y))
                 return node if equation else Node("contradiction", ())
         return operands[0]
+
+    def _one_of_equals(self, node: Node) -> Node:
+        """``15 1/2 or 31/2`` names one value twice, which is no list of guesses."""
+        if node.kind != "list" or node.args[1] != "or" or len(node.args[0]) > MAX_ITEMS:
+            return node
+        first, *others = node.args[0]
+        return first if all(first.is_scalar and x.is_scalar and self.scalars(first, x) for x in others) else node
 
     def _assignments(self, g: Node, a: Node) -> bool | None:
         if g.kind == a.kind == "assign":
