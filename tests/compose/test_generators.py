@@ -185,7 +185,7 @@ def test_generator_pickles_as_itself() -> None:
     assert pickle.loads(pickle.dumps(generators.logic)) is generators.logic
 
 
-@given(SEEDS, st.integers(0, 2**80), st.integers(1, 2**64))
+@given(SEEDS, st.integers(0, 2**80), st.integers(1, 2**130))
 def test_stream_below_stays_below_and_repeats(seed: int, i: int, n: int) -> None:
     values = [Stream("x", seed, i).below(n), Stream("x", seed, i).below(n)]
     assert values[0] == values[1]
@@ -199,6 +199,14 @@ def test_stream_is_uniform_over_neighbouring_keys() -> None:
             counts[Stream("uniform", seed, i).below(12)] += 1
     expected = 1000
     assert sum((c - expected) ** 2 / expected for c in counts) < 31.3  # chi-square, 11 degrees of freedom, 0.1 %
+
+
+@pytest.mark.parametrize("n", [3 * 2**62, 3 * 2**126, 2**200 + 1])
+def test_stream_is_uniform_below_large_numbers(n: int) -> None:
+    """Taking words modulo n would put half of the draws below a third of n."""
+    values = [Stream("large", k).below(n) for k in range(3000)]
+    assert max(values) > 0.99 * n
+    assert abs(sum(value < n // 3 for value in values) - 1000) < 130  # five standard deviations
 
 
 def test_stream_sample_has_no_repeats_and_meets_all_orders() -> None:

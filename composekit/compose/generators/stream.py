@@ -34,11 +34,14 @@ class Stream:
 
     def below(self, n: int) -> int:
         """A uniform integer from 0 to n - 1; words that would favour small values are drawn again."""
-        limit = 2**64 - 2**64 % n
-        word = self._word()
-        while word >= limit:
-            word = self._word()
-        return word % n
+        width = max(1, -(-n.bit_length() // 64))
+        limit = (1 << 64 * width) // n * n
+        while True:
+            drawn = 0
+            for _ in range(width):
+                drawn = drawn << 64 | self._word()
+            if drawn < limit:
+                return drawn % n
 
     def between(self, low: int, high: int) -> int:
         """A uniform integer from low to high, both included."""
