@@ -25,7 +25,15 @@ LARGEST = 10**18  # larger numbers are no fun to read in a relation
 
 
 class Unlinkable(ArgumentError):
-    """These problems cannot be linked soundly; the message says why and what to do instead. ``reason`` is the why alone."""
+    """These problems cannot be linked soundly; the message says why and what to do instead. ``reason`` is the why alone.
+
+    Example:
+        >>> try:
+        ...     chain(Problem("Who won?", "Ann", verifier="exact"), Problem("Tom eats 57 nuts. How many?", 57))
+        ... except Unlinkable as error:
+        ...     print(error.reason)
+        'Ann' (words)
+    """
 
     def __init__(self, text: str, reason: str = "") -> None:
         super().__init__(text)

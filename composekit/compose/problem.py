@@ -23,6 +23,12 @@ class Template:
     """The generator and the parameters that made a problem, so that it can be made again with other values.
 
     ``name`` is a key of :data:`composekit.compose.generators.GENERATORS`; ``params`` holds JSON values.
+
+    Example:
+        >>> from composekit.compose import generators
+        >>> template = generators.arithmetic.sample(0, 0).template
+        >>> generators.GENERATORS[template.name].make(**template.params) == generators.arithmetic.sample(0, 0)
+        True
     """
 
     name: str
@@ -84,10 +90,16 @@ class Problem:
             raise bad_value(op, "answer", "not be empty", repr(self.answer), "Give the gold answer, or tests")
         template = self.template
         if isinstance(template, Mapping):
+            if not isinstance(template.get("name"), str):
+                raise bad_value(
+                    op, "template", "name its generator", dict(template), "Write {'name': ..., 'params': ...}"
+                )
             object.__setattr__(self, "template", Template(template["name"], dict(template.get("params", {}))))
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
         if self.id is None:
             object.__setattr__(self, "id", self._content_hash())
+        elif not isinstance(self.id, str):
+            object.__setattr__(self, "id", str(self.id))
 
     def _content_hash(self) -> str:
         content = [self.prompt, self.answer, self.domain, self.verifier, list(self.tests), self.entry_point]
@@ -160,6 +172,14 @@ class Link:
         relation: The sentence that gives Y from X, as it stands in the prompt. Empty in foreign composites.
         span: Start and end of the replaced text in ``parts[target].prompt``; None in foreign composites.
         definition: The sentence that defines X, as it stands in the prompt.
+
+    Example:
+        >>> from composekit.compose import chain
+        >>> link = chain(Problem("What is 6 times 32?", 192), Problem("Tom eats 57 nuts. How many?", 57), seed=1).links[0]
+        >>> link.value_in, link.value_out, link.span
+        (192, 57, (9, 11))
+        >>> Link.from_dict(link.to_dict()) == link
+        True
     """
 
     source: int
@@ -218,6 +238,17 @@ class Composite(Problem):
     ``parts`` are the problems, each with its own answer and verifier; ``links`` say how an answer feeds a later part;
     ``answer`` is the answer of the last part (of a bundle: one line a part). See :func:`composekit.compose.chain` and
     :func:`composekit.compose.bundle` for the ways to make one.
+
+    Raises:
+        ArgumentError: there are no parts, or the links do not run forward, or contradict the topology.
+
+    Example:
+        >>> from composekit.compose import bundle
+        >>> both = bundle(Problem("What is 6 times 7?", 42), Problem("Is 91 prime?", "no", verifier="exact"))
+        >>> both.topology, [part.answer for part in both.parts], both.links
+        ('bundle', ['42', 'no'], ())
+        >>> Problem.from_dict(both.to_dict()) == both
+        True
     """
 
     parts: tuple[Problem, ...] = ()
@@ -269,4 +300,4 @@ class Composite(Problem):
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Composite:
         """The composite that ``to_dict`` wrote."""
-        return cls(**{k: v for k, v in row.items() if k != "depth"})
+        return super().from_dict({k: v for k, v in row.items() if k != "depth"})  # type: ignore[return-value]
