@@ -167,15 +167,21 @@ def _constants(problem: Problem, numerals: tuple[Constant, ...]) -> list[Constan
     """Constants of the text and slots of the template; of a program's text, only slots."""
     slots = slot_spans(problem)
     plain = not problem.tests and problem.verifier != "code"
-    return [n for n in numerals if (n.span in slots and n.place in _SLOT_PLACES) or (plain and _is_usable(n))]
+    return [
+        n
+        for n in numerals
+        if (n.span in slots and n.place in _SLOT_PLACES) or (plain and _is_usable(n, problem.prompt))
+    ]
 
 
 _SLOT_PLACES = frozenset(("", "code"))
 
 
-def _is_usable(constant: Constant) -> bool:
-    """A constant; a base of a power too, except ten, whose powers are a way to write numbers."""
-    return not constant.place or (constant.place == BASE_OF_POWER and constant.in_math and constant.value != 10)
+def _is_usable(constant: Constant, text: str) -> bool:
+    """A constant; a base of a power too, but not ten, whose powers write numbers, nor one in a series of powers."""
+    if constant.place != BASE_OF_POWER:
+        return not constant.place
+    return constant.in_math and constant.value != 10 and "dots" not in text
 
 
 def slot_spans(problem: Problem) -> dict[tuple[int, int], str]:

@@ -402,6 +402,8 @@ def sequence_places(text: str, pieces: list[tuple[int, int, Value]]) -> dict[int
             commas = _COMMAS.fullmatch(gaps[index]) and _COMMAS.fullmatch(gaps[index + 1])
             if _growing(str(a), str(b), str(c)) or (commas and (b - a == c - b or a * c == b * b)):
                 places |= dict.fromkeys(range(index, index + 3), SHOWN)
+            elif index and listed[index - 1] and pieces[index - 1][2] - a == a - b == b - c:  # 1 + 2 + 3 + 4
+                places |= dict.fromkeys(range(index - 1, index + 3), SHOWN)
     return places
 
 

@@ -369,6 +369,14 @@ def test_chain_refuses_a_part_without_a_constant(text: str) -> None:
         chain(source(1000), target(text))
 
 
+def test_chain_takes_the_base_of_a_power_only_for_want_of_better() -> None:
+    assert {found[1] for found in links(source(1000), target("Find $57^2 - 31.$"))} == {31}
+    assert {found[1] for found in links(source(1000), target("Find $57^2.$"))} == {57}
+    for series in ("Multiply $(3^4 - x)(5^4 - x) \\dotsm (x^4 - x)$.", "Find $10^7.$"):
+        with pytest.raises(Unlinkable):
+            chain(source(1000), target(series))
+
+
 def test_chain_refuses_programs_and_bundles() -> None:
     program = Problem(
         "Write f. Use 57 lines. >>> f(23)\n24",

@@ -91,6 +91,7 @@ def place(prompt: str, number: str) -> str:
         ("2, 4, 6 and 8", []),
         ("3, 9, 27, ... grows", []),
         ("$1+12+123+1234$", []),
+        ("$1 + 2 + 3 + 4 + 5 = x$ and $7 + 8 = y$", ["7", "8"]),
         ("Three friends, Ann, Bob and Carl", []),
         ("$a$, $b$, and $c$ are three numbers", []),
         ("the 3 friends, these 4 dogs, all 5 cats", []),
