@@ -333,10 +333,13 @@ def _counted(site: _Site, value: Value) -> str:
     return "said already" if value in counts else ""
 
 
+_FACTS = frozenset(value for values in CONVERSIONS.values() for value in values)
+
+
 def _known_fact(site: _Site, value: Value) -> str:
     if value == 100 and (site.piece(site.after) in ("%", r"\%") or site.word_after().lower() in ("percent", "per")):
         return "the whole"
-    unit = singular(site.word_after())
+    unit = singular(site.word_after()) if value in _FACTS else ""
     if not unit:
         return ""
     for index in range(site.after + 1, min(site.after + 9, len(site.lexemes))):
