@@ -122,7 +122,7 @@ class Skills:
             if right is not None:
                 self.record(part, float(right))
             else:
-                self.record(part, 1.0 if solved else (rate - product) / (1 - product))
+                self.record(part, 1.0 if solved else (rate - product) / max(1 - product, 1e-12))
 
     def table(self) -> list[Skill]:
         """Every skill that was met, weakest first: those that are surely weak before those that are little known."""

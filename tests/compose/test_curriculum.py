@@ -128,6 +128,13 @@ def test_weights_follow_mixed_groups() -> None:
     assert weights[3] == 0
 
 
+def test_mastered_depths_keep_their_floor_alone() -> None:
+    curriculum = Curriculum(window=8, patience=1, floor=0.1)
+    curriculum.update([(1, ALL)] * 6 + [(1, MIXED)] * 2)
+    assert curriculum.depth == 2
+    assert curriculum.weights() == {1: pytest.approx(0.1), 2: pytest.approx(0.8), 3: pytest.approx(0.1)}
+
+
 def test_sample_depth_draws_with_the_weights() -> None:
     curriculum = Curriculum(window=4, floor=0.1, seed=3)
     counts = Counter(curriculum.sample_depth() for _ in range(4000))
@@ -281,6 +288,21 @@ def test_verdicts_of_parts_settle_the_blame() -> None:
     }
 
 
+def test_solved_composites_credit_every_part_in_full() -> None:
+    curriculum = Curriculum()
+    curriculum.update([(_pair("a", "b"), ALL)])
+    assert {(s.topic, s.pass_rate) for s in curriculum.weaknesses()} == {("a", 1.0), ("b", 1.0)}
+
+
+def test_a_failure_after_endless_success_is_no_division_by_zero() -> None:
+    skills = Skills(10**9)
+    problem = _skilled("t")
+    for tag in skills._path(problem):
+        skills._counts[tag] = [1e9, 1e9]
+    skills.record_parts([problem, problem], False, [None, None])
+    assert all(0 <= skill.pass_rate < 1 for skill in skills.table())
+
+
 @given(st.lists(st.booleans(), min_size=1, max_size=60), st.integers(1, 4))
 def test_shared_credit_stays_a_share(outcomes: list[bool], parts: int) -> None:
     skills = Skills(50)
@@ -347,6 +369,12 @@ def test_compose_links_real_problems_at_each_depth() -> None:
         assert (exercise.depth if isinstance(exercise, Composite) else 1) == depth
     met = Counter(e.depth if isinstance(e, Composite) else 1 for e in (curriculum.compose(pool) for _ in range(80)))
     assert met[1] > 50
+
+
+def test_compose_varies_its_wording() -> None:
+    pool = list(_pair("a", "b").parts)
+    curriculum = Curriculum()
+    assert len({curriculum.compose(pool, 2).prompt for _ in range(12)}) > 6
 
 
 def test_compose_says_why_nothing_links() -> None:
