@@ -11,7 +11,8 @@ import re
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
-from composekit._errors import ArgumentError, bad_value
+from composekit._errors import ArgumentError
+from composekit.compose.units import set_unit_aside, undress
 
 Value: TypeAlias = Any  # int | Fraction | sympy.Expr; sympy has no types of its own
 
@@ -82,7 +83,7 @@ def parse_quantity(text: str) -> Quantity:
         raise NotANumber(repr(text), "no text")
     if len(text) > MAX_CHARACTERS:
         raise NotANumber(text, f"longer than {MAX_CHARACTERS} characters")
-    body, unit = _set_unit_aside(_undress(text), text)
+    body, unit = set_unit_aside(undress(text))
     if not body:
         raise NotANumber(text, "no digits")
     return Quantity(_Reader(body, text).read(), unit)
@@ -135,83 +136,6 @@ def _decimal(value: Fraction) -> str | None:
     whole, places = divmod(abs(scaled), 10**4)
     tail = f"{places:04d}".rstrip("0")
     return f"{'-' if scaled < 0 else ''}{whole}" + (f".{tail}" if tail else "")
-
-
-# --- what surrounds the number -------------------------------------------------------------------------------------
-
-_DELIMITERS = (
-    ("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), (r"\boxed{", "}"), (r"\fbox{", "}"), (r"\text{", "}"),
-    (r"\mathbf{", "}"), (r"\mathrm{", "}"),
-)  # fmt: skip
-_SPACING = re.compile(r"\\[,;:! ]|\\q?quad(?![A-Za-z])|~|\{,\}(?=[0-9])|[\u00a0\u2009\u202f]")
-_DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![A-Za-z])|°")
-_FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
-_NO_MEANING = re.compile(r"\\(?:left|right|displaystyle)(?![A-Za-z])")
-_TEXT_UNIT = re.compile(
-    r"\\(?:text|mbox|textrm|textnormal|mathrm|rm|hbox)\s*\{([^{}]*)\}\s*(?:\^\s*\{?\s*([23])\s*\}?)?\s*$"
-)
-_POWER = r"(?:\^\{?-?[0-9]\}?|[²³])?"
-_WORD_UNIT = re.compile(rf"(?<=[0-9)}}\s])([A-Za-zΩ]+{_POWER}(?:[ ./*·-][A-Za-zΩ]+{_POWER})*)\s*$")
-_ONE_LETTER_UNITS = frozenset("mgshNJWVAKCLΩ")
-_NO_UNITS = frozenset(
-    {"or", "and", "to", "mod", "if", "when", "pi", "sqrt", "i", "e", "x", "y", "is", "no", "not", "than"}
-)
-
-
-def _undress(text: str) -> str:
-    """Without delimiters, box, final full stop and spacing commands; look-alike characters made plain."""
-    body = text.strip()
-    for _ in range(4):
-        before = body
-        for opening, closing in _DELIMITERS:
-            inner = body[len(opening) : len(body) - len(closing)]
-            if body.startswith(opening) and body.endswith(closing) and len(body) > len(opening) and "$" not in inner:
-                body = inner.strip()
-        if body.endswith(".") and body[:-1].strip():
-            body = body[:-1].strip()
-        if body == before:
-            break
-    body = body.replace("\u2212", "-").replace("\u2013", "-").replace("π", r"\pi ")
-    body = re.sub(r"(?<=[0-9]),\s*(?:\\!|\{\})\s*(?=[0-9])", ",", body)
-    body = re.sub(r"(?<=[0-9])\{,\}(?=[0-9])", ",", body)
-    body = re.sub(r"(?<=[0-9])\\,(?=[0-9]{3}(?![0-9]))", ",", body)
-    body = _NO_MEANING.sub("", _FRACTIONS.sub(r"\\frac", body))
-    return _SPACING.sub(" ", body).strip()
-
-
-def _set_unit_aside(body: str, text: str) -> tuple[str, str]:
-    """The number's own text and its unit."""
-    sign = re.match(r"\s*[-+]?\s*(?=\\?\$)", body)
-    if sign is not None:
-        return (sign[0] + body[sign.end() :].lstrip("\\").removeprefix("$")).strip(), "dollars"
-    stripped, count = _DEGREES.subn(" ", body)
-    if count:
-        rest = stripped.strip()
-        if count > 1 or _DEGREES.split(body)[-1].strip() not in ("", "C", "F"):
-            raise NotANumber(text, "a degree sign inside")
-        scale = rest[-1] if rest[-1:] in ("C", "F") else ""
-        return rest.removesuffix(scale).strip(), f"degrees {scale}".strip()
-    for mark in (r"\%", "%"):
-        if body.endswith(mark):
-            return body[: -len(mark)].strip(), "percent"
-    match = _TEXT_UNIT.search(body)
-    if match is not None:
-        unit = " ".join(match[1].split()).strip(" .")
-        return body[: match.start()].strip(), unit + (f"^{match[2]}" if match[2] else "")
-    match = _WORD_UNIT.search(body)
-    if match is not None and match.start() > 0 and _is_unit(match[1]):
-        return body[: match.start()].strip(), match[1]
-    return body, ""
-
-
-def _is_unit(words: str) -> bool:
-    first = re.match(r"[A-Za-zΩ]+", words)
-    if first is None or len(words.split()) > 4:
-        return False
-    names = re.findall(r"[A-Za-zΩ]+", words)
-    if any(name.lower() in _NO_UNITS for name in names):
-        return False
-    return all(len(name) > 1 or name in _ONE_LETTER_UNITS for name in names)
 
 
 # --- the number itself ---------------------------------------------------------------------------------------------
@@ -332,6 +256,8 @@ class _Reader:
             return self.root(self.argument(), index)
         if token in (r"\pi", "pi"):
             return _sympy(self.text).pi
+        if token == r"\circ":
+            raise self.fail("a degree sign inside")
         raise self.fail("no number" if not token else f"unexpected {token!r}")
 
     def number(self, token: str) -> Value:
@@ -429,6 +355,8 @@ def _why_not(rest: str) -> str:
         return "an equation or a relation"
     if head == "_":
         return "a number in another base, or an index"
+    if head == "°":
+        return "a degree sign inside"
     if rest.startswith((r"\pm", "±")):
         return "two values"
     if rest.startswith((r"\text", r"\mbox", r"\mathrm")) or (head.isalpha() and rest[1:2].isalpha()):
@@ -438,10 +366,3 @@ def _why_not(rest: str) -> str:
     if head.isalpha():
         return f"the letter {head!r}"
     return f"unexpected {rest[:12]!r}"
-
-
-def as_value(number: int | Fraction, op: str, argument: str) -> int | Fraction:
-    """The integer or fraction in its one exact form; floats and booleans are refused."""
-    if isinstance(number, bool) or not isinstance(number, (int, Fraction)):
-        raise bad_value(op, argument, "be an int or a Fraction", repr(number), "Convert it with fractions.Fraction")
-    return number.numerator if number.denominator == 1 else number

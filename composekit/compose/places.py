@@ -7,8 +7,8 @@ of many, a label that is replaced makes a composite that nobody can read.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
+from composekit.compose.giveaways import counts_a_list
 from composekit.compose.lexing import MATH, TWO_ARGUMENTS, Lexeme
 from composekit.compose.numbers import Value
 from composekit.compose.words import (
@@ -30,7 +30,6 @@ from composekit.compose.words import (
 
 AMBIGUOUS = "an ambiguous comma"
 BASE_OF_POWER = "the base of a power"
-AN_EXAMPLE = "an example or an instruction"
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014"
 _STOPS = frozenset(".!?:;")
 _LABEL_COMMANDS = frozenset((r"\angle", r"\measuredangle", r"\ell", r"\#", r"\overline", r"\dots", r"\ldots"))
@@ -324,13 +323,7 @@ def _small_definite(site: _Site, value: Value) -> str:
 
 
 def _counted(site: _Site, value: Value) -> str:
-    """Three friends, Ann, Bob and Carl: anyone can count them."""
-    if not isinstance(value, int) or not 2 <= value <= 8:
-        return ""
-    after = _LISTED_AFTER.match(site.text, site.end, site.end + 120)
-    before = _LISTED_BEFORE.search(site.text[max(site.start - 120, 0) : site.start])
-    counts = {len(_ITEM_PATTERN.findall(match[1])) for match in (after, before) if match is not None}
-    return "said already" if value in counts else ""
+    return "said already" if counts_a_list(site.text, site.start, site.end, value) else ""
 
 
 _FACTS = frozenset(value for values in CONVERSIONS.values() for value in values)
@@ -373,88 +366,3 @@ _MATH_RULES = (_in_formula,)
 _TEXT_RULES = (
     _joined, _list_number, _label, _following, _time, _year, _small_definite, _counted, _known_fact, _number_word,
 )  # fmt: skip
-
-
-# --- numerals that others determine
-
-_DOTS = re.compile(
-    r"[\s$~,;+-]*(?:\\[,;:! ]\s*|\\cdot\s*|\\times\s*)*(?:\\(?:l|c|v|d)?dots[cbmio]?(?![A-Za-z])|\.\s?\.\s?\.|\u2026)"
-)
-_LINKS = re.compile(r"[\s$~]*(?:\\[,;:! ]\s*)*(?:,\s*and|,|and|[-+;]|\\cdot|\\times)[\s$~]*(?:\\[,;:! ]\s*)*")
-_COMMAS = re.compile(r"[\s$~]*(?:,\s*and|,|and)[\s$~]*")
-MAX_GAP = 24
-SHOWN = "shown by a sequence"
-
-
-def sequence_places(text: str, pieces: list[tuple[int, int, Value]]) -> dict[int, str]:
-    """Which of the numerals a reader could continue from the others: lists in progression, and lists with dots."""
-    places: dict[int, str] = {}
-    gaps = [text[a[1] : b[0]] if b[0] - a[1] <= MAX_GAP else "?" for a, b in pairwise(pieces)]
-    listed = [_LINKS.fullmatch(gap) is not None for gap in gaps]
-    for index, (_, end, _) in enumerate(pieces):
-        dots = _DOTS.match(text, end, end + MAX_GAP)
-        if dots is not None:
-            places |= dict.fromkeys(_list_around(index, listed), SHOWN)
-            ahead = index + 1
-            while ahead < len(gaps) and _COMMAS.fullmatch(gaps[ahead]) and _DOTS.match(text, end):
-                places[ahead] = SHOWN  # of "1, 2, ..., 9, 10" only the end says something
-                ahead += 1
-    for index in range(len(gaps) - 1):
-        if listed[index] and listed[index + 1]:
-            a, b, c = (pieces[index + k][2] for k in range(3))
-            commas = _COMMAS.fullmatch(gaps[index]) and _COMMAS.fullmatch(gaps[index + 1])
-            if _growing(str(a), str(b), str(c)) or (commas and (b - a == c - b or a * c == b * b)):
-                places |= dict.fromkeys(range(index, index + 3), SHOWN)
-            elif index and listed[index - 1] and pieces[index - 1][2] - a == a - b == b - c:  # 1 + 2 + 3 + 4
-                places |= dict.fromkeys(range(index - 1, index + 3), SHOWN)
-    return places
-
-
-def _list_around(index: int, listed: list[bool]) -> list[int]:
-    """The numeral before some dots and those that are listed before it."""
-    back = index
-    while back > 0 and listed[back - 1]:
-        back -= 1
-    return list(range(back, index + 1))
-
-
-def _growing(a: str, b: str, c: str) -> bool:
-    """1, 12, 123"""
-    return len(a) + 2 == len(b) + 1 == len(c) and c.startswith(b) and b.startswith(a)
-
-
-_ITEM = r"(?:\$[^$\n]{1,14}\$|[A-Z][a-z]+)"
-_LISTED_AFTER = re.compile(rf"\$?(?:\s+[a-z]+){{1,3}}\W{{1,4}}({_ITEM}(?:,? and {_ITEM}|,\s*{_ITEM})+)")
-_LISTED_BEFORE = re.compile(rf"({_ITEM}(?:,? and {_ITEM}|,\s*{_ITEM})+),?(?:\s+[a-z]+){{1,3}}\s+\$?\Z")
-_ITEM_PATTERN = re.compile(_ITEM)
-
-
-# From here to the end of the sentence stands an example, or a word on the form of the answer.
-_IDLE = re.compile(
-    r"\b(?:for example|for instance|e\.g\.|examples?\s*:|express (?:your|the|each|all)"
-    r"|round(?:ed|ing)? (?:off |up |down )?to|(?:to|at) the nearest|to the closest|decimal places?"
-    r"|give your|enter (?:your|the|each|all)|significant (?:digits|figures)"
-    r"|(?:write|leave|state|submit) your|your (?:final )?answer|lowest terms|use \$?\\pi|use 3\.14)",
-    re.IGNORECASE,
-)
-_IDLE_HINTS = (
-    "example", "instance", "e.g.", "xpress", "round", "nearest", "closest", "ecimal", "your", "nter", "ignificant", "lowest",
-    "use ",
-)  # fmt: skip
-_SENTENCE_END = re.compile(r"[.?!](?=\s|\Z)|\n\n")
-_OPTION = re.compile(r"(?m)^[ \t]*+(?:\(A\)|A[.):])\s.*\n++[ \t]*+(?:\(B\)|B[.):])\s")
-
-
-def idle_spans(text: str) -> list[tuple[int, int, str]]:
-    """Stretches whose numbers do not decide the answer: examples, instructions on its form, the options of a choice."""
-    spans: list[tuple[int, int, str]] = []
-    match = _IDLE.search(text) if any(hint in text for hint in _IDLE_HINTS) else None
-    while match is not None:
-        stop = _SENTENCE_END.search(text, match.end())
-        end = stop.end() if stop else len(text)
-        spans.append((match.start(), end, AN_EXAMPLE))
-        match = _IDLE.search(text, end)
-    option = _OPTION.search(text)
-    if option is not None:
-        spans = [span for span in spans if span[1] <= option.start()] + [(option.start(), len(text), "an option")]
-    return spans
