@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from composekit.compose.words import SCALES, word_set
+
 _DELIMITERS = (
     ("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), (r"\boxed{", "}"), (r"\fbox{", "}"), (r"\text{", "}"),
     (r"\mathbf{", "}"), (r"\mathrm{", "}"),
@@ -18,9 +20,7 @@ _TEXT_UNIT = re.compile(
 _POWER = r"(?:\^\{?-?[0-9]\}?|[²³])?"
 _WORD_UNIT = re.compile(rf"(?<=[0-9)}}\s])([A-Za-zΩ]+{_POWER}(?:[ ./*·-][A-Za-zΩ]+{_POWER})*)\s*$")
 _ONE_LETTER_UNITS = frozenset("mgshNJWVAKCLΩ")
-_NO_UNITS = frozenset(
-    {"or", "and", "to", "mod", "if", "when", "pi", "sqrt", "i", "e", "x", "y", "is", "no", "not", "than"}
-)
+_NO_UNITS = word_set("or and to mod if when pi sqrt i e x y is no not than am pm dozen dozens") | frozenset(SCALES)
 
 
 def undress(text: str) -> str:
@@ -60,7 +60,7 @@ def set_unit_aside(body: str) -> tuple[str, str]:
         if body.endswith(mark):
             return body[: -len(mark)].strip(), "percent"
     match = _TEXT_UNIT.search(body)
-    if match is not None:
+    if match is not None and _NO_UNITS.isdisjoint(match[1].lower().split()):
         unit = " ".join(match[1].split()).strip(" .")
         return body[: match.start()].strip(), unit + (f"^{match[2]}" if match[2] else "")
     match = _WORD_UNIT.search(body)
