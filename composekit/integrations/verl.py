@@ -59,6 +59,11 @@ def compute_score(
     problem = problem_of(_OP, row)
     if problem is None:
         raise bad_value(_OP, "ground_truth", "hold a gold answer", repr(ground_truth), "Write the rows with to_rows")
+    if "problem" in row and str(ground_truth) != problem.answer:
+        got = f"{ground_truth!r}, not {problem.answer!r}"
+        raise bad_value(
+            _OP, "ground_truth", "be the answer of extra_info['problem']", got, "Change both or leave one out"
+        )
     return judge(None, solution_str, problem).score
 
 

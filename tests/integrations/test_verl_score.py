@@ -54,6 +54,9 @@ def test_compute_score_is_loud_about_faults_of_the_data() -> None:
         compute_score("any", r"\boxed{1}", None)
     with pytest.raises(ArgumentError, match="problem must be what"):
         compute_score("any", r"\boxed{1}", "1", {"problem": "{broken"})
+    row = to_rows([SUM])[0]
+    with pytest.raises(ArgumentError, match="ground_truth must be the answer of"):
+        compute_score("any", r"\boxed{43}", "43", row["extra_info"])
     with pytest.raises(ArgumentTypeError, match="solution_str must be a string"):
         compute_score("any", None, "1")  # type: ignore[arg-type]
 
