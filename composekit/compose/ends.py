@@ -164,14 +164,27 @@ def option_of(problem: Problem) -> str:
 
 
 def _constants(problem: Problem, numerals: tuple[Constant, ...]) -> list[Constant]:
-    """Constants of the text and slots of the template; of a program's text, only slots."""
+    """Constants of the text, slots of the template, arguments of calls in code; of a program to be written, only slots."""
     slots = slot_spans(problem)
     plain = not problem.tests and problem.verifier != "code"
-    return [
-        n
-        for n in numerals
-        if (n.span in slots and n.place in _SLOT_PLACES) or (plain and _is_usable(n, problem.prompt))
-    ]
+    found = []
+    for n in numerals:
+        slot = n.span in slots and n.place in _SLOT_PLACES
+        if slot or (plain and (_is_usable(n, problem.prompt) or _is_argument(n, problem.prompt))):
+            found.append(n)
+    return found
+
+
+_CALL = re.compile(r"(?<!def )\b[A-Za-z_]\w*\((?:[^()\n]*,\s*)?\Z")
+_AFTER_ARGUMENT = re.compile(r"\s*[,)]")
+
+
+def _is_argument(constant: Constant, text: str) -> bool:
+    """Whether it is what a piece of code calls a function with: ``f(7)``."""
+    if constant.place != "code" or constant.kind != "digits" or not constant.text.isdigit():
+        return False
+    start, end = constant.span
+    return bool(_AFTER_ARGUMENT.match(text, end)) and bool(_CALL.search(text[max(start - 80, 0) : start]))
 
 
 _SLOT_PLACES = frozenset(("", "code"))

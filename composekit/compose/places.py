@@ -201,7 +201,8 @@ def _joined(site: _Site, value: Value) -> str:
         return "part of a longer expression"
     if (right == "," and site.char(2).isdigit()) or (left == "," and site.char(-2).isdigit()):
         return "part of a longer number"
-    if (left, right) in (("(", ")"), ("[", "]")):
+    called = left == "(" and (site.char(-2).isalnum() or site.char(-2) == "_")  # f(7), but not (7)
+    if (left, right) in (("(", ")"), ("[", "]")) and not called:
         return "label"
     if "/" in site.raw and " " not in site.raw and value > 1:
         return "a date or a manner of speaking"  # 24/7, 50/50

@@ -79,6 +79,7 @@ def place(prompt: str, number: str) -> str:
         ("Twelve people ate. Six left.", ["Twelve", "Six"]),
         ("5' 6\" tall, 8kg, 4x4", []),
         ("a ratio of 4:3", []),
+        ("Equation (12), item [13], but f(14)", ["14"]),
         ("Fig. 12, p. 13, pp. 14, No 15, iPhone 16, 17#", []),
         ("on 3/4 and on 12/25 we ate 3/8 of it", ["3/8"]),
         ("35 and a half, 2 and one-third, 7 and 8", ["7", "8"]),
