@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import prod
@@ -12,6 +11,7 @@ from composekit._errors import bad_type, bad_value
 from composekit.compose.generators.stream import Stream
 from composekit.compose.linking import Unlinkable, chain
 from composekit.compose.problem import Composite, Problem
+from composekit.compose.results import Group, Score, read_groups
 from composekit.compose.skills import Skill, Skills, part_results
 from composekit.compose.verdict import Verdict
 
@@ -20,8 +20,6 @@ _LINK_ATTEMPTS = 64
 _WEAK_OFFSET = 0.1  # keeps a skill that is never solved in the game
 _MAX_BACKOFF = 8
 _LEAST_SHARE = 0.05  # of the current depth, so that there is always something to divide by
-
-Score = float | bool | Verdict | None
 
 
 @dataclass
@@ -196,48 +194,18 @@ class Curriculum:
             ArgumentTypeError, ArgumentError: a result is no such pair, or its depth is not in ``depths``. Nothing of
                 the call is taken in then.
         """
-        pairs = results.items() if isinstance(results, Mapping) else results
-        groups = [self._group(pair) for pair in pairs]
-        for what, depth, scores in groups:
-            if not scores:
-                continue
-            right = [_is_right(score) for score in scores]
-            if isinstance(what, Problem):
-                self._credit(what, scores, right)
-            stats = self._stats[depth]
-            stats.add(sum(right) / len(right))
+        for group in read_groups(results, self.depths):
+            if isinstance(group.what, Problem):
+                self._credit(group.what, group)
+            stats = self._stats[group.depth]
+            stats.add(sum(group.right) / len(group.right))
             if stats.groups == self.window:
                 stats.close(self.smoothing)
-                if depth == self.depth:
+                if group.depth == self.depth:
                     self._move(stats)
 
-    def _group(self, pair: Any) -> tuple[Problem | int, int, list[float | bool | Verdict]]:
-        op, rule = "Curriculum.update", "hold pairs of a problem (or a depth) and its scores"
-        try:
-            what, scores = pair
-        except (TypeError, ValueError):
-            raise bad_type(op, "results", rule, repr(pair)[:80], "Write [(problem, [1, 0, 1]), ...]") from None
-        if not isinstance(what, Problem) and type(what) is not int:
-            raise bad_type(op, "results", rule, type(what).__name__, "Write [(problem, [1, 0, 1]), ...]")
-        depth = what if isinstance(what, int) else what.depth if isinstance(what, Composite) else 1
-        if depth not in self._stats:
-            raise bad_value(op, "results", f"be of a depth in {self.depths}", depth, "Add the depth to depths")
-        if isinstance(scores, Verdict | str) or not isinstance(scores, Iterable):
-            scores = [scores]
-        kept = []
-        for score in scores:
-            if score is None or (isinstance(score, float) and math.isnan(score)):
-                continue
-            if not isinstance(score, Verdict):
-                try:
-                    score = float("" if isinstance(score, str) else score)
-                except (TypeError, ValueError):
-                    raise bad_type(op, "results", rule, repr(score)[:80], "Scores are numbers or verdicts") from None
-            kept.append(score)
-        return what, depth, kept
-
-    def _credit(self, problem: Problem, scores: Sequence[Any], right: Sequence[bool]) -> None:
-        for score, solved in zip(scores, right, strict=True):
+    def _credit(self, problem: Problem, group: Group) -> None:
+        for score, solved in zip(group.scores, group.right, strict=True):
             if isinstance(problem, Composite):
                 judged = part_results(score.parts if isinstance(score, Verdict) else (), problem.parts)
                 self.skills.record_parts(problem.parts, solved, judged)
@@ -374,7 +342,3 @@ class Curriculum:
         self.skills.load(state.get("skills", ()))
         self._stats = stats
         self.__dict__.update(counters)
-
-
-def _is_right(score: float | bool | Verdict) -> bool:
-    return score.correct if isinstance(score, Verdict) else score >= 1
