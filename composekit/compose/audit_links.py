@@ -158,7 +158,7 @@ def recompute(link: Link) -> Exact:
         >>> recompute(Link(0, 1, "X", 5, "Y", 7, "The number $Y$ is $2$ more than $X$.", (7, 8)))
         7
     """
-    words = {word.removesuffix("s") for word in WORD.findall(link.relation)}
+    words = {"equal" if word == "equals" else word for word in WORD.findall(link.relation)}
     if len(words) != 1:
         raise NotExact(f"it says {' and '.join(sorted(words)) or 'neither more nor less'}")
     numbers = _numbers(link)
