@@ -338,17 +338,8 @@ def test_chain_needs_options_that_are_letters_in_order() -> None:
 
 def test_chain_replaces_the_argument_of_a_call() -> None:
     body = "```python\ndef f(n, m=3):\n    return n * n + m\n```"
-    for question in (
-        "What is f(57)?",
-        "What does `f(57)` return?",
-        "What does `print(f(n=4, m=57))` or `f(2, 57)` show?",
-    ):
-        problem = Problem(f"{body}\n{question}", "3252", domain="code", verifier="exact")
-        try:
-            made = chain(CRATE, problem)
-        except Unlinkable:
-            assert question.count("57") == 2
-            continue
+    for call in ("What is f(57)?", "What does `f(57)` return?", "```python\nprint(f(57))\n```"):
+        made = chain(CRATE, Problem(f"{body}\n{call}", "3252", domain="code", verifier="exact"))
         assert made.links[0].value_out == 57
         assert f"f({made.links[0].symbol_out})" in made.prompt
     assert chain(Problem(f"{body}\nWhat is f(57)?", "3252", domain="code"), NUTS).links[0].value_in == 3252
