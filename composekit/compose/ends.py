@@ -92,7 +92,7 @@ def ends_of(problem: Problem) -> Ends:
     )
     return Ends(
         value=value,
-        unit=unit or ("percent" if value is not None and _asks_percent(text) else ""),
+        unit=unit or ("percent" if _asks_percent(text, value) else ""),
         why_not=why_not,
         options=options,
         tiers=tiers,
@@ -120,6 +120,7 @@ def _signed(text: str, numeral: Constant) -> tuple[int | Fraction, ...]:
 
 _STOP = re.compile(r"[.?!]\s|\n")
 _PERCENT = re.compile(r"percent|%", re.IGNORECASE)
+_CHANCE = re.compile(r"\blikely\b|likelihood|probability|\bchances?\b", re.IGNORECASE)
 _LETTER = re.compile(r"\(?([A-Z])\)?\.?")
 _OPTION_LETTER = re.compile(r"(?m)^[ \t]*\(?([A-Z])[.):]\s")
 
@@ -138,9 +139,14 @@ def _answer(problem: Problem) -> tuple[Value | None, str, str]:
     return (None, "", "an answer of zero would print the constant") if value == 0 else (value, unit, "")
 
 
-def _asks_percent(text: str) -> bool:
+def _asks_percent(text: str, value: Value | None) -> bool:
+    """Whether the last sentence asks for a percentage, or for a chance whose value only a percentage can be."""
+    if value is None:
+        return False
     question = _STOP.split(text[-400:].rstrip())[-1]
-    return _PERCENT.search(question) is not None
+    if _PERCENT.search(question) is not None:
+        return True
+    return isinstance(value, (int, Fraction)) and value > 1 and _CHANCE.search(question) is not None
 
 
 def _options(problem: Problem) -> str:

@@ -277,7 +277,8 @@ def test_phrases_hold_no_number() -> None:
     [
         ("How steep is it?", "30^\\circ", "degrees"), ("How much is it?", "\\$36", "dollars"),
         ("What share is it?", "20\\%", "percent"),
-        ("What percent of them stay?", "20", "percent"), ("How fast is it?", "12 m/s", "in m/s"),
+        ("What percent of them stay?", "20", "percent"), ("How likely is it?", "25", "percent"),
+        ("How fast is it?", "12 m/s", "in m/s"),
         ("How hard?", "9.8 m/s^2", "without its unit"),
     ],
 )  # fmt: skip
@@ -286,6 +287,11 @@ def test_chain_names_the_unit_of_the_answer(prompt: str, answer: str, word: str)
         definition = chain(Problem(prompt, answer), NUTS, seed=seed).links[0].definition
         assert word in definition
         assert not re.search(r"\d", definition)
+
+
+def test_chain_takes_a_probability_as_it_is() -> None:
+    for seed in SEEDS:
+        assert "percent" not in chain(Problem("How likely is it?", "\\frac{1}{4}"), NUTS, seed=seed).links[0].definition
 
 
 def test_chain_keeps_shared_names_apart_in_words() -> None:
