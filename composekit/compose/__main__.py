@@ -186,7 +186,7 @@ def _audit(options: argparse.Namespace) -> int:
         found = audit(composite)
         kinds.update({f"{f.severity} {f.kind}" for f in found.findings})
         rows.append({"id": composite.id, **found.to_dict()})
-        shown += [f"{composite.id}: {f.kind}: {f.where}: {f.message}" for f in found.defects]
+        shown += [f"{composite.id}: {f}" for f in found.defects]
         tick(number, len(composites))
     defective = sum(not row["ok"] for row in rows)
     if options.output:
@@ -207,7 +207,7 @@ def _verify(options: argparse.Namespace) -> int:
     problems = _load(options.source, options)
     responses = _responses(options.responses, problems)
     limits = {} if options.timeout is None else {"timeout": options.timeout}
-    verdicts = verify_batch(responses, problems, workers=options.workers, **limits)
+    verdicts = verify_batch(responses, problems, workers=options.workers, progress=not options.quiet, **limits)
     rows = [
         {"id": p.id, "score": v.score, "status": v.status, "extracted": v.extracted, "detail": v.detail}
         for p, v in zip(problems, verdicts, strict=True)

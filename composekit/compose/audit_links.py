@@ -12,7 +12,7 @@ from itertools import product
 
 from composekit.compose import exact
 from composekit.compose.aligning import DRAWING, edits, tokenize
-from composekit.compose.audit_texts import answer_value, check_loss
+from composekit.compose.audit_texts import DERIVED, answer_value, check_loss
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
 from composekit.compose.problem import Composite, Link, Problem
@@ -136,6 +136,8 @@ def _check_source(link: Link, source: Problem, where: str) -> Iterator[Finding]:
         if source.verifier == "choice":
             option = re.search(rf"(?<!\w){re.escape(source.answer.strip())}: (\d+)", link.definition)
             worth = exact.value(f"2*{option.group(1)}") if option else None
+        elif DERIVED.search(link.definition):
+            return
         else:
             worth = answer_value(source.answer)
     except NotExact:  # an answer with words or a unit, which this arithmetic does not read

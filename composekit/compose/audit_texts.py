@@ -53,13 +53,16 @@ def _check_relation(index: int, link: Link, relation: Relation | None, prompt: s
         return
     try:
         given, wanted = exact.of(link.value_in), exact.of(link.value_out)
-        reached = relation.apply(given)
+        reached, other = relation.apply(given), relation.apply(given + Exact.of(1))
     except NotExact as error:
         yield warning("relation", f"the relation cannot be recomputed: {error}", where)
         return
+    sentence = prompt[relation.start : relation.end]
     if reached != wanted:
-        sentence = prompt[relation.start : relation.end]
         message = f"{sentence!r} gives {reached} from {given}; the constant is {wanted}"
+        yield defect("relation", message, where)
+    elif reached == other:
+        message = f"{sentence!r} gives {reached} for another {relation.symbol_in} too"
         yield defect("relation", message, where)
 
 

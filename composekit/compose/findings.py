@@ -24,6 +24,9 @@ class Finding:
     message: str
     where: str
 
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.where}): {self.message}"
+
 
 def defect(kind: Kind, message: str, where: str) -> Finding:
     """A finding that makes the composite unfit."""

@@ -374,6 +374,16 @@ def test_find_relation_reads_the_ways_to_say_it(sentence: str, expected: int | F
     assert relation.apply(Exact.of(84)) == expected
 
 
+def test_audit_refuses_a_relation_that_forgets_the_first_part() -> None:
+    constant = foreign(joined()).replace(
+        prompt=SOUND.prompt.replace("The number $Q$ is $49$ less than $P$.", "$Q = 0P + 35$.")
+    )
+    (found,) = audit(constant).defects
+    assert found.kind == "relation"
+    assert "for another P too" in str(found)
+    assert audit(constant).dependence == 0.0
+
+
 def test_find_relation_finds_none_where_there_is_none() -> None:
     link = Link(0, 1, "P", "84", "Q", "35", "", None)
     assert find_relation(link, "Tom is 3 years older than Ann. P is fine. So is Q.") is None

@@ -142,7 +142,7 @@ def test_audit_names_defects_and_fails(composites: Path, tmp_path: Path, capsys:
     capsys.readouterr()
     assert main(["audit", str(composites), "-o", str(tmp_path / "audit.jsonl"), "--quiet"]) == 1
     out = capsys.readouterr().out
-    assert f"{rows[3]['id']}: relation: link 0: " in out
+    assert f"{rows[3]['id']}: relation (link 0): " in out
     assert "1 of 30 composites are defective" in out
     written = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
     assert [row["ok"] for row in written] == [number != 3 for number in range(30)]
@@ -180,7 +180,7 @@ def test_verify_judges_by_id_or_by_order(
 ) -> None:
     answers = tmp_path / "answers.jsonl"
     responses(answers, load_problems(problems), ids=ids)
-    assert main(["verify", str(problems), str(answers)]) == 0
+    assert main(["verify", str(problems), str(answers), "--quiet"]) == 0
     assert capsys.readouterr().out == "40 correct\nmean score 1.0000\n"
     responses(answers, load_problems(problems), wrong=10, ids=ids)
     assert main(["verify", str(problems), str(answers), "--json", "-o", str(tmp_path / "verdicts.jsonl")]) == 1
