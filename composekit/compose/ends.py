@@ -27,7 +27,9 @@ _NO_VALUES = frozenset(
 
 
 def _is_value(numeral: Constant) -> bool:
-    return numeral.place not in _NO_VALUES and not (numeral.kind == "word" and numeral.place == "one")  # "no one"
+    if numeral.kind == "word":
+        return numeral.place != "one"  # "no one"
+    return numeral.place not in _NO_VALUES
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from composekit.compose.words import (
     LABELS,
     MONTHS,
     OPENERS,
-    ORDINALS,
     PARTS,
     SCALES,
     singular,
@@ -33,7 +32,6 @@ BASE_OF_POWER = "the base of a power"
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014"
 _STOPS = frozenset(".!?:;")
 _LABEL_COMMANDS = frozenset((r"\angle", r"\measuredangle", r"\ell", r"\#", r"\overline", r"\dots", r"\ldots"))
-_FRACTION_WORDS = frozenset(ORDINALS) | frozenset(PARTS)
 
 
 def place_of(text: str, lexemes: list[Lexeme], first: int, last: int, value: Value) -> str:
@@ -269,10 +267,8 @@ def _following(site: _Site, value: Value) -> str:
         return "part of a longer number"
     if lower in SCALES or (lower in COUNTS and lower not in ("dozen", "dozens")):
         return "part of a longer number"
-    if lower in _FRACTION_WORDS and not (
-        lower in ("quarter", "quarters", "second", "seconds", "halves") and value != 1
-    ):
-        return "part of a longer number"
+    if lower in PARTS and (value == 1 or lower.endswith("s")) and lower not in ("quarters", "seconds"):
+        return "part of a longer number"  # three fourths, but: 3 fourth-grade classes, 3 quarters, 30 seconds
     if lower in CLOCK or (lower in ("a", "p", "o") and site.piece(site.after + 1) in (".", "'", "\u2019")):
         return "a time"
     if lower in MONTHS and (word[0].isupper() or lower not in ("may", "march")):

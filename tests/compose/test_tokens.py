@@ -82,6 +82,7 @@ def place(prompt: str, number: str) -> str:
         ("Equation (12), item [13], but f(14)", ["14"]),
         ("Fig. 12, p. 13, pp. 14, No 15, iPhone 16, 17#", []),
         ("on 3/4 and on 12/25 we ate 3/8 of it", ["3/8"]),
+        ("13 fourth-grade classes, 3 fourths, 14 quarters, 15 seconds, 16 third parties", ["13", "14", "15", "16"]),
         ("35 and a half, 2 and one-third, 7 and 8", ["7", "8"]),
         ("35\u201446 and 12 \u2014 a lot", ["12"]),
         ("$\\text{Row }13$ and $3\\!5$ and $f'(14)$ and $15'$", ["14"]),
