@@ -26,6 +26,7 @@ class Reward:
     # TRL passes every column of the data set by keyword, whatever its name.
     def __call__(
         self,
+        /,
         prompts: Sequence[Any],
         completions: Sequence[Any],
         completion_ids: Any = None,

@@ -170,6 +170,8 @@ def test_make_refuses_damaged_lists(bad: Any) -> None:
     [
         (lambda: generators.physics.sample(0.5, 1), "seed must be an int"),
         (lambda: generators.physics.sample(0, "1"), "i must be an int"),
+        (lambda: generators.physics(-1), "n must be a natural number"),
+        (lambda: generators.physics(2.0), "n must be a natural number"),
         (lambda: generators.physics(3, level=0), "level must be one"),
         (lambda: generators.code(3, family="write_to_base", level=1), "level must be one"),
         (lambda: generators.physics(3, family="magic"), "family must be one of"),

@@ -88,6 +88,18 @@ def test_reward_dispatches_on_the_problem_of_each_row() -> None:
     assert _call(as_reward(), wrong, problem=data["problem"]) == [0.0, 0.0, 0.0]
 
 
+def test_reward_takes_columns_of_any_name() -> None:
+    odd = {
+        "self": [1],
+        "verifier": [None],
+        "name": ["x"],
+        "image": [None],
+        "environments": [object()],
+        "split": "train",
+    }
+    assert _call(as_reward(), [r"\boxed{42}"], answer=["42"], **odd) == [1.0]
+
+
 def test_reward_uses_the_given_verifier_for_every_row() -> None:
     class Half(Verifier):
         def verify(self, response: str, problem: Problem) -> Verdict:

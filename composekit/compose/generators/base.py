@@ -203,7 +203,12 @@ class Generator:
             seed: Names the stream; streams of different seeds are unrelated.
             level: Difficulty 1 to 5; by default mixed.
             family: One of :attr:`families`; by default mixed.
+
+        Raises:
+            ArgumentTypeError, ArgumentError: n is no natural number, or as :meth:`sample`.
         """
+        if type(n) is not int or n < 0:
+            raise bad_value(f"generators.{self.name}", "n", "be a natural number", repr(n), "Say how many problems")
         return [self.sample(seed, i, level=level, family=family) for i in range(n)]
 
     def stream(
