@@ -32,7 +32,7 @@ def _pairs_of_bars(rows: list[Row], keys: tuple[str, str], labels: tuple[str, st
         places = [i + (offset - 0.5) * 0.38 for i in range(len(rows))]
         bars = axes.bar(places, [row[key] for row in rows], 0.36, label=label, color=colour)
         axes.bar_label(bars, fmt="%.3f", padding=2, fontsize=8)
-    axes.set_xticks(range(len(rows)), [row["set"] for row in rows])
+    axes.set_xticks(range(len(rows)), [row["set"].replace(", ", "\n") for row in rows])
     axes.set_ylim(0, 1.12)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
