@@ -7,12 +7,14 @@ For composites that other people made: nothing is known but the texts. Both are 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from composekit.compose.exact import NUMERAL
+from composekit.compose.naming import drawings
 
 TOKEN = re.compile(
     rf"(?P<number>{NUMERAL})"
@@ -21,7 +23,6 @@ TOKEN = re.compile(
     r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)"
     r"|(?P<mark>\S)"
 )
-DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)
 FUNCTION_WORDS = frozenset(
     [
         "a",
@@ -47,7 +48,8 @@ FUNCTION_WORDS = frozenset(
         "there",
     ]
 )
-COMPARED_AT_MOST = 50_000_000  # products of token counts; beyond, only counts of tokens are compared
+INFLECTED_AT_MOST = 100  # words among which another form of a word is looked for
+COMPARED_AT_MOST = 10_000_000  # pairs of equal tokens; beyond, nothing is aligned
 
 
 class Token(NamedTuple):
@@ -81,15 +83,13 @@ def tokenize(text: str) -> list[Token]:
         >>> [token.key for token in tokenize(r"so $\dfrac{1}{ 2}x = {M}$, 1{,}000.")]
         ['so', '\\frac', '1', '2', 'x', '=', 'M', ',', '1000', '.']
     """
-    drawings = [match.span() for match in DRAWING.finditer(text)]
+    drawn = drawings(text)
     tokens = []
     for match in TOKEN.finditer(text):
         kind = str(match.lastgroup)
         if kind != "noise":
             at = match.start()
-            inside = (
-                next((n for n, (start, end) in enumerate(drawings) if start <= at < end), None) if drawings else None
-            )
+            inside = next((n for n, (start, end) in enumerate(drawn) if start <= at < end), None) if drawn else None
             tokens.append(Token(_key(match.group(), kind), kind, at, match.end(), inside))
     return tokens
 
@@ -130,7 +130,8 @@ def edits(part: str, prompt: str, symbols: Collection[str] = ()) -> list[Edit]:
         start, end = _extent(part, run, old, head + i1)
         new_start, new_end = _extent(prompt, other, new, head + j1)
         moved = len(run) >= 3 and _contains(b, [t.key for t in run])
-        lost = () if moved else tuple(t for t in run if not _kept(t, other))
+        forms = {t.key.lower() for t in other}
+        lost = () if moved else tuple(t for t in run if not _kept(t, forms))
         found.append(Edit(part[start:end], prompt[new_start:new_end], start, end, lost))
     return found
 
@@ -155,7 +156,8 @@ def _apart(tokens: Sequence[Token], symbols: Collection[str], known: Set[str]) -
 def _differences(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int, int, int]]:
     if not a and not b:
         return []
-    if len(a) * len(b) > COMPARED_AT_MOST:
+    counts = Counter(b)
+    if sum(counts[key] for key in a) > COMPARED_AT_MOST:
         return [(0, len(a), 0, len(b))]
     matcher = SequenceMatcher(None, a, b, autojunk=False)
     return [(i1, i2, j1, j2) for kind, i1, i2, j1, j2 in matcher.get_opcodes() if kind != "equal"]
@@ -184,12 +186,11 @@ def _contains(keys: Sequence[str], run: Sequence[str]) -> bool:
     return any(keys[i] == run[0] and list(keys[i : i + len(run)]) == run for i in range(len(keys) - len(run) + 1))
 
 
-def _kept(token: Token, replacement: Sequence[Token]) -> bool:
-    """Whether a token of a changed run carries no content, or is still there in another form (pound, pounds)."""
-    if token.kind == "mark" or token.key.lower() in FUNCTION_WORDS:
-        return True
+def _kept(token: Token, forms: Set[str]) -> bool:
+    """Whether a token of a changed run carries no content, or is still there, perhaps in another form (pound, pounds)."""
     word = token.key.lower()
-    forms = [t.key.lower() for t in replacement if t.kind == token.kind]
-    if token.kind == "word" and len(word) >= 3:
-        return any(len(form) >= 3 and (form.startswith(word) or word.startswith(form)) for form in forms)
-    return word in forms
+    if token.kind == "mark" or word in FUNCTION_WORDS or word in forms:
+        return True
+    if token.kind != "word" or len(word) < 3 or len(forms) > INFLECTED_AT_MOST:
+        return False
+    return any(len(form) >= 3 and (form.startswith(word) or word.startswith(form)) for form in forms)

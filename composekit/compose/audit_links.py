@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 
 from composekit.compose import exact
-from composekit.compose.aligning import DRAWING, edits, tokenize
+from composekit.compose.aligning import edits, tokenize
 from composekit.compose.audit_texts import DERIVED, answer_value, check_loss
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
+from composekit.compose.naming import drawings, says
 from composekit.compose.problem import Composite, Link, Problem
 
 WORD = re.compile(r"\b(more|less|equal|equals)\b")
@@ -101,7 +102,7 @@ def _check_span(link: Link, part: str, where: str) -> Iterator[Finding]:
         yield defect("constant", f"{text!r} is a piece of {part[cut[0].start : cut[0].end]!r}", where)
     elif before.endswith("_"):
         yield defect("constant", f"{text!r} is a subscript", where)
-    elif any(match.start() < start < match.end() for match in DRAWING.finditer(part)):
+    elif any(first < start < last for first, last in drawings(part)):
         yield defect("constant", f"{text!r} stands in a drawing's code", where)
 
 
@@ -112,9 +113,9 @@ def _check_relation(link: Link, prompt: str, where: str) -> Iterator[Finding]:
     for name, sentence in (("definition", link.definition), ("relation", link.relation)):
         if sentence and sentence not in prompt:
             yield defect("relation", f"the {name} {sentence!r} is not in the prompt", where)
-    if link.definition and not _mentions(link.symbol_in, link.definition):
+    if link.definition and not says(link.symbol_in, link.definition):
         yield defect("relation", f"the definition does not name {link.symbol_in}", where)
-    missing = [symbol for symbol in (link.symbol_in, link.symbol_out) if not _mentions(symbol, link.relation)]
+    missing = [symbol for symbol in (link.symbol_in, link.symbol_out) if not says(symbol, link.relation)]
     if missing:
         yield defect("relation", f"the relation does not name {' and '.join(missing)}", where)
         return
@@ -146,10 +147,6 @@ def _check_source(link: Link, source: Problem, where: str) -> Iterator[Finding]:
         yield defect("answer", f"{link.symbol_in} = {given}, but part {link.source} is worth {worth}", where)
 
 
-def _mentions(symbol: str, text: str) -> bool:
-    return re.search(rf"(?<![A-Za-z\\]){re.escape(symbol)}(?![A-Za-z])", text) is not None
-
-
 def recompute(link: Link) -> Exact:
     r"""Y from X as the relation's sentence says it, by reading the sentence.
 
@@ -173,7 +170,7 @@ def recompute(link: Link) -> Exact:
         raise NotExact(f"it shows {len(numbers)} numbers")
     than = re.search(r"\bthan\b(.*)", link.relation, re.DOTALL)
     more = words == {"more"}
-    if than and _mentions(link.symbol_out, than.group(1)) and not _mentions(link.symbol_in, than.group(1)):
+    if than and says(link.symbol_out, than.group(1)) and not says(link.symbol_in, than.group(1)):
         more = not more  # X is 2 less than Y
     return given + numbers[0] if more else given - numbers[0]
 

@@ -26,6 +26,7 @@ def check(composite: Composite) -> Iterator[Finding]:
     relations = [find_relation(link, prompt) for link in composite.links]
     for index, (link, relation) in enumerate(zip(composite.links, relations, strict=True)):
         yield from _check_relation(index, link, relation, prompt)
+        yield from _check_definition(composite, link, relation, prompt, f"link {index}")
     pieces = _pieces(composite, prompt, relations)
     for index, part in enumerate(composite.parts):
         incoming = [(link, rel) for link, rel in zip(composite.links, relations, strict=True) if link.target == index]
@@ -180,10 +181,10 @@ def answer_value(answer: str) -> Exact:
     return exact.value(UNIT.sub(" ", answer))
 
 
-def check_definition(composite: Composite, link: Link, where: str) -> Iterator[Finding]:
+def _check_definition(
+    composite: Composite, link: Link, relation: Relation | None, prompt: str, where: str
+) -> Iterator[Finding]:
     """Whether X is worth the answer that it is defined as, where the answer is one number and is taken whole."""
-    prompt = exact.repair_escapes(composite.prompt)
-    relation = find_relation(link, prompt)
     before = prompt[: relation.start] if relation else prompt
     starts = [match.start() for match in DEFINING.finditer(before)]
     definition = before[starts[-1] :] if starts else ""

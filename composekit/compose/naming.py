@@ -15,13 +15,14 @@ _GREEK_LETTERS = (
     "varphi|chi|psi|omega|ell|Gamma|Delta|Theta|Lambda|Xi|Sigma|Phi|Psi|Omega"
 )
 GREEK = frozenset("\\" + letter for letter in _GREEK_LETTERS.split("|"))
-DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)
-DELIMITED = re.compile(
-    r"\$\$(?P<display>.+?)\$\$|(?P<dollar>(?<!\\)\$)|\\\[(?P<bracket>.+?)\\\]|\\\((?P<paren>.+?)\\\)"
-    r"|\\begin\{(?:align|equation|gather|eqnarray)\*?\}(?P<block>.+?)\\end",
-    re.DOTALL,
-)
-CLOSING = re.compile(r"(?<!\\)\$")
+OPENING = re.compile(r"\$\$|(?<!\\)\$|\\\[|\\\(|\\begin\{(?:align|equation|gather|eqnarray)\*?\}")
+CLOSING = {
+    "$$": re.compile(r"\$\$"),
+    "$": re.compile(r"(?<!\\)\$"),
+    r"\[": re.compile(r"\\\]"),
+    r"\(": re.compile(r"\\\)"),
+    "begin": re.compile(r"\\end"),
+}
 PROSE = re.compile(
     r"(?<![\\A-Za-z])(?!sin|cos|tan|log|mod|gcd|lcm|max|min)[A-Za-z][a-z]{2,}(?=[\s.,;:?!]|$)|\s[a-z]{2,}\s+[a-z]{2,}\s|[.?!]\s+[A-Z]"
 )
@@ -38,10 +39,39 @@ RANGE_WORDS = re.compile(
     r"\bfor (?:all|any|every|each)\b|intercept|coordinate|identity|inequality|factor|expand|simplif",
     re.IGNORECASE,
 )
-INDEX = re.compile(r"\\(?:sum|prod|int|lim|bigcup|bigcap|max|min)\b\S{0,2}_\s*\{?\s*(\\?[A-Za-z]+)")
+INDEX = re.compile(r"\\(?:sum|prod|int|lim|bigcup|bigcap|max|min)\b\S{0,2}_\s{0,3}\{?\s{0,3}(\\?[A-Za-z]{1,12})")
 DIFFERENTIAL = re.compile(r"(?<![A-Za-z\\])d([a-z])(?![A-Za-z])")
 ASKING = r"(?:[Vv]alues? of|[Ff]ind|[Ss]olve for|[Cc]ompute|[Ww]hat is|[Dd]etermine|[Ll]et)\s+(?:\$|\\\()\s*"
 ARGUMENT = re.compile(r"(?<![A-Za-z\\])[A-Za-z]\s*\(\s*([a-z])\s*\)")
+
+
+def drawings(text: str) -> list[tuple[int, int]]:
+    """Where the drawings of a text, ``[asy]...[/asy]``, start and end."""
+    spans = []
+    end = 0
+    while (start := text.find("[asy]", end)) >= 0 and (close := text.find("[/asy]", start)) >= 0:
+        end = close + len("[/asy]")
+        spans.append((start, end))
+    return spans
+
+
+def without_drawings(text: str) -> str:
+    """The text with a space in place of each drawing."""
+    kept, at = [], 0
+    for start, end in drawings(text):
+        kept.append(text[at:start])
+        at = end
+    return " ".join([*kept, text[at:]])
+
+
+def says(symbol: str, text: str) -> bool:
+    r"""Whether a symbol stands in a text by itself, in a formula or not.
+
+    Example:
+        >>> says("X", "2X + 1"), says("X", "Xavier"), says(r"\phi", r"$\phi$")
+        (True, False, True)
+    """
+    return re.search(rf"(?<![A-Za-z\\]){re.escape(symbol)}(?![A-Za-z])", text) is not None
 
 
 def formulas(text: str) -> list[str]:
@@ -53,25 +83,24 @@ def formulas(text: str) -> list[str]:
         >>> formulas(r"Pens cost $3 each and cards $5. If $x = 2 \text{ pens}$, how much is that?")
         ['x = 2  ']
     """
-    return [formula for _, _, formula in _formulas(DRAWING.sub(" ", text))]
+    return [formula for _, _, formula in _formulas(without_drawings(text))]
 
 
 def _formulas(text: str) -> Iterator[tuple[int, int, str]]:
-    """Start, end and upright-free content of each formula."""
+    """Start, end and upright-free content of each formula. Linear in the text: a missing end is looked for once."""
     at = 0
-    while (match := DELIMITED.search(text, at)) is not None:
-        at = match.end()
-        content, end = next((match[name] for name in ("display", "bracket", "paren", "block") if match[name]), ""), at
-        if match["dollar"]:
-            closing = CLOSING.search(text, at)
-            if closing is None:
-                continue
-            content, end = text[at : closing.start()], closing.end()
-        formula = UPRIGHT.sub(" ", content)
-        if match["dollar"] and PROSE.search(formula):
+    unclosed: set[str] = set()
+    while (opening := OPENING.search(text, at)) is not None:
+        at = opening.end()
+        kind = opening.group() if opening.group() in CLOSING else "begin"
+        closing = None if kind in unclosed else CLOSING[kind].search(text, at)
+        if closing is None:
+            unclosed.add(kind)
             continue
-        yield match.start(), end, formula
-        at = end
+        formula = UPRIGHT.sub(" ", text[at : closing.start()])
+        if kind != "$" or not PROSE.search(formula):
+            at = closing.end()
+            yield opening.start(), at, formula
 
 
 def names(text: str) -> frozenset[str]:
@@ -97,7 +126,7 @@ def bound_names(text: str) -> frozenset[str]:
     bound: set[str] = set()
     for formula in formulas(text):
         bound.update(INDEX.findall(formula), DIFFERENTIAL.findall(formula), ARGUMENT.findall(formula))
-    if RANGE_WORDS.search(DRAWING.sub(" ", text)):
+    if RANGE_WORDS.search(without_drawings(text)):
         bound |= RUNNING & names(text)
     return frozenset(name for name in bound if not _is_asked_for(name, text))
 
@@ -137,7 +166,7 @@ def mentions(symbol: str, text: str) -> bool:
         return True
     if len(symbol) == 1 and symbol in "aAI":
         return False
-    text = DRAWING.sub(" ", text)
+    text = without_drawings(text)
     plain, at = [], 0
     for start, end, _ in _formulas(text):
         plain.append(text[at:start])

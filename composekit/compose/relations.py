@@ -10,23 +10,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from composekit.compose import exact
-from composekit.compose.aligning import tokenize
 from composekit.compose.exact import Exact
+from composekit.compose.naming import says
 from composekit.compose.problem import Link
 
-NAME = r"(?:\$|\\\()?\s*\{{0,2}\s*(\\?[^\W\d_]+)\s*\}{0,2}\s*(?:\$|\\\))?"
-COMPARED = re.compile(r"\b(?:than|equal\s+to|the\s+same\s+as)\b")
+# Every repetition is bounded, so that no text takes more than linear time.
+NAME = r"(?:\$|\\\()?\s{0,3}\{{0,2}\s{0,3}(?<![^\W\d_])(\\?[^\W\d_]{1,20})\s{0,3}\}{0,2}\s{0,3}(?:\$|\\\))?"
+COMPARED = re.compile(r"\b(?:than|equal\s{1,3}to|the\s{1,3}same\s{1,3}as)\b")
 SENTENCE = re.compile(
     r"(?:is|be|equals|are)\s+(?:exactly\s+)?"
     r"(?:(?P<difference>(?:(?!\s(?:is|be|equals|are)\s|\.\s|\n).){1,160}?)\s+"
-    r"(?P<word>more|greater|larger|higher|less|smaller|fewer|lower)\s+than|(?P<equal>equal\s+to|the\s+same\s+as))\s+"
-    rf"(?:the\s+(?:value|number)\s+(?:of\s+)?)?{NAME}"
+    r"(?P<word>more|greater|larger|higher|less|smaller|fewer|lower)\s+than|(?P<equal>equal\s{1,3}to|the\s{1,3}same\s{1,3}as))\s+"
+    r"(?:the\s+(?:value|number)\s+(?:of\s+)?)?" + NAME
 )
-EQUATION = re.compile(
-    rf"{NAME.replace('?$', '?', 1)}\s*:?=\s*(?P<formula>[^$=\n]{{1,120}}?)(?=\$|\\\)|\.(?:\s|$)|\n|,\s|$)"
-)
-PAIR = re.compile(rf"{NAME}\s+and\s+{NAME}\s+are\s+(?:equal|the\s+same)\b")
-SUBJECT = re.compile(rf"(?<![\w\\]){NAME}\s*$")
+EQUATION = re.compile(NAME + r"\s{0,3}:?=\s{0,3}(?P<formula>[^$=\n]{1,120}?)(?=\$|\\\)|\.(?:\s|$)|\n|,\s|$)")
+PAIR = re.compile(NAME + r"\s{1,3}and\s{1,3}" + NAME + r"\s{1,3}are\s{1,3}(?:equal|the\s{1,3}same)\b")
+SUBJECT = re.compile(r"(?<![\w\\])" + NAME + r"\s*$")
 BEFORE, AFTER = 240, 60  # characters around the word that compares
 MORE = frozenset(["more", "greater", "larger", "higher"])
 
@@ -76,7 +75,7 @@ def _comparisons(source: str, target: str, prompt: str) -> Iterator[Relation]:
         head = prompt[max(end, match.start() - 80) : match.start()]
         end = match.end()
         subject = SUBJECT.search(head)
-        symbol = target if _names(target, head) else (subject.group(1) if subject else "")
+        symbol = target if says(target, head) else (subject.group(1) if subject else "")
         into = source if match.groups()[-1] == source else match.groups()[-1]
         sign = "+" if match["word"] in MORE else "-"
         difference = exact.spelled(match["difference"] or "") or match["difference"]
@@ -86,12 +85,8 @@ def _comparisons(source: str, target: str, prompt: str) -> Iterator[Relation]:
 
 def _equalities(source: str, target: str, prompt: str) -> Iterator[Relation]:
     for match in EQUATION.finditer(prompt):
-        if match.group(1) == target and _names(source, match["formula"]):
+        if match.group(1) == target and says(source, match["formula"]):
             yield Relation(source, target, match["formula"], match.start(), match.end())
     for match in PAIR.finditer(prompt):
         if {source, target} == set(match.groups()):
             yield Relation(source, target, source, match.start(), match.end())
-
-
-def _names(symbol: str, text: str) -> bool:
-    return any(token.key == symbol for token in tokenize(text))
