@@ -87,7 +87,6 @@ class Choice:
             if reason is not None:
                 self.dropped[reason] += 1
                 continue
-            self.kept += 1
             self._count(entry)
             split = split_of(entry.parts[-1], self.splits) if self.splits else ""
             self.per_split[split] += 1
@@ -98,20 +97,20 @@ class Choice:
             return "contaminated"
         if entry.key in self._seen:
             return "duplicate"
-        if _over(self.max_per_last, [self._lasts[entry.parts[-1]]]):
+        if self.max_per_last is not None and self._lasts[entry.parts[-1]] >= self.max_per_last:
             return "max_per_last"
-        if _over(self.max_per_problem, [self._problems[part] for part in entry.parts]):
+        if self.max_per_problem is not None and any(self._problems[p] >= self.max_per_problem for p in entry.parts):
             return "max_per_problem"
-        if _over(self.max_per_answer, [self._answers[entry.answer]]):
+        if self.max_per_answer is not None and self._answers[entry.answer] >= self.max_per_answer:
             return "max_per_answer"
         return None
 
     def _count(self, entry: Entry) -> None:
+        self.kept += 1
         self._seen.add(entry.key)
-        self._problems.update(set(entry.parts))
-        self._lasts[entry.parts[-1]] += 1
-        self._answers[entry.answer] += 1
-
-
-def _over(cap: int | None, counts: list[int]) -> bool:
-    return cap is not None and any(count >= cap for count in counts)
+        if self.max_per_last is not None:
+            self._lasts[entry.parts[-1]] += 1
+        if self.max_per_problem is not None:
+            self._problems.update(set(entry.parts))
+        if self.max_per_answer is not None:
+            self._answers[entry.answer] += 1

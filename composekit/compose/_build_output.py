@@ -19,9 +19,9 @@ ROWS_AT_ONCE = 2000
 
 
 class Output(Protocol):
-    """Takes lines of JSON."""
+    """Takes whole lines of JSON, one or several."""
 
-    def write(self, line: bytes, /) -> object: ...
+    def write(self, lines: memoryview, /) -> object: ...
 
 
 @contextmanager
@@ -55,14 +55,15 @@ class _Parquet:
         self.file = parquet.ParquetWriter(path, self.schema, compression="zstd")
         self.rows: list[dict[str, Any]] = []
 
-    def write(self, line: bytes) -> None:
-        row = json.loads(line)
-        for name in JSON_COLUMNS:
-            if name in row:
-                row[name] = to_json(row[name])
-        self.rows.append(row)
-        if len(self.rows) >= ROWS_AT_ONCE:
-            self.flush()
+    def write(self, lines: memoryview) -> None:
+        for line in bytes(lines).splitlines():
+            row = json.loads(line)
+            for name in JSON_COLUMNS:
+                if name in row:
+                    row[name] = to_json(row[name])
+            self.rows.append(row)
+            if len(self.rows) >= ROWS_AT_ONCE:
+                self.flush()
 
     def flush(self) -> None:
         if self.rows:

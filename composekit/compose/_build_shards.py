@@ -63,7 +63,7 @@ def read_shard(folder: Path, number: int) -> Shard | None:
     try:
         found = json.loads(entries_path.read_bytes())
         lines = lines_path.read_bytes()
-        whole = zlib.crc32(lines) == found["crc"]
+        whole = zlib.adler32(lines) == found["checksum"]
         entries = [Entry(*entry) for entry in found["entries"]]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
@@ -106,7 +106,7 @@ class ShardWriter:
             entries.append(self.entry(index, composite, len(lines[-1])))
         lines_path, entries_path = shard_paths(self.folder, number)
         data = b"".join(lines)
-        found = {"crc": zlib.crc32(data), "entries": entries, "unlinkable": unlinkable}
+        found = {"checksum": zlib.adler32(data), "entries": entries, "unlinkable": unlinkable}
         write_whole(lines_path, data, sync=False)
         write_whole(entries_path, to_json(found).encode(), sync=False)
 

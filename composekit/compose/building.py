@@ -204,12 +204,21 @@ def _run(
 
 
 def _copy(shard: Shard, choice: Choice, outputs: Mapping[str, Output]) -> None:
-    """Copy the chosen lines of a shard to their outputs."""
+    """Copy the chosen lines of a shard to their outputs, neighbours in one piece."""
     ends = accumulate(entry.size for entry in shard.entries)
     end_of = {entry.index: end for entry, end in zip(shard.entries, ends, strict=True)}
+    lines = memoryview(shard.lines)
+    start = stop = 0
+    into = ""
     for entry, split in choice.choose(shard.entries):
         end = end_of[entry.index]
-        outputs[split].write(shard.lines[end - entry.size : end])
+        if split != into or end - entry.size != stop:
+            if stop > start:
+                outputs[into].write(lines[start:stop])
+            into, start = split, end - entry.size
+        stop = end
+    if stop > start:
+        outputs[into].write(lines[start:stop])
 
 
 def _shards(job: Job, missing: list[Range], workers: int | None, stack: ExitStack) -> Iterator[int]:
