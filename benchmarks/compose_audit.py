@@ -7,6 +7,8 @@ import os
 import random
 import re
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -14,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.harness import Context, Row, case, timed
-from composekit.compose import Composer, Composite, Link, Problem, Unlinkable, audit, build, chain, load_problems, stats
+from composekit.compose import Composer, Composite, Link, Problem, Unlinkable, audit, chain, load_problems, stats
 
 HUMAN = ("human_is_p1_complete", "human_is_p2_complete", "human_check_var1", "human_check_var2", "human_check_same_var")
 PAPER = tuple(name.removeprefix("human_") for name in HUMAN)
@@ -236,33 +238,48 @@ def shortcuts(ctx: Context) -> Iterator[Row]:
 # ------------------------------------------------------------------------------------------------------------------ builds
 
 
-def cpu_seconds() -> float:
-    """Processor time of this process and of its children that have ended."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(u.ru_utime + u.ru_stime for u in used)
+def run_cli(*arguments: str) -> Row:
+    """Run ``python -m composekit.compose`` in a fresh process: its JSON result, wall-clock and processor seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "composekit.compose", *arguments, "--json", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
+    return {**json.loads(done.stdout), "seconds": seconds, "cpu_seconds": cpu}
 
 
 @case("compose_audit", "build_throughput")
 def build_throughput(ctx: Context) -> Iterator[Row]:
-    """Writing as many depth-2 composites as the paper's set holds, from GSM8K's training split."""
-    problems = load_problems(ctx.data("gsm8k_train.jsonl"))
+    """From GSM8K's training split to as many depth-2 composites as the paper's set holds, by the command line."""
+    source = str(ctx.data("gsm8k_train.jsonl"))
+    size = 5000 if ctx.quick else GSM8K_COMPOSITES
     with tempfile.TemporaryDirectory() as folder:
-        small = Composer(problems, size=3000)
         for workers in (1, 2):
-            build(small, f"{folder}/{workers}.jsonl", workers=workers)
+            run_cli(
+                "build", source, "-o", f"{folder}/{workers}.jsonl", "--candidates", "3000", "--workers", str(workers)
+            )
         if Path(f"{folder}/1.jsonl").read_bytes() != Path(f"{folder}/2.jsonl").read_bytes():
             raise AssertionError("a build must give the same bytes for any number of workers")
-    size = 5000 if ctx.quick else GSM8K_COMPOSITES
-    for workers in (1, 2):
+    candidates = str(size + size // 100)  # some pairs are drawn twice
+    for workers in (2, 1):
         for repeat in range(1 if ctx.quick else 3):
             with tempfile.TemporaryDirectory() as folder:
-                cpu, start = cpu_seconds(), time.perf_counter()
-                composer = Composer(load_problems(ctx.data("gsm8k_train.jsonl")), size=size + size // 200, seed=repeat)
-                composed = time.perf_counter()
-                report = build(composer, f"{folder}/out.jsonl", size=size, workers=workers)
-                end = time.perf_counter()
+                out = f"{folder}/out.jsonl"
+                options = [
+                    "--size",
+                    str(size),
+                    "--candidates",
+                    candidates,
+                    "--workers",
+                    str(workers),
+                    "--seed",
+                    str(repeat),
+                ]
+                found = run_cli("build", source, "-o", out, *options)
                 yield {
-                    "workers": workers, "repeat": repeat, "written": report.written, "seconds": end - start,
-                    "build_seconds": end - composed, "cpu_seconds": cpu_seconds() - cpu, "per_second": size / (end - start),
-                    "bytes": Path(f"{folder}/out.jsonl").stat().st_size, "load_average": os.getloadavg()[0],
+                    "workers": workers, "repeat": repeat, "written": found["written"], "seconds": found["seconds"],
+                    "cpu_seconds": found["cpu_seconds"], "per_second": size / found["seconds"],
+                    "bytes": Path(out).stat().st_size, "load_average": os.getloadavg()[0],
                 }  # fmt: skip
