@@ -64,6 +64,51 @@ EQUAL = [
     ("May 7, 2023", "May 7, 2023"), ("3:45 PM", "3:45 pm"), ("2:3", "4:6"), ("2:3", r"\frac23"),
 ]  # fmt: skip
 
+# the gold answers of MATH-500 as models write them
+MODEL_LIKE = [
+    (r"\frac{14}{3}", r"\dfrac{14}{3}"), (r"90^\circ", r"90^{\circ}"), (r"\$18.90", "18.9"), (r"\$18.90", r"\$18.90"),
+    (r"3\sqrt{13}", r"3\sqrt{13}\text{ units}"), (r"\left( 3, \frac{\pi}{2} \right)", r"(3, \pi/2)"),
+    (r"(-\infty, 2) \cup (3, \infty)", r"x \in (-\infty,2)\cup(3,\infty)"),
+    (r"\{1\pm\sqrt{5},-2\}", r"\{1-\sqrt5, 1+\sqrt5, -2\}"), (r"\{1\pm\sqrt{5},-2\}", r"-2, 1-\sqrt{5}, 1+\sqrt{5}"),
+    ("52_8", "52_{8}"), ("52_8", r"52_\text{eight}"), ("52_8", r"52_{\text{eight}}"), ("(a+5)(b+2)", "ab+2a+5b+10"),
+    ("y = -2x", "2x+y=0"), (r"11 \sqrt{5} + 11", r"11(\sqrt5+1)"),
+    (r"\frac{270}7\text{ degrees}", r"\frac{270}{7}^\circ"),
+    (r"\frac{270}7\text{ degrees}", r"\left(\frac{270}{7}\right)^\circ"),
+    (r"\frac{270}7\text{ degrees}", r"\frac{270}{7}"), (".0000672", r"6.72\times10^{-5}"),
+    (".0000672", r"6.72 \cdot 10^{-5}"), (r"5.4 \text{ cents}", "5.4¢"), (r"5.4 \text{ cents}", r"5.4\text{¢}"),
+    ("1,-2", "x=1, x=-2"), ("1,-2", r"x = 1 \text{ or } x = -2"), ("1,-2", r"1 \text{ and } -2"), ("1,-2", "x=1,-2"),
+    ("1,-2", r"x = 1 \quad \text{or} \quad x = -2"), (r"3 \pm 2 \sqrt{2}", r"3+2\sqrt2, 3-2\sqrt2"),
+    (r"3 \pm 2 \sqrt{2}", r"x=3\pm2\sqrt2"),
+    (r"\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}", r"-\frac{1}{3}\begin{pmatrix}1\\-2\\-5\end{pmatrix}"),
+    (r"\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}", r"\langle -\frac13, \frac23, \frac53\rangle"),
+    (r"\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}", r"\left(-\frac13, \frac23, \frac53\right)"),
+    (r"\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}", r"\begin{bmatrix} -\frac{1}{3} \\[4pt] \frac{2}{3} \\[4pt] \frac{5}{3} \end{bmatrix}"),
+    (r"\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}", r"\left(\begin{array}{c} -1/3 \\ 2/3 \\ 5/3 \end{array}\right)"),
+    (r"\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}", r"\mathbf{v}=\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}"),
+    (r"\cot x", r"\cot(x)"), (r"\cot x", r"\frac{1}{\tan x}"), (r"15\mbox{ cm}^2", r"15\,\text{cm}^2"),
+    (r"15\mbox{ cm}^2", r"15 \text{ square cm}"), (r"15\mbox{ cm}^2", r"15 \text{ cm}^{2}"),
+    (r"15\mbox{ cm}^2", "15 cm²"), (r"15\mbox{ cm}^2", r"15\ \mathrm{cm}^2"),
+    (r"864 \mbox{ inches}^2", r"864\text{ in}^2"), (r"18+2\pi", r"2(9+\pi)"), (r"\frac{11+9a}{20}", "0.45a+0.55"),
+    (r"137 \frac{1}{2}", "137.5"), (r"1\frac{4}{5}", r"\frac95"), (r"\text{even}", "even"),
+    (r"\text{ellipse}", r"\text{an ellipse}"), (r"\text{ellipse}", r"\textbf{ellipse}"),
+    (r"x \in [-2,7]", r"-2\leq x\leq 7"), (r"x \in [-2,7]", r"\{x : -2 \le x \le 7\}"),
+    (r"x \in [-2,7]", r"\{ x \in \mathbb{R} \mid -2 \le x \le 7\}"), ("(3,4]", r"3<x\le4"),
+    (r"(2,12) \cup (12,102)", r"x\in(2,12)\cup(12,102)"), ("5x - 7y + 11z + 4 = 0", "5x-7y+11z=-4"),
+    ("5x - 7y + 11z + 4 = 0", "-5x+7y-11z-4=0"), ("y = 2x + 3", "y-3=2x"), ("x^3+3x-6", "f(x) = x^3 + 3x - 6"),
+    ("x^3+3x-6", "x^{3}+3x-6"), ("6+9i", r"6 + 9\mathrm{i}"), ("6+9i", "9i+6"), ("-2 + 7i", r"-2+7\cdot i"),
+    (r"\frac{3\sqrt{3}}{4}", r"\frac34\sqrt3"), (r"\frac{\sqrt{21}}{5}", r"\sqrt{\frac{21}{25}}"),
+    (r"288 \pi", r"288\pi \text{ cubic inches}"), (r"\frac{20000}{\pi}", r"20000/\pi"), ("x=5", "x = 5.0"),
+    ("10", r"10\text{ minutes}"), (r"8\text{ meals}", "8"), (r"\text{(C)}", r"\mathrm{(C)}"),
+    (r"\text{(C)}", r"\textbf{(C) }42"), (r"\text{(C)}", "C) 42"), (r"\text{(C)}", r"\mathrm{C}"),
+    (r"\text{(C)}", r"\boxed{C}"), ("58,500", "58{,}500"), ("58,500", r"\$58,500"), (r"\$32,\!348", "32348"),
+    (r"\frac{1}{4}", r"25\%"), ("5r^5", "5 r^{5}"), (r"70 \sqrt{2}", r"70\sqrt{2}\text{ miles}"),
+    ("1.25", r"1\frac14"), (r"\frac{3}{2}", "1.50"), ("(1,-16,-4,43)", "(a,b,c,d)=(1,-16,-4,43)"),
+    ("(6,31,-1)", "A=6, B=31, C=-1"), ("(6,31,-1)", "[6,31,-1]"), (r"2\sqrt{113}", r"\sqrt{452}"),
+    (r"-\frac{\pi}{6}", r"\frac{-\pi}{6}"), ("204_5", "204_{5}"), ("10", "10%"), ("4", "x=4"), ("4", "n = 4"),
+    (r"\frac{3}{56}", r"\frac{3}{56} \approx 0.0536"), (r"\sqrt{51}", r"\sqrt{51}\approx 7.14"),
+    ("2516_8", "2516_8 = 1358_{10}"), (r"(\infty)", r"\infty"),
+]  # fmt: skip
+
 DIFFERENT = [
     # known errors of Math-Verify
     (r"\frac{1}{2^{99}}", r"\frac{1}{2^{98}}"), ("1011_2", "1011_3"), ("10^{-99}", "10^{-98}"), ("0", "10^{-300}"),
@@ -105,7 +150,7 @@ DIFFERENT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("gold", "answer"), EQUAL)
+@pytest.mark.parametrize(("gold", "answer"), EQUAL + MODEL_LIKE)
 def test_compare_accepts_every_way_to_write_the_answer(gold: str, answer: str) -> None:
     verdict = JUDGE.compare(gold=gold, answer=answer)
     assert (verdict.status, verdict.score) == ("correct", 1.0), verdict

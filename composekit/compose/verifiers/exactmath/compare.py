@@ -379,6 +379,7 @@ def _is_name(node: Node) -> bool:
         left is None
         or left.kind in ("var", "apply", "const")
         or (left.kind == "mul" and label.isalpha() and label.isupper())
+        or (left.kind == "sequence" and all(x.kind == "var" for x in left.args[2]))
     )
 
 

@@ -15,8 +15,8 @@ from composekit.compose.verifiers.exactmath.vocabulary import names
 
 MAX_SLOW_LENGTH = 600  # the slow judge gets nothing longer
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_COMMAND_NAME = re.compile(r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox|quad|,|;|:)\s*")
-_LABELLED = re.compile(r"\(\s*([A-Za-z])\s*\)\s*(\S.*)", re.DOTALL)
+_COMMAND_NAME = re.compile(r"\\(?:(?:text|textbf|textrm|mathrm|mathbf|mbox|quad)(?![A-Za-z])|[,;: ])\s*")
+_LABELLED = re.compile(r"\(?\s*([A-Za-z])\s*\)\s*(\S.*)", re.DOTALL)
 _ALTERNATIVE = re.compile(r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee)\b|^\s*(?:[,;/|&+]|and\b)", re.IGNORECASE)
 _SLOW_COMMANDS = names("int iint iiint oint sum prod lim limsup liminf max min gcd bmod det Re Im arg")
 _SEPARATING = frozenset([",", ";", "=", "==", "approx", "&", "lor", "land"])  # fine inside braces: \sum_{k=1}

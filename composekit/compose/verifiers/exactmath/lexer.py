@@ -88,6 +88,7 @@ _BASE = (
 _NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)"
 _TOKEN = re.compile(
     rf"(?P<space>(?:{_LAYOUT})+)|(?P<text>{_TEXT})|(?P<env>\\(?:begin|end)\s*\{{\s*[A-Za-z]+\*?\s*\}})|(?P<cmd>\\[A-Za-z]+)|"
+    r"(?P<row>\\\\\s*\[[^\]\\]{0,12}(?:pt|em|ex|mm|cm)\s*\])|"
     rf"(?P<special>\\[^A-Za-z0-9\s])|(?P<based>(?:\d[0-9A-Z]*|[A-F][0-9A-F]+(?=_\{{?1[1-6])){_BASE})|"
     rf"(?P<num>{_NUMBER}(?:[eE][+-]?\d+(?![A-Za-z\d._^]))?)|(?P<run>[A-Za-z]+)|"
     r"(?P<op>\*\*|<=|>=|!=|==|[-+*/^_=<>(){}\[\]|,;:!'%&$\"?])"
@@ -130,6 +131,8 @@ def tokenise(text: str) -> list[Token]:
             raise OverLimit(f"braces nested deeper than {MAX_NESTING}")
         if kind == "run" and text_depth and value not in ("e", "i"):
             kind = "word"
+        elif kind == "row":
+            kind, value = "cmd", "\\\\"
         elif kind == "special":
             kind, value = ("cmd", "\\\\") if value == "\\\\" else ("op", value)
         if len(tokens) >= MAX_TOKENS:

@@ -90,27 +90,31 @@ class Parser(Arithmetic):
 
     def label_end(self) -> int | None:
         """Where a name such as ``x``, ``f(2)``, ``AB`` or ``Area`` ends that ``=`` or ``in`` follows."""
-        depth, k = 0, self.at
-        while k < len(self.tokens):
+        opened: list[bool] = []  # of each open bracket, whether numbers may stand in it: arguments and subscripts
+        before = END
+        for k in range(self.at, len(self.tokens)):
             token = self.tokens[k]
             if token.kind == "op" and token.text in "([{":
-                depth += 1
+                opened.append(before.text == "_" or (token.text == "(" and before.kind in ("run", "word")))
             elif token.kind == "op" and token.text in ")]}":
-                depth -= 1
-                if depth < 0:
+                if not opened:
                     return None
-            elif depth == 0:
-                if token.text in ("=", "==", "approx", "in") and token.kind in ("op", "cmd"):
-                    return k if k > self.at and self.tokens[self.at].kind in ("run", "word", "cmd") else None
-                subscript = k > self.at and self.tokens[k - 1].text == "_"
-                if token.kind in ("num", "based", "env") and not subscript:
-                    return None
-                if token.kind == "op" and token.text not in ("_", "'", "+", "-", "*", "/"):
-                    return None
-                if token.kind == "cmd" and token.text in NOT_IN_LABEL:
-                    return None
-            k += 1
+                opened.pop()
+            elif not opened and token.text in ("=", "==", "approx", "in") and token.kind in ("op", "cmd"):
+                first = self.tokens[self.at]
+                return k if k > self.at and (first.kind in ("run", "word", "cmd") or first.text == "(") else None
+            elif not self.fits_label(token, before, opened):
+                return None
+            before = token
         return None
+
+    def fits_label(self, token: Token, before: Token, opened: list[bool]) -> bool:
+        """Whether a token may stand in a name, in the brackets that are open."""
+        if token.kind in ("num", "based", "env"):
+            return token.kind == "num" and (before.text == "_" or any(opened))
+        if token.kind == "op":
+            return token.text in ("_", "'", "+", "-", "*", "/") or (token.text == "," and bool(opened)) or any(opened)
+        return token.kind != "cmd" or token.text not in NOT_IN_LABEL
 
     # --- quantities
 

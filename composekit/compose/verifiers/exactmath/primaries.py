@@ -21,6 +21,8 @@ from composekit.compose.verifiers.exactmath.grammar import (
 from composekit.compose.verifiers.exactmath.lexer import MAX_DIGITS, OverLimit, Token, Unreadable
 from composekit.compose.verifiers.exactmath.tree import Node, number
 
+_PAIRED = ({"(", ")"}, {"[", "]"}, {"<", "rangle"})
+
 
 class Primaries(Cursor):
     """The rules for arguments, primaries and functions."""
@@ -132,6 +134,8 @@ class Primaries(Cursor):
         if closing not in (")", "]", "rangle"):
             raise Unreadable(f"{opening!r} is not closed")
         if inner.kind == "list":
+            if len(inner.args[0]) != 2 and {opening, closing} not in _PAIRED:
+                raise Unreadable("brackets do not match")
             return Node("sequence", (opening, closing, inner.args[0]))
         if (opening, closing) not in (("(", ")"), ("[", "]")):
             raise Unreadable("brackets do not match")

@@ -35,6 +35,7 @@ _TEXT_COMMAND = re.compile(
 )
 _LEADING_SPACE = re.compile(r"(?:\s|~|\\[ ,;:!])+")
 _SPACE = re.compile(r"\s+")
+_ARTICLE = re.compile(r"(?:an?|the)\s+(?=\w{2})")
 _STOPS = " \t\r\n\f\v~.,;:"
 _WORDY = re.compile(r"[^\W\d_]")
 _NUMBER_WORDS = {
@@ -185,7 +186,8 @@ def words(text: str) -> str:
         text = text.strip(" .,;:!?\"'`*_")
         if text.startswith("(") and text.endswith(")") and text.count("(") == 1:
             text = text[1:-1]
-    return text
+    article = _ARTICLE.match(text)
+    return text[article.end() :] if article else text
 
 
 def number_word(text: str) -> int | None:
