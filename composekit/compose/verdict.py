@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from composekit.compose.problem import Problem
 
@@ -22,6 +23,11 @@ class Verdict:
         extracted: The answer that was judged, None where none was found.
         detail: One sentence on how the judgement came about.
         parts: The verdicts on the parts of a composite, in order.
+
+    Example:
+        >>> verdict = Verdict(1.0, "correct", "42")
+        >>> verdict.correct, Verdict.from_dict(verdict.to_dict()) == verdict
+        (True, True)
     """
 
     score: float
@@ -34,6 +40,16 @@ class Verdict:
     def correct(self) -> bool:
         """True only for ``status == "correct"``."""
         return self.status == "correct"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        row: dict[str, Any] = {"score": self.score, "status": self.status, "extracted": self.extracted}
+        return row | {"detail": self.detail, "parts": [v.to_dict() for v in self.parts]}
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Verdict:
+        """The verdict that ``to_dict`` wrote."""
+        return cls(**{**row, "parts": tuple(cls.from_dict(v) for v in row["parts"])})
 
 
 class Verifier(ABC):

@@ -38,11 +38,10 @@ def _end_with_parent(requests: int) -> None:
 
 
 def _judged(response: str, problem: Any, timeout: float | None) -> dict[str, Any]:
-    from composekit.compose.verifiers.crew import verdict_to_json
     from composekit.compose.verifiers.dispatch import judge_for
 
     try:
-        return verdict_to_json(judge_for(problem.verifier, timeout).verify(response, problem))
+        return judge_for(problem.verifier, timeout).verify(response, problem).to_dict()
     except Exception as problem_:  # one response must not take the others down
         detail = f"{type(problem_).__name__}: {problem_}"[:300]
         return {"score": 0.0, "status": "error", "extracted": None, "detail": detail, "parts": []}

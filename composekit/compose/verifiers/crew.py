@@ -7,7 +7,6 @@ import pickle
 import selectors
 import time
 from collections import deque
-from typing import Any
 
 from composekit.compose._progress import bar
 from composekit.compose.problem import Problem
@@ -17,19 +16,6 @@ from composekit.compose.verifiers.processes import Child, Shared, WorkerDied
 _MODULE = "composekit.compose.verifiers._crew_member"
 _SLACK = 75.0  # seconds beyond every limit that a verifier keeps itself, imports included; then the process is killed
 _LONGEST = 60.0  # the limit that is assumed where the verifiers keep their own
-
-
-def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as plain values."""
-    return {
-        "score": verdict.score, "status": verdict.status, "extracted": verdict.extracted, "detail": verdict.detail,
-        "parts": [verdict_to_json(v) for v in verdict.parts],
-    }  # fmt: skip
-
-
-def verdict_from_json(row: dict[str, Any]) -> Verdict:
-    """The verdict that :func:`verdict_to_json` wrote."""
-    return Verdict(**(row | {"parts": tuple(verdict_from_json(v) for v in row["parts"])}))
 
 
 class Member:
@@ -137,7 +123,7 @@ def _step(state: Run, members: list[Member]) -> list[Member]:
                     reply = json.loads(line)
                     member.jobs.remove(reply["number"])
                     member.started = time.monotonic()
-                    state.settle(reply["number"], verdict_from_json(reply["verdict"]))
+                    state.settle(reply["number"], Verdict.from_dict(reply["verdict"]))
         except (WorkerDied, ValueError):
             failed.add(id(member))
     now = time.monotonic()
