@@ -186,10 +186,15 @@ def _contains(keys: Sequence[str], run: Sequence[str]) -> bool:
     return any(keys[i] == run[0] and list(keys[i : i + len(run)]) == run for i in range(len(keys) - len(run) + 1))
 
 
+def carries_content(token: Token) -> bool:
+    """Whether a token is more than a mark or a function word."""
+    return token.kind != "mark" and token.key.lower() not in FUNCTION_WORDS
+
+
 def _kept(token: Token, forms: Set[str]) -> bool:
     """Whether a token of a changed run carries no content, or is still there, perhaps in another form (pound, pounds)."""
     word = token.key.lower()
-    if token.kind == "mark" or word in FUNCTION_WORDS or word in forms:
+    if not carries_content(token) or word in forms:
         return True
     if token.kind != "word" or len(word) < 3 or len(forms) > INFLECTED_AT_MOST:
         return False

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from composekit.compose import exact
-from composekit.compose.aligning import Edit, Token, cover, edits, tokenize
+from composekit.compose.aligning import Edit, Token, carries_content, cover, edits, tokenize
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
 from composekit.compose.naming import clashes, mentions
 from composekit.compose.problem import Composite, Link
 from composekit.compose.relations import Relation, find_relation
+
+INTERRUPTION = 3  # words with content that do not belong into the midst of a part
 
 
 def check(composite: Composite) -> Iterator[Finding]:
@@ -87,6 +89,7 @@ def _check_part(where: str, prompt: str, found: Sequence[Edit], symbols: dict[st
         if not any(edit.old.strip() for edit in replaced[symbol]):
             yield _unreplaced(symbol, link, values.get(symbol) == 1 and bool(replaced[symbol]), where)
     yield from check_loss(lost, prompt, where)
+    yield from _check_interruptions(found, prompt, where)
 
 
 def _printed(link: Link, relation: Relation | None) -> str:
@@ -161,6 +164,16 @@ def check_loss(lost: Sequence[Token], prompt: str, where: str) -> Iterator[Findi
         yield defect(
             "incomplete", f"the prompt lacks {' '.join(text[:12])!r} ({len(text)} of {len(tokens)} tokens)", where
         )
+
+
+def _check_interruptions(found: Sequence[Edit], prompt: str, where: str) -> Iterator[Finding]:
+    """Foreign words inside a part, so that it does not stand there in one piece."""
+    places = [token.start for token in tokenize(prompt) if carries_content(token)]
+    for edit in found:
+        inside = bool(places) and places[0] < edit.start and edit.end <= places[-1]
+        replaces = any(map(carries_content, tokenize(edit.old)))
+        if inside and not replaces and sum(map(carries_content, tokenize(edit.new))) >= INTERRUPTION:
+            yield defect("incomplete", f"{edit.new[:80]!r} interrupts the part", where)
 
 
 # ---------------------------------------------------------------------------------------------------------- definition

@@ -104,6 +104,16 @@ def audit(composite: Composite) -> Audit:
         Deterministic; no input is evaluated as code; time is linear in the texts where parts stand in the prompt word for
         word.
 
+    Example:
+        >>> from composekit.compose import Problem, audit, chain
+        >>> boxes = Problem("A shop sells 12 boxes of 17 pens. How many pens is that?", 204)
+        >>> nuts = Problem("Tom has 35 nuts and eats 11 of them. How many are left?", 24)
+        >>> both = chain(boxes, nuts)
+        >>> audit(both).ok
+        True
+        >>> print(audit(both.replace(prompt=both.prompt.replace("Tom", "Tim"))).defects[0])
+        incomplete (part 1): the prompt lacks 'Tom' (1 of 15 tokens)
+
     Source:
         The checks are those that the pipeline of Composition-RL (arXiv 2602.12036) leaves to a language model.
     """

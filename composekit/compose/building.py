@@ -14,7 +14,6 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
-import composekit
 from composekit._errors import bad_type, bad_value
 from composekit.compose._build_choice import Choice, check_splits
 from composekit.compose._build_output import FORMATS, Output, open_output
@@ -33,6 +32,7 @@ from composekit.compose.decontamination import texts_of
 from composekit.compose.linking import Unlinkable
 from composekit.compose.problem import Problem
 
+SHARDS_VERSION = 1  # of what shards hold; raise it when shards of older code must not be used
 MOVING = "moving"  # marks that outputs of this very build may be in place already
 
 logger = logging.getLogger(__name__)
@@ -304,7 +304,7 @@ def _locked(folder: Path) -> Iterator[None]:
 def _fingerprint(job: Job, total: int) -> str:
     """What tells one build's shards from another's: the test sets, the pool, and the composer by what it makes."""
     digest = hashlib.sha256()
-    digest.update(to_json([composekit.__version__, SHARD_SIZE, total, job.ngram, job.texts]).encode())
+    digest.update(to_json([SHARDS_VERSION, SHARD_SIZE, total, job.ngram, job.texts]).encode())
     for problem in getattr(job.composer, "pool", ()):
         if isinstance(problem, Problem):
             digest.update(to_json([problem.id, problem.prompt, problem.answer]).encode())

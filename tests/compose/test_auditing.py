@@ -200,6 +200,18 @@ def test_audit_refuses_a_constant_that_is_no_value(prompt: str, span: tuple[int,
     assert any(f.kind == "constant" and said in f.message for f in found.defects), found.findings
 
 
+def test_audit_finds_words_in_the_midst_of_a_foreign_part() -> None:
+    asking = FIRST.replace(prompt="A shop sells 12 boxes of 7 pens. What is the number?")
+    good = joined(first=asking)
+    assert audit(foreign(good)).ok
+    moved = good.prompt.replace("What is the number?", "What").replace(
+        "answer to the question", "answer, which is the number"
+    )
+    found = audit(foreign(good).replace(prompt=moved))
+    assert "interrupts the part" in found.defects[0].message
+    assert audit(foreign(good).replace(prompt="Read this with care. " + good.prompt + " Good luck with it.")).ok
+
+
 def test_audit_finds_names_that_both_parts_use() -> None:
     first = Problem("There is a number $C$, which is $40$ more than $44$. What is $C$?", 84)
     second = Problem(r"In triangle $ABC$, $\angle C = 35^\circ$ and $\angle A = 90^\circ$. Find $\angle B$.", 55)
