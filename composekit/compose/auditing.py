@@ -7,6 +7,7 @@ merely makes a composite easier than it looks (a value that stands elsewhere, an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -18,7 +19,7 @@ from composekit.compose import audit_links, audit_texts, exact
 from composekit.compose.aligning import tokenize
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
-from composekit.compose.problem import Composite, Link
+from composekit.compose.problem import Composite, Link, Problem
 
 GUESSES = 11  # a guesser without the first part tries the integers 0 to 10
 
@@ -139,6 +140,8 @@ def _findings(composite: Composite) -> Iterator[Finding]:
     if composite.topology != "bundle":
         yield from audit_texts.check_names(composite)
         yield from _check_answer(composite)
+    if composite.links and last_number_is_answer(composite):
+        yield warning("baseline", "the last number of the prompt is the answer", "answer")
     for index, link in enumerate(composite.links):
         where = f"link {index}"
         yield from _check_leaks(composite, link, where)
@@ -172,6 +175,15 @@ def _check_leaks(composite: Composite, link: Link, where: str) -> Iterator[Findi
         yield warning("leak", f"{link.symbol_in} = {given} stands in part {link.target}", where)
     if _count(composite.parts[link.source].prompt, given):
         yield warning("leak", f"{link.symbol_in} = {given} stands in part {link.source} itself", where)
+
+
+def last_number_is_answer(problem: Problem) -> bool:
+    """Whether a reader who answers with the last number of the prompt is right."""
+    numbers = re.findall(exact.NUMERAL, problem.prompt)
+    try:
+        return bool(numbers) and exact.value(problem.answer) == exact.value(numbers[-1])
+    except NotExact:
+        return False
 
 
 def _count(text: str, wanted: Exact) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["incomplete", "constant", "relation", "clash", "answer", "leak", "guessable", "dependence"]
+Kind = Literal["incomplete", "constant", "relation", "clash", "answer", "leak", "guessable", "baseline"]
 
 
 @dataclass(frozen=True)

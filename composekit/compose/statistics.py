@@ -16,7 +16,7 @@ from typing import Any
 
 from composekit._errors import bad_type, bad_value
 from composekit.compose import exact
-from composekit.compose.auditing import audit, is_guessable
+from composekit.compose.auditing import audit, is_guessable, last_number_is_answer
 from composekit.compose.exact import NUMERAL, Exact, NotExact
 from composekit.compose.problem import Composite, Link, Problem
 
@@ -143,7 +143,7 @@ def stats(dataset: str | os.PathLike[str] | Iterable[Problem], *, limit: int | N
         answer_dominance=top_count / len(rows),
         most_common_constant=None if top_constant is None else repr(top_constant),
         baselines=Baselines(
-            last_number=_share(_last_number_is_answer(row) for row in rows) or 0.0,
+            last_number=_share(last_number_is_answer(row) for row in rows) or 0.0,
             most_common_answer=top_count / len(rows),
             likeliest_constant=_share(_falls_to(composite, top_constant) for composite in linked) or 0.0,
         ),
@@ -246,12 +246,6 @@ def _redraw_answers(composites: Sequence[Composite]) -> Iterator[bool]:
 
 
 # ------------------------------------------------------------------------------------------------------------- baselines
-
-
-def _last_number_is_answer(row: Problem) -> bool:
-    numbers = re.findall(NUMERAL, row.prompt)
-    wanted = _worth(row.answer)
-    return bool(numbers) and wanted is not None and wanted == exact.value(numbers[-1])
 
 
 def _falls_to(composite: Composite, constant: Exact | None) -> bool:

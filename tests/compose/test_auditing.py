@@ -272,6 +272,13 @@ def test_audit_warns_of_leaks_and_guesses_but_passes() -> None:
     assert [f.message for f in own.leaks] == ["P = 84 stands in part 0 itself"]
 
 
+def test_audit_warns_where_the_last_number_is_the_answer() -> None:
+    second = Problem("If $3x + 35 = 98$, what is $x$? Hint: it is no more than $1{,}021$.", 1021)
+    found = audit(joined(second=second))
+    assert found.ok
+    assert [f.kind for f in found.warnings] == ["baseline"]
+
+
 def test_audit_warns_where_the_difference_shows_a_value() -> None:
     found = audit(joined(first=FIRST.replace(answer=70)))
     assert found.ok
