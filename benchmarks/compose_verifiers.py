@@ -66,7 +66,7 @@ def _forget() -> None:
 
 @case(GROUP, "speed")
 def speed(ctx: Context) -> Iterator[Row]:
-    """Seconds a response: real solutions and boxed gold answers, cold and (as in training) with the gold answer seen before."""
+    """Seconds a response: real solutions and boxed gold answers, cold and with the gold answer seen before."""
     own, peer = _own(), _peer()
     for name in ("gsm8k_test", "math500"):
         problems = _problems(ctx, name)

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from composekit.compose.verifiers.exactmath.algebra import TooLarge, Undecided
 from composekit.compose.verifiers.exactmath.compare import Comparison, Oracle
 from composekit.compose.verifiers.exactmath.grammar import NAMED_RUNS
-from composekit.compose.verifiers.exactmath.lexer import OverLimit, Unreadable, tokenise
+from composekit.compose.verifiers.exactmath.lexer import MAX_CHARACTERS, OverLimit, Unreadable, tokenise
 from composekit.compose.verifiers.exactmath.reading import clean, readings, words
 from composekit.compose.verifiers.exactmath.tree import Node
 from composekit.compose.verifiers.exactmath.vocabulary import names
@@ -40,9 +40,12 @@ def judge(gold: str, answer: str, oracle: Oracle | None = None) -> Judgement:
     """
     if _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
         return Judgement("equal" if int(gold) == int(answer) else "different", "compared as integers")
-    if not answer.strip():
+    if max(len(gold), len(answer)) > MAX_CHARACTERS:
+        return Judgement("unreadable", f"more than {MAX_CHARACTERS} characters")
+    plain = clean(answer)
+    if not plain:
         return Judgement("unreadable", "the answer is empty")
-    if clean(gold) == clean(answer):
+    if clean(gold) == plain:
         return Judgement("equal", "the texts are the same")
     try:
         return _judge(gold, answer, oracle)
