@@ -132,7 +132,7 @@ DIFFERENT = [
     (r"50\%", r"0.5\%"), ("7", r"0.07\%"), (r"7\%", "700"), ("0.07", "7"), (r"15\mbox{ cm}^2", "15 cm"),
     (r"5 \text{ km}", r"5 \text{ m}"), (r"\$36", "€36"), (r"90^\circ", r"\frac{\pi}{2}"), ("40_9", "36"),
     ("1011_2", "11"),
-    (r"18 \text{ m/s}", r"18 \text{ m}"), ("5 apples", "5 oranges"), ("7m", "7"),
+    (r"18 \text{ m/s}", r"18 \text{ m}"), ("5 apples", "5 oranges"), ("5 mW", "5 MW"), ("(1,2)", "(y=1, x=2)"), ("7m", "7"),
     # order, multiplicity, brackets
     ("(1,2)", "(2,1)"), ("(1,2)", "[1,2]"), ("[1,2]", "(1,2]"), ("(1,2)", r"\{1,2\}"), ("(1,2)", "1,2"),
     ("(1,2)", "(1,2),(2,1)"),
@@ -168,7 +168,8 @@ def test_compare_refuses_wrong_answers_as_wrong(gold: str, answer: str) -> None:
     ["", "  ", r"\frac{7}", "7^", "7+", "(7", "7)", "7 8", r"7\;8", r"7\\8", r"\frac{1}{", "{7",
     "7 because of the sum", "7\u0338",
      "7\u20dd", r"\unknown{7}", "9^{9^{9}}", "((9!)!)!", "1e999999999", "9" * 10**6, "(" * 1000 + "7" + ")" * 1000,
-     "7!!", "1,,2", "1 2/", r"\begin{pmatrix}1&2\\3\end{pmatrix}", "0x7", "3x4", r"\sqrt", "<7", "5 + apples"],
+     "7!!", "1,,2", "1 2/", r"\begin{pmatrix}1&2\\3\end{pmatrix}", "0x7", "3x4", "7 squared", "7 halves",
+     r"7 \text{ below zero}", "{1}{2}", r"\text{not} = 7", "7 or more", "7 mod 12", r"\sqrt", "<7", "5 + apples"],
 )  # fmt: skip
 def test_compare_calls_what_cannot_be_read_unparseable_and_never_correct(answer: str) -> None:
     verdict = JUDGE.compare(gold="7", answer=answer)

@@ -93,8 +93,11 @@ class Arithmetic(Primaries):
                 return self.mixed(left, Node("div", (top, bottom)))
             if self.tokens[self.at - 1].text != ")":
                 raise Unreadable("two numbers side by side")
+        grouped = self.now.text == "{" and self.now.kind == "op"
         fraction = self.now.kind == "cmd" and self.now.text in FRACTIONS
         right = self.power()
+        if grouped and right.kind in ("num", "based"):  # 1{2} prints as 12
+            raise Unreadable("two numbers side by side")
         if whole and fraction and right.kind == "div" and all(x.kind == "num" for x in right.args):
             return self.mixed(left, right)
         return self.multiply(left, right)

@@ -49,6 +49,8 @@ class Comparison:
     def equal(self, g: Node, a: Node) -> bool | None:
         """Whether ``a`` answers a question whose gold answer is ``g``."""
         g, a = self._settle(g), self._one_of_equals(self._settle(a))
+        if a.kind == "sequence" and all(x.kind == "assign" for x in a.args[2]):  # (x = 1, y = 2)
+            a = Node("list", (a.args[2], ","))
         if g.kind == "contradiction" or a.kind == "contradiction":
             return False
         if "assign" in (g.kind, a.kind):

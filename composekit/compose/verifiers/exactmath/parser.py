@@ -21,8 +21,12 @@ from composekit.compose.verifiers.exactmath.grammar import (
 )
 from composekit.compose.verifiers.exactmath.lexer import OverLimit, Token, Unreadable
 from composekit.compose.verifiers.exactmath.tree import Node, depth_exceeds, number
+from composekit.compose.verifiers.exactmath.vocabulary import names
 
 MAX_DEPTH = 120
+_NO_LABEL_WORDS = names(
+    "not no never nor neither either or if unless wrong maybe perhaps than except but false incorrect"
+)
 
 
 class Parser(Arithmetic):
@@ -114,6 +118,8 @@ class Parser(Arithmetic):
             return token.kind == "num" and (before.text == "_" or any(opened))
         if token.kind == "op":
             return token.text in ("_", "'", "+", "-", "*", "/") or (token.text == "," and bool(opened)) or any(opened)
+        if token.kind == "word" and token.text.lower() in _NO_LABEL_WORDS:
+            return False
         return token.kind != "cmd" or token.text not in NOT_IN_LABEL
 
     # --- quantities

@@ -21,6 +21,7 @@ from composekit.compose.verifiers.exactmath.grammar import (
 from composekit.compose.verifiers.exactmath.lexer import MAX_DIGITS, OverLimit, Token, Unreadable
 from composekit.compose.verifiers.exactmath.tree import Node, number
 
+_BOLD = frozenset({"mathbf", "boldsymbol", "bm"})
 _PAIRED = ({"(", ")"}, {"[", "]"}, {"<", "rangle"})
 
 
@@ -206,7 +207,7 @@ class Primaries(Cursor):
         if name in ("imath", "jmath"):
             return Node("const", ("i",)) if name == "imath" else Node("var", ("j",))
         if name in ACCENTS:
-            return self.accented()
+            return self.accented(name)
         if name in ("mathbb", "Bbb", "R"):
             if name == "R" or (start := self.argument_text()) == "R":
                 return Node("reals", ())
@@ -218,9 +219,13 @@ class Primaries(Cursor):
         self.argument()
         return "".join(t.text for t in self.tokens[start : self.at] if t.text not in "{}")
 
-    def accented(self) -> Node:
+    def accented(self, name: str) -> Node:
         r"""``\mathbf{v}`` is ``v``, but ``\mathbf{i}`` is a unit vector and not the imaginary unit."""
-        text = self.argument_text()
+        start = self.at
+        value = self.argument()
+        text = "".join(t.text for t in self.tokens[start : self.at] if t.text not in "{}")
+        if name in _BOLD and value.kind == "num":
+            return value
         if not text.isalpha():
             raise Unreadable("an accent over something that is no name")
         return self.variable(f"accented {text}" if len(text) > 1 or text in "ei" else text)

@@ -6,20 +6,22 @@ from composekit.compose.verifiers.exactmath.vocabulary import names
 
 Unit = tuple[tuple[str, int], ...]  # name and exponent, sorted
 
-_SYNONYMS = {
+# Symbols are read with their case (mW is not MW), words without.
+_SYMBOLS = {
     "m": "meter metre", "cm": "centimeter centimetre", "mm": "millimeter millimetre", "km": "kilometer kilometre",
     "nm": "nanometer nanometre", "in": "inch inche", "ft": "foot feet", "yd": "yard", "mi": "mile",
     "s": "sec second", "ms": "millisecond", "min": "minute", "h": "hr hour", "d": "day",
     "g": "gram gramme", "kg": "kilogram kilogramme", "mg": "milligram", "lb": "lbs pound", "oz": "ounce",
-    "l": "liter litre", "ml": "milliliter millilitre", "gal": "gallon",
+    "L": "l liter litre", "mL": "ml milliliter millilitre", "gal": "gallon",
     "$": "dollar usd buck", "€": "euro eur", "£": "gbp", "¥": "yen jpy", "₹": "rupee inr", "¢": "cent",
-    "degree": "deg", "radian": "rad", "k": "kelvin", "mol": "mole", "n": "newton", "j": "joule", "kj": "kilojoule",
-    "w": "watt", "kw": "kilowatt", "v": "volt", "a": "ampere amp", "pa": "pascal", "kpa": "kilopascal", "hz": "hertz",
-    "khz": "kilohertz", "c": "coulomb", "f": "farad", "t": "tesla", "ohm": "", "ev": "electronvolt", "atm": "atmosphere",
-    "ohm m": "", "square unit": "", "cubic unit": "",
+    "degree": "deg", "radian": "rad", "K": "kelvin", "mol": "mole", "N": "newton", "J": "joule", "kJ": "kilojoule",
+    "W": "watt", "kW": "kilowatt", "mW": "milliwatt", "MW": "megawatt", "V": "volt", "A": "ampere amp", "Pa": "pascal",
+    "kPa": "kilopascal", "Hz": "hertz", "kHz": "kilohertz", "MHz": "megahertz", "C": "coulomb", "F": "farad", "T": "tesla",
+    "ohm": "", "eV": "electronvolt", "atm": "atmosphere",
 }  # fmt: skip
-_FOLD = {name: short for short, names in _SYNONYMS.items() for name in names.split()} | {s: s for s in _SYNONYMS}
-PHYSICAL = frozenset(_FOLD.values()) | {"degree c", "degree f"}
+_WORDS = {word: symbol for symbol, words in _SYMBOLS.items() for word in words.split()}
+PHYSICAL = frozenset(_SYMBOLS) | {"degree c", "degree f"}
+_ANY_CASE = names("cm mm km kg mg ft yd lb oz min deg")
 _COMPOUND = {"mph": (("h", -1), ("mi", 1)), "kph": (("h", -1), ("km", 1)), "kmh": (("h", -1), ("km", 1))}
 
 # Written without \text these are still units when they follow a number; one letter alone is a variable.
@@ -30,7 +32,7 @@ BARE_UNITS = names(
     """
 )
 LETTER_UNITS = names("m s g h J N W V A K C L F T")
-SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 PERCENT = names("percent percentage pct")
 
 # Words that make a phrase of a noun, or a hedge of an answer: no unit contains them.
@@ -42,7 +44,10 @@ _FUNCTION_WORDS = names(
     about approximately approx around roughly nearly almost guess think believe suppose assume hence therefore
     thus answer result wrong right correct incorrect false true appears appear seems seem would could should
     might may can cannot will shall do does did have has had with without from to for by at as instead rather
-    except only just even also too plus minus times divided equals equal over under versus vs zero one two three
+    except only just even also too plus minus times divided equals equal over under versus vs below above
+    squared cubed factorial half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths
+    seventh eighth eighths ninth tenth tenths hundredth hundredths thousandth thousandths millionth root modulo
+    mod pi double twice triple negative positive inverse reciprocal prime maximum minimum max zero one two three
     four five six seven eight nine ten eleven twelve
     """
 )
@@ -55,14 +60,19 @@ def is_unit_word(word: str) -> bool:
 
 
 def fold(word: str) -> Unit:
-    """The canonical unit of one word."""
+    """The canonical unit of one word; ``units`` is none in particular."""
+    if word in _SYMBOLS:
+        return ((word, 1),)
     low = word.lower()
     if low in _COMPOUND:
         return _COMPOUND[low]
-    if low in _FOLD:
-        return ((_FOLD[low], 1),)
     stem = low[:-1] if len(low) > 3 and low.endswith("s") and not low.endswith("ss") else low
-    return ((_FOLD.get(stem, stem), 1),)
+    if stem == "unit":
+        return ()
+    if low in _ANY_CASE:
+        return ((low, 1),)
+    symbol = _WORDS.get(low) or _WORDS.get(stem)
+    return ((symbol or (word if len(word) < 3 else stem), 1),)
 
 
 def power(unit: Unit, k: int) -> Unit:
