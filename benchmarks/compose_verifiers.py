@@ -20,7 +20,7 @@ from composekit.compose import MathVerifier, Problem
 
 GROUP = "compose_verifiers"
 DISAGREEMENTS = RESULTS / "compose_verifier_disagreements.jsonl"
-Judge = Callable[[str, str], bool]
+Judge = Callable[[Problem, str], bool]
 
 
 def _problems(ctx: Context, name: str) -> list[Problem]:
@@ -42,8 +42,8 @@ def _peer() -> Judge:
 
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)
 
-    def judge(gold: str, response: str) -> bool:
-        return bool(verify(parse(rf"\boxed{{{gold}}}"), parse(response)))
+    def judge(problem: Problem, response: str) -> bool:
+        return bool(verify(parse(rf"\boxed{{{problem.answer}}}"), parse(response)))
 
     return judge
 
@@ -51,8 +51,8 @@ def _peer() -> Judge:
 def _own() -> Judge:
     verifier = MathVerifier()
 
-    def judge(gold: str, response: str) -> bool:
-        return verifier.verify(response, Problem("q", gold)).correct
+    def judge(problem: Problem, response: str) -> bool:
+        return verifier.verify(response, problem).correct
 
     return judge
 
@@ -64,41 +64,51 @@ def _forget() -> None:
     reading._cached_readings.cache_clear()
 
 
+Pairs = list[tuple[Problem, str]]
+
+
+def _shaped(problems: list[Problem], shape: str) -> Pairs:
+    """Right responses: the gold answer boxed, the published solution, or every rewritten form of the gold answer."""
+    if shape == "boxed":
+        return [(p, rf"So it is $\boxed{{{p.answer}}}$.") for p in problems]
+    if shape == "solution":
+        return [(p, p.solution or "") for p in problems]
+    dressed = {"box", "thought", "revised", "answer line", "final line"}
+    return [(p, r.text) for p in problems for r in responses(p) if r.right and r.kind not in dressed]
+
+
 @case(GROUP, "speed")
 def speed(ctx: Context) -> Iterator[Row]:
-    """Seconds a response: real solutions and boxed gold answers, cold and with the gold answer seen before."""
+    """Seconds a right response, cold and with the gold answer seen before; both judges run through the same pairs."""
     own, peer = _own(), _peer()
     for name in ("gsm8k_test", "math500"):
-        problems = _problems(ctx, name)
-        problems = problems[:400] if name == "gsm8k_test" else problems
-        for shape in ("boxed", "solution"):
-            pairs = [
-                (p.answer, p.solution or "" if shape == "solution" else rf"So it is $\boxed{{{p.answer}}}$.")
-                for p in problems
-            ]
-            refused = [pair for pair in pairs if not own(*pair)]
+        problems = _problems(ctx, name)[: 300 if name == "gsm8k_test" else None]
+        for shape in ("boxed", "solution", "rewritten"):
+            pairs = _shaped(problems, shape)
+            refused = [(p.answer, r) for p, r in pairs if not own(p, r)]
             if refused:
-                raise RuntimeError(f"the verifier refuses gold answers: {refused[:3]}")
-            accepted = sum(peer(*pair) for pair in pairs)
-
-            def run(judge: Judge, cold: bool, pairs: list[tuple[str, str]] = pairs) -> None:
-                if cold:
-                    _forget()
-                for pair in pairs:
-                    judge(*pair)
-
+                raise RuntimeError(f"right responses are refused: {refused[:3]}")
             for label, judge, cold in (
                 ("composekit, cold", own, True),
                 ("composekit", own, False),
                 ("Math-Verify", peer, False),
             ):
-                repeats = 3 if judge is peer else 7
-                measured = timed(lambda: run(judge, cold), repeats=repeats, warmup=1)  # noqa: B023  (called at once)
-                each = {k: measured[k] / len(pairs) for k in ("median_s", "p20_s", "p80_s")}
-                yield {
-                    "data": name, "responses": shape, "who": label, "count": len(pairs),
-                    "accepted": accepted if judge is peer else len(pairs), **each, "repeats": repeats,
-                }  # fmt: skip
+                yield _pace(name, shape, label, judge, cold, pairs)
+
+
+def _pace(data: str, shape: str, who: str, judge: Judge, cold: bool, pairs: Pairs) -> Row:
+    accepted = 0
+
+    def once() -> None:
+        nonlocal accepted
+        if cold:
+            _forget()
+        accepted = sum(judge(*pair) for pair in pairs)
+
+    measured = timed(once, repeats=3 if who == "Math-Verify" else 7, warmup=1)
+    each = {k: measured[k] / len(pairs) for k in ("median_s", "p20_s", "p80_s")}
+    row = {"data": data, "responses": shape, "who": who, "count": len(pairs), "accepted": accepted}
+    return {**row, **each, "repeats": measured["repeats"]}
 
 
 @case(GROUP, "agreement")
@@ -111,7 +121,7 @@ def agreement(ctx: Context) -> Iterator[Row]:
         counts: dict[str, Counter[str]] = {}
         for problem in problems if name == "math500" else problems[::5]:
             for response in responses(problem):
-                mine, theirs = own(problem.answer, response.text), peer(problem.answer, response.text)
+                mine, theirs = own(problem, response.text), peer(problem, response.text)
                 tally = counts.setdefault(response.kind, Counter())
                 tally["count"] += 1
                 tally["right"] += response.right
@@ -177,7 +187,9 @@ def hostile(ctx: Context) -> Iterator[Row]:
                 raise RuntimeError(f"{name} in {where}: {verdict.status} after {row[f'{where}_s']:.2f} s")
             row["status"] = verdict.status
         row["rss_mb"] = peak_rss(lambda: verifier.verify(response, problem)) / 2**20  # noqa: B023
-        row["worker_rss_mb"] = _worker_peak() / 2**20
+        with _Watch() as watch:
+            verifier.verify(response, problem)
+        row["worker_rss_mb"] = watch.peak / 2**20
         row["math_verify"] = "not run" if ctx.quick else _peer_alone(response)
         yield row
 
@@ -210,17 +222,31 @@ def _under_alarm(judge: Callable[[], object]) -> object:
         signal.signal(signal.SIGALRM, before)
 
 
-def _worker_peak() -> int:
-    """The largest resident memory that a worker process has reached, in bytes."""
-    peak = 0
-    for status in Path("/proc").glob("[0-9]*/status"):
-        try:
-            command = (status.parent / "cmdline").read_bytes()
-            if b"composekit.compose.verifiers._worker" in command:
-                peak = max(peak, int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024)
-        except (OSError, IndexError, ValueError):
-            continue
-    return peak
+class _Watch:
+    """The largest resident memory of any worker process while this is entered, sampled a hundred times a second."""
+
+    def __enter__(self) -> _Watch:
+        self.peak = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        while True:
+            for status in Path("/proc").glob("[0-9]*/status"):
+                try:
+                    if b"composekit.compose.verifiers._worker" in (status.parent / "cmdline").read_bytes():
+                        high = int(status.read_text().partition("VmHWM:")[2].split()[0])
+                        self.peak = max(self.peak, high * 1024)
+                except (OSError, IndexError, ValueError):
+                    continue
+            if self._stop.wait(0.01):
+                return
 
 
 _ALONE = r"""

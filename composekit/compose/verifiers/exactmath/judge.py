@@ -14,7 +14,8 @@ from composekit.compose.verifiers.exactmath.tree import Node
 from composekit.compose.verifiers.exactmath.vocabulary import names
 
 MAX_SLOW_LENGTH = 600  # the slow judge gets nothing longer
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_PLACES = 12
+_DECIMAL = re.compile(r"(?:\\?\$)?([+-]?)([0-9]{1,15}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,5})(?:\.([0-9]{1,12}))?")
 _COMMAND_NAME = re.compile(r"\\(?:(?:text|textbf|textrm|mathrm|mathbf|mbox|quad)(?![A-Za-z])|[,;: ])\s*")
 _LABELLED = re.compile(r"\(?\s*([A-Za-z])\s*\)\s*(\S.*)", re.DOTALL)
 _ALTERNATIVE = re.compile(r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee)\b|^\s*(?:[,;/|&+]|and\b)", re.IGNORECASE)
@@ -38,8 +39,10 @@ def judge(gold: str, answer: str, oracle: Oracle | None = None) -> Judgement:
         answer: The answer under judgement, without the prose of a response.
         oracle: Decides pairs of expressions that exact arithmetic leaves open.
     """
-    if _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
-        return Judgement("equal" if int(gold) == int(answer) else "different", "compared as integers")
+    wanted = _decimal(gold)
+    given = _decimal(answer) if wanted is not None else None
+    if wanted is not None and given is not None:  # most answers of word problems: no parsing is needed
+        return Judgement("equal" if wanted == given else "different", "compared as decimals")
     if max(len(gold), len(answer)) > MAX_CHARACTERS:
         return Judgement("unreadable", f"more than {MAX_CHARACTERS} characters")
     plain = clean(answer)
@@ -53,16 +56,31 @@ def judge(gold: str, answer: str, oracle: Oracle | None = None) -> Judgement:
         return Judgement("unreadable", "the stack is too deep to read the answer")
 
 
+def _decimal(text: str) -> int | None:
+    """A plain decimal, perhaps in dollars and with separators, in units of 10^-12; None for any other text."""
+    match = _DECIMAL.fullmatch(text)
+    if match is None:
+        return None
+    sign, whole, places = match.groups()
+    value = int(whole.replace(",", "") + (places or "").ljust(_PLACES, "0"))
+    return -value if sign == "-" else value
+
+
 def _judge(gold: str, answer: str, oracle: Oracle | None) -> Judgement:
-    try:
-        gold_readings = readings(gold, gold=True)
-    except Unreadable as problem:
-        return _unread("gold answer", gold, problem, other=answer)
-    try:
-        given = readings(answer, gold=False)
-    except Unreadable as problem:
-        return _unread("answer", answer, problem, other=gold)
-    return _compare(gold_readings, given, answer, oracle)
+    judgement = Judgement("different", "")
+    for unusual in (False, True):  # the other ways to read the two are needed only if the usual ones differ
+        try:
+            gold_readings = readings(gold, gold=True, unusual=unusual)
+        except Unreadable as problem:
+            return _unread("gold answer", gold, problem, other=answer)
+        try:
+            given = readings(answer, gold=False, unusual=unusual)
+        except Unreadable as problem:
+            return _unread("answer", answer, problem, other=gold)
+        judgement = _compare(gold_readings, given, answer, oracle)
+        if judgement.status == "equal":
+            break
+    return judgement
 
 
 def _compare(gold: tuple[Node, ...], given: tuple[Node, ...], answer: str, oracle: Oracle | None) -> Judgement:

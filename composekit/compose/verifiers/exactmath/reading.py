@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from composekit.compose.verifiers.exactmath import units
 from composekit.compose.verifiers.exactmath.grammar import NAMED_RUNS
@@ -25,7 +26,7 @@ _EXPLICIT_GROUPS = re.compile(r"(?<![\d.,])([1-9]\d{0,2})((?:(?:\{,\}|,\\!\s*|\\
 _COMMA_GROUPS = re.compile(r"(?<![\d.,_A-Za-z])([1-9]\d{0,2}(?:,\d{3})+)(?!\d)(?!,\d)")
 _REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\overline\s*\{\s*(\d+)\s*\}")
 _POWER_OF_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
-_PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)([^$]*?[^\s\\$])\$(?!\d)")
+_PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)((?:\\.|[^$\\])*?)(?<=[^\s\\])\$(?!\d)")
 _DATE = re.compile(
     r"\s*(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}:[0-5]\d(?::[0-5]\d)?\s*[aApP]\.?[mM]\.?)\s*"
 )
@@ -37,7 +38,10 @@ _LEADING_SPACE = re.compile(r"(?:\s|~|\\[ ,;:!])+")
 _SPACE = re.compile(r"\s+")
 _ARTICLE = re.compile(r"(?:an?|the)\s+(?=\w{2})")
 _STOPS = " \t\r\n\f\v~.,;:"
-_WORDY = re.compile(r"[^\W\d_]")
+_LETTERS_ALONE = re.compile(r"[A-Za-z][A-Za-z' .-]*")
+_LETTER = re.compile(r"[^\W\d_]")
+_MAY_BE_WORDS = re.compile(r"[\s({\"']*(?:\\[tmho]|[A-Za-z])")
+_WORD_AFTER_VALUE = re.compile(r"[\d)}\]%$]\s*(?:\\[,;: ])*\s*(?:\\(?:text|mathrm)\s*\{\s*)?[A-Za-z]")
 _NUMBER_WORDS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
     "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17,
@@ -165,12 +169,10 @@ def _reads_as_product(run: str) -> bool:
 
 def is_wordlike(text: str) -> bool:
     r"""Whether bare letters are words (``east``) rather than a product of variables (``xy``)."""
+    if not _LETTERS_ALONE.fullmatch(text):
+        return False
     runs = re.findall(r"[A-Za-z]+", text)
-    if (
-        not runs
-        or not re.fullmatch(r"[A-Za-z][A-Za-z' .-]*", text)
-        or any(r in NAMED_RUNS - {"or", "and"} for r in runs)
-    ):
+    if any(r in NAMED_RUNS and r not in ("or", "and") for r in runs):
         return False
     return any(len(r) > 1 and not _reads_as_product(r) for r in runs) and not (
         "-" in text and all(len(r) < 3 for r in runs)
@@ -200,68 +202,83 @@ def number_word(text: str) -> int | None:
     return None
 
 
-def _parsed(text: str, *, commas: bool = True, scientific: bool = True, units_from: str = "text") -> Node:
-    text = join_groups(text, commas=commas)
-    if not scientific:
+class Convention(NamedTuple):
+    """How to read what can be read in two ways.
+
+    Args:
+        commas: Whether ``1,234`` is a number; otherwise it is a list.
+        scientific: Whether ``2e-3`` is a small number; otherwise it is :math:`2e - 3`.
+        units: Where units may stand: in ``"text"`` alone, also as ``"bare"`` words, also as single ``"letters"``.
+    """
+
+    commas: bool = True
+    scientific: bool = True
+    units: str = "text"
+
+
+def _parsed(text: str, convention: Convention) -> Node:
+    text = join_groups(text, commas=convention.commas)
+    if not convention.scientific:
         text = re.sub(r"(\d)e(?=[+-]\d)", r"\1 e ", text)
     if "overline" in text:
         text = _REPEATING.sub(_repeating, text)
     if "x" in text or "X" in text:
         text = _POWER_OF_TEN.sub(r"\\times ", text)
     tokens = tokenise(text)
-    if units_from != "text":
-        tokens = mark_units(tokens, letters=units_from == "letters")
+    if convention.units != "text":
+        tokens = mark_units(tokens, letters=convention.units == "letters")
     return parse(tokens)
 
 
-def readings(text: str, *, gold: bool) -> tuple[Node, ...]:
-    """The ways to read an answer, the usual one first; raises :class:`~.lexer.Unreadable` if there is none."""
-    return _cached_readings(text, gold) if len(text) <= _CACHED_LENGTH else tuple(_readings(text, gold))
+def readings(text: str, *, gold: bool, unusual: bool = True) -> tuple[Node, ...]:
+    """The ways to read an answer, the usual one first; raises :class:`~.lexer.Unreadable` if there is none.
+
+    Args:
+        text: The answer.
+        gold: Whether it is the gold answer, which is read more narrowly.
+        unusual: Whether the other readings are wanted too.
+    """
+    if len(text) <= _CACHED_LENGTH:
+        return _cached_readings(text, gold, unusual)
+    return _cached_readings.__wrapped__(text, gold, unusual)
 
 
 @lru_cache(maxsize=8192)
-def _cached_readings(text: str, gold: bool) -> tuple[Node, ...]:
-    return tuple(_readings(text, gold))
+def _cached_readings(text: str, gold: bool, unusual: bool) -> tuple[Node, ...]:
+    found = _readings(text, gold)
+    return tuple(found) if unusual else (next(found),)
 
 
 def _readings(raw: str, gold: bool) -> Iterator[Node]:
     text = clean(raw)
     if not text:
         raise Unreadable("an empty answer")
-    said = words(raw) if len(text) <= MAX_TEXT else ""
     if _DATE.fullmatch(text):
-        yield Node("text", (said,))
+        yield Node("text", (words(raw),))
         return
-    bare = _TEXT_COMMAND.sub("", text).replace("{", "").replace("}", "").strip(" ()") if len(text) <= MAX_TEXT else ""
-    in_text = _TEXT_COMMAND.match(text) is not None and _WORDY.search(bare) is not None
-    if bare and (is_wordlike(bare) or (in_text and re.fullmatch(r"[A-Za-z]", bare))):
-        yield Node("text", (said,))
-        value = number_word(said)
-        if value is not None:
-            yield number(value)
-        elif gold and len(bare) > 1:
-            return
-    yield from _expressions(text, said, gold, only_words=bool(bare) and is_wordlike(bare))
+    only_words = False
+    if _MAY_BE_WORDS.match(text) and len(text) <= MAX_TEXT:
+        bare = _TEXT_COMMAND.sub("", text).replace("{", "").replace("}", "").strip(" ()")
+        only_words = is_wordlike(bare)
+        choice = len(bare) == 1 and bare.isalpha() and _TEXT_COMMAND.match(text) is not None
+        if only_words or choice:
+            said = words(raw)
+            yield Node("text", (said,))
+            value = number_word(said)
+            if value is not None:
+                yield number(value)
+            elif gold and not choice:
+                return
+    yield from _expressions(raw, text, gold, only_words)
 
 
-def _expressions(text: str, said: str, gold: bool, *, only_words: bool) -> Iterator[Node]:
-    """The distinct trees of the text under the conventions that may apply; a text without any is words, or unreadable."""
-    options: list[dict[str, object]] = [{}, {"units_from": "bare"}]
-    if not gold:
-        options.append({"units_from": "letters"})
-    if "," in text:
-        options.append({"commas": False})
-    if _DIGIT_E_SIGN.search(text):
-        options.append({"scientific": False})
+def _expressions(raw: str, text: str, gold: bool, only_words: bool) -> Iterator[Node]:
+    """The distinct trees of the text under the conventions that may apply; without any it is words, or unreadable."""
     seen: set[Node] = set()
     problem: Unreadable | None = None
-    for option in options:
-        if "units_from" in option and not re.search(
-            r"[\d)}\]%$]\s*(?:\\[,;: ])*\s*(?:\\(?:text|mathrm)\s*\{\s*)?[A-Za-z]", text
-        ):
-            continue
+    for convention in _conventions(text, gold):
         try:
-            node = _parsed(text, **option)  # type: ignore[arg-type]
+            node = _parsed(text, convention)
         except OverLimit:
             raise
         except Unreadable as error:
@@ -272,7 +289,20 @@ def _expressions(text: str, said: str, gold: bool, *, only_words: bool) -> Itera
             yield node
     if seen or only_words:
         return
-    if said and "\\" not in _TEXT_COMMAND.sub("", text) and _WORDY.search(said):
-        yield Node("text", (said,))
+    if len(text) <= MAX_TEXT and "\\" not in _TEXT_COMMAND.sub("", text) and _LETTER.search(text):
+        yield Node("text", (words(raw),))
         return
     raise problem or Unreadable("nothing there")
+
+
+def _conventions(text: str, gold: bool) -> Iterator[Convention]:
+    """The conventions under which a text may read differently, the usual one first."""
+    yield Convention()
+    if _WORD_AFTER_VALUE.search(text):
+        yield Convention(units="bare")
+        if not gold:
+            yield Convention(units="letters")
+    if "," in text:
+        yield Convention(commas=False)
+    if _DIGIT_E_SIGN.search(text):
+        yield Convention(scientific=False)
