@@ -10,7 +10,7 @@ PYTEST := $(PY) -m pytest
 SPHINX := $(PY) -m sphinx -W --keep-going -q -d docs/_build/doctrees
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow aot gpu lint format types docs bench plots wheel clean
+.PHONY: help demo test test-verl slow aot gpu lint format types docs bench plots wheel clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
@@ -50,6 +50,24 @@ test: $(VENV)/.dev ## set up and pass the tests
 
 # --- the rest --------------------------------------------------------------------------------------------------------
 
+# verl holds transformers below 5.11 and wants serving engines that its reward and loss interfaces do not need, so its contract
+# tests get an environment of their own, with only what those interfaces import.
+VERL_VENV := $(VENV)-verl
+VERL_PIP := $(VERL_VENV)/bin/python -m pip --disable-pip-version-check install --quiet -c $(VERL_VENV)/constraints.txt
+
+$(VERL_VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VERL_VENV)
+	grep -vE '^(transformers|trl|accelerate|diffusers|liger-kernel|verifiers|reasoning-gym)==' constraints.txt > $(VERL_VENV)/constraints.txt
+	$(VERL_PIP) --retries 1 --extra-index-url $(TORCH_INDEX) torch
+	$(VERL_PIP) --no-deps verl==0.9.1
+	$(VERL_PIP) 'ray>=2.41' aiohttp 'tensordict>=0.8,!=0.9.0,<=0.10' hydra-core codetiming pandas pyarrow datasets dill \
+	  'transformers>=5.5.3,!=5.6.0,<5.11' pillow einops 'math-verify[antlr4_13_2]' pytest hypothesis
+	$(VERL_PIP) --no-deps -e .
+	@touch $@
+
+test-verl: $(VERL_VENV)/.ready ## the contract tests against verl, in an environment of their own
+	$(VERL_VENV)/bin/python -m pytest tests/integrations -k verl
+
 slow: $(VENV)/.dev ## the tests that take more than ten seconds each
 	$(PYTEST) -m 'slow and not interpret and not aot and not gpu'
 	TRITON_INTERPRET=1 $(PYTEST) -m 'slow and interpret'
@@ -84,4 +102,4 @@ wheel: $(VENV)/.dev ## build the wheel
 	$(PY) -m build --wheel
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) docs/_build docs/api/generated docs/gallery demo-output build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VERL_VENV) docs/_build docs/api/generated docs/gallery demo-output build dist .mypy_cache .ruff_cache .pytest_cache
