@@ -127,6 +127,36 @@ def test_inverse_of_a_sum_of_radicals_is_exact(a: int, b: int, c: int) -> None:
     assert ring.equal(ring.mul(form, ring.inverse(form)), alg.constant(1))
 
 
+def test_powers_of_i_go_round() -> None:
+    for k, value in enumerate(("1", "i", "-1", "-i") * 3, start=-4):
+        assert judge(value, f"i^{{{k}}}").status == "equal"
+    assert judge("(2i)^3", "-8i").status == "equal"
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"), [("(", ")"), ("{", "}"), (r"\left(", r"\right)"), (r"\sqrt{", "}"), ("|", "|")]
+)
+def test_nesting_is_read_to_its_limit(opening: str, closing: str) -> None:
+    for depth in (1, 12, 29) if opening != "|" else (1,):
+        assert judge("1", opening * depth + "1" + closing * depth).status == "equal"
+    assert judge("1", opening * 40 + "1" + closing * 40).status == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("512", "2^3^2"),
+        ("x^{-12}", "x^-12"),
+        ("10^{-12}", "10^-12"),
+        ("-4", "-2^2"),
+        ("e^{x^2}", "e^x^2"),
+        ("x^6", "(x^2)^3"),
+    ],
+)
+def test_exponents_bind_as_they_are_written(gold: str, answer: str) -> None:
+    assert judge(gold, answer).status == "equal"
+
+
 @pytest.mark.parametrize(
     "text", ["1/0", "0^0", r"\frac{1}{\sqrt{4}-2}", r"\ln 0", r"\tan\frac{\pi}{2}", "0^{-1}", "(-1)!", r"\infty + 1"]
 )

@@ -40,6 +40,7 @@ def test_final_answer_finds_the_last_run_of_boxes(response: str, answers: tuple[
         ("<think>a<think>b</think>c", "c"), ("<think>a</think>b</think>c", "c"), ("<Thinking>a</thinking>b", "b"),
         ("a < b", "a < b"),
         ("<think >a</ think>b", "b"), ("a<think>b</think>c<think>d</think>e", "a c e"), ("thinking a", "thinking a"),
+        ("x<think>a</think>b</think>c", "c"),
     ],
 )  # fmt: skip
 def test_without_thinking_removes_think_sections(response: str, kept: str) -> None:

@@ -63,7 +63,22 @@ def test_timeout_raises_the_deadline() -> None:
     assert 1.55 < time.perf_counter() - start < 2.0
 
 
-def test_worker_process_memory_is_limited() -> None:
+def test_server_refuses_more_memory_than_its_limit() -> None:
+    code = """
+    from composekit.compose.verifiers import _worker
+    limit = _worker._limit_memory()
+    if limit:  # no such limit outside Linux
+        try:
+            block = bytearray(300 * 2**20)
+        except MemoryError:
+            pass
+        else:
+            raise SystemExit("the memory was granted")
+    """
+    _run(code)
+
+
+def test_worker_process_memory_stays_small() -> None:
     verdict = MathVerifier(timeout=5).compare(gold="7", answer=r"\prod_{k=1}^{10^{7}} (x+k)")
     assert verdict.status in ("error", "timeout", "unparseable")
     for process in psutil.Process().children(recursive=True):
@@ -204,7 +219,11 @@ def test_no_worker_outlives_a_killed_process() -> None:
 verify_batch(['x'], [Problem('q', 7)], workers=1)
 {PRINT_CHILDREN}
 if os.fork():
-    os._exit(0)  # the rest runs in a process that nobody waits for: the first one is gone without any clean-up
+    os._exit(0)  # gone without any clean-up; a fork of it lives on, which must not hold the pipes of the workers
+for fd in (0, 1, 2):
+    os.close(fd)
+time.sleep(6)
+os._exit(0)
 """
     )
     assert _all_gone(pids, 3.0)

@@ -114,6 +114,12 @@ def test_answer_mutants_are_wrong(gold: str) -> None:
     assert verify(gold_response(problem), problem).correct
 
 
+def test_answer_mutants_have_documented_kinds() -> None:
+    documented = {"empty", "off by one", "two answers", "substring", "prose", "one percent", "thought", "swapped"}
+    golds = ["700", r"\text{east}", "(1,2)", "0.5"]
+    assert {m.kind for gold in golds for m in answer_mutants(Problem("q", gold))} == documented
+
+
 def test_answer_mutants_of_code_are_refused() -> None:
     with pytest.raises(_errors.ArgumentError, match="code"):
         answer_mutants(Problem("q", "", verifier="code", tests=("check",)))

@@ -90,12 +90,7 @@ class CompositeVerifier(Verifier):
         declared = [v for v in verdicts if v.extracted is not None or v.correct] or verdicts
         if not declared:
             return Verdict(0.0, "unparseable", None, "there is no heading for this part")
-        failures = [v for v in declared if not v.correct]
-        if failures and len(failures) < len(declared):
-            return Verdict(
-                0.0, "wrong", failures[0].extracted, "the part is answered several times, not always the same"
-            )
-        return failures[0] if failures else declared[-1]
+        return next((v for v in declared if not v.correct), declared[-1])
 
     def _bundle(self, verdicts: list[Verdict]) -> Verdict:
         status = _overall(verdicts)

@@ -12,7 +12,6 @@ class Arithmetic(Primaries):
     """The rules of arithmetic, from the sum down to the power."""
 
     def sum(self) -> Node:
-        self.enter()
         terms: list[Node] = []
         if self.accept("pm", "mp"):
             kind = self.tokens[self.at - 1].text
@@ -30,7 +29,6 @@ class Arithmetic(Primaries):
                 terms = [Node(kind, (self.scalar(left), self.scalar(self.product())))]
             else:
                 break
-        self.leave()
         if len(terms) == 1:
             return terms[0]
         self.scalar(terms[0])
@@ -111,7 +109,6 @@ class Arithmetic(Primaries):
     # --- powers and postfix signs
 
     def power(self) -> Node:
-        self.enter()
         node = self.primary()
         while self.now.kind in ("op", "cmd"):
             if self.now.text in ("^", "**"):
@@ -125,10 +122,10 @@ class Arithmetic(Primaries):
                 node = Node("percent", (self.scalar(node),))
             else:
                 break
-        self.leave()
         return node
 
     def exponent(self, base: Node) -> Node:
+        """What stands after ``^``; a tower is read from the top: ``2^3^2`` is 512."""
         self.at += 1
         braced = self.now.text == "{" and self.peek(2).text == "}"
         sign = self.peek() if braced else self.now
@@ -139,7 +136,10 @@ class Arithmetic(Primaries):
                 self.at += 1
                 return Node("unit", (self.scalar(base), ((f"degree {scale.text.lower()}", 1),)))
             return Node("degree", (self.scalar(base),))
-        if self.now.text == "-" and self.peek().kind in ("num", "run"):
-            self.at += 1
-            return Node("pow", (self.scalar(base), Node("neg", (self.argument(),))))
-        return Node("pow", (self.scalar(base), self.scalar(self.argument(whole_numbers=True))))
+        negative = self.accept("-")
+        power = self.scalar(self.argument(whole_numbers=True))
+        if self.now.text in ("^", "**") and self.peek().text not in ("circ", "degree", "prime"):
+            self.enter()
+            power = self.exponent(power)
+            self.leave()
+        return Node("pow", (self.scalar(base), Node("neg", (power,)) if negative else power))

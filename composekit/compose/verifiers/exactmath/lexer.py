@@ -14,7 +14,7 @@ from typing import NamedTuple
 MAX_CHARACTERS = 20_000
 MAX_DIGITS = 4_000
 MAX_TOKENS = 1_500
-MAX_NESTING = 40
+MAX_NESTING = 30
 
 
 class Unreadable(Exception):
@@ -127,8 +127,6 @@ def tokenise(text: str) -> list[Token]:
                 text_depth.pop()
                 gap = True
                 continue
-        if depth > MAX_NESTING:
-            raise OverLimit(f"braces nested deeper than {MAX_NESTING}")
         if kind == "run" and text_depth and value not in ("e", "i"):
             kind = "word"
         elif kind == "row":

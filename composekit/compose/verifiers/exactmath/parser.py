@@ -54,12 +54,10 @@ class Parser(Arithmetic):
 
     def items(self) -> Node:
         """One item, or several as ``list(items, join)``; ``join`` is ``or`` if that word occurs."""
-        self.enter()
         items, joins = [self.item()], set()
         while (join := self.separator()) is not None:
             joins.add(join)
             items.append(self.item())
-        self.leave()
         if not joins:
             return items[0]
         return Node("list", (tuple(items), "or" if "or" in joins else ","))

@@ -51,7 +51,12 @@ class Primaries(Cursor):
         return node
 
     def primary(self) -> Node:
-        token = self.take()
+        self.enter()  # every way to nest passes here
+        node = self.unnested_primary(self.take())
+        self.leave()
+        return node
+
+    def unnested_primary(self, token: Token) -> Node:
         if token.kind == "num":
             return self.numeral(token.text)
         if token.kind == "based":
@@ -263,7 +268,6 @@ class Primaries(Cursor):
     def function_argument(self) -> Node:
         if self.now.text in ("(", "[", "{") and self.now.kind == "op":
             return self.scalar(self.power() if self.now.text != "{" else self.group())
-        self.enter()
         negative = self.accept("-")
         node = self.power()
         while self.starts_factor() and not self.opens_function() and self.now.text not in ("(", "["):
@@ -271,7 +275,6 @@ class Primaries(Cursor):
         if self.now.text == "/" and self.peek().kind == "num":  # \sin \pi/3
             self.at += 1
             node = Node("div", (self.scalar(node), self.power()))
-        self.leave()
         return Node("neg", (self.scalar(node),)) if negative else self.scalar(node)
 
     def opens_function(self) -> bool:
