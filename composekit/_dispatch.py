@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from composekit._errors import ImplementationError, message
 from composekit_kernels.dispatch import Call, explain, resolve
+
+
+def describe(tensor: Tensor, *, features: Iterable[str] = (), **sizes: int) -> Call:
+    """The facts of a call on ``tensor``: its device and dtype, the options in use, the axes that kernels ask about.
+
+    Name no axis that varies from call to call (batch, time): under torch.compile each named size becomes a guard.
+    """
+    device = tensor.device.type
+    arch = 0
+    if device == "cuda" and torch.version.hip:
+        device = "rocm"
+    elif device == "cuda":
+        major, minor = torch.cuda.get_device_capability(tensor.device)
+        arch = 10 * major + minor
+    return Call(device, str(tensor.dtype).removeprefix("torch."), arch, sizes, frozenset(features))
 
 
 def choose(
@@ -27,7 +45,7 @@ def choose(
         return chosen
     if impl == "auto":
         return next(iter(portable.items()))
-    reasons = explain(op, call)
+    reasons = explain(op, call, named=True)
     names = ", ".join(["auto", *portable, *reasons])
     if impl not in reasons:
         raise ImplementationError(message(op, "impl", f"be one of {names}", repr(impl), "Leave it at 'auto'"))

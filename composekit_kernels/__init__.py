@@ -12,4 +12,7 @@ IMPLS: dict[str, dict[str, str]] = {}
 # What each implementation can take, readable without importing it.
 CAPABILITIES: dict[tuple[str, str], Capability] = {}
 
-__all__ = ["CAPABILITIES", "IMPLS", "Call", "Capability"]
+# The modules whose kernels are compiled ahead of time (composekit_kernels.aot); each lists its configurations().
+KERNELS: tuple[str, ...] = ()
+
+__all__ = ["CAPABILITIES", "IMPLS", "KERNELS", "Call", "Capability"]
