@@ -13,6 +13,6 @@ IMPLS: dict[str, dict[str, str]] = {}
 CAPABILITIES: dict[tuple[str, str], Capability] = {}
 
 # The modules whose kernels are compiled ahead of time (composekit_kernels.aot); each lists its configurations().
-KERNELS: tuple[str, ...] = ()
+KERNELS: tuple[str, ...] = ("composekit_kernels.triton.channel_bridge",)
 
 __all__ = ["CAPABILITIES", "IMPLS", "KERNELS", "Call", "Capability"]
