@@ -54,8 +54,8 @@ def reference(
     if options.norm == "layer_rms":
         x = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + options.eps)
     elif options.norm == "joint_ln":
-        variance, mean = torch.var_mean(x, dim=(-2, -1), correction=0, keepdim=True)
-        x = (x - mean) * torch.rsqrt(variance + options.eps)
+        x = x - x.mean((-2, -1), keepdim=True)
+        x = x * torch.rsqrt(x.square().mean((-2, -1), keepdim=True) + options.eps)
     x = rearrange(x, "... l d -> ... (l d)" if options.layout == "layer_major" else "... l d -> ... (d l)")
     if norm_weight is not None:
         x = x * norm_weight.to(exact)
@@ -104,6 +104,12 @@ def rms_scale(x: Tensor, eps: float) -> Tensor:
     return torch.rsqrt(x.square().mean(-1) + eps)
 
 
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of every row, in two passes."""
+    mean = x.mean(-1)
+    return mean, (x - mean[:, None]).square().mean(-1)
+
+
 def merge_moments(
     mean: Tensor, m2: Tensor, seen: int, other_mean: Tensor, other_m2: Tensor, count: int
 ) -> tuple[Tensor, Tensor]:
@@ -146,7 +152,7 @@ class Running:
                 scales[rows] = rms_scale(x, self.options.eps)
                 x = x * scales[rows, None]
             elif norm == "joint_ln":
-                variance, mean = torch.var_mean(x, -1, correction=0)
+                mean, variance = moments(x)
                 width = hidden.shape[-1]
                 self.mean[rows], self.m2[rows] = merge_moments(
                     self.mean[rows], self.m2[rows], self.seen * width, mean, variance * width, width
@@ -260,7 +266,7 @@ def _statistics(
     mean, m2 = (torch.zeros(hiddens[0].shape[0], dtype=exact, device=hiddens[0].device) for _ in range(2))
     for i, h in enumerate(hiddens):
         for rows in chunks(h.shape[0], h.device):
-            variance, own = torch.var_mean(exact_rows(h, mask, rows, exact), -1, correction=0)
+            own, variance = moments(exact_rows(h, mask, rows, exact))
             mean[rows], m2[rows] = merge_moments(mean[rows], m2[rows], i * width, own, variance * width, width)
     return mean, torch.rsqrt(m2 / (len(hiddens) * width) + options.eps)
 
@@ -331,7 +337,7 @@ class _ChannelBridge(torch.autograd.Function):
         ctx.options, ctx.layers = options, len(hiddens)
         ctx.bias_dtype = None if bias is None else bias.dtype
         ctx.save_for_backward(mask, weight, norm_weight, norm_bias, *hiddens, *statistics)
-        return y.reshape(*hiddens[0].shape[:-1], -1)
+        return y.reshape(*hiddens[0].shape[:-1], weight.shape[0])
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]

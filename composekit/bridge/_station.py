@@ -56,7 +56,7 @@ class Station:
             kwargs["output_hidden_states"] = [*wanted, *own]
         if as_tuple:
             kwargs["return_dict"] = True
-        if all(tap.skips_something() for tap in taps):
+        if all(tap.skips_something() for tap in taps) and hasattr(decoder, "config"):
             _without_cache(kwargs)
         return args, kwargs
 

@@ -15,6 +15,7 @@ from composekit.bridge._channel_math import (
     layer_backward,
     low_precision,
     merge_moments,
+    moments,
     per_layer,
     product,
     rms_scale,
@@ -73,7 +74,7 @@ class _Moments(torch.autograd.Function):
         exact = accumulation_dtype(hidden.dtype)
         mean, m2 = (torch.zeros(hidden.shape[0], dtype=exact, device=hidden.device) for _ in range(2))
         for rows in chunks(hidden.shape[0], hidden.device):
-            variance, mean[rows] = torch.var_mean(exact_rows(hidden, mask, rows, exact), -1, correction=0)
+            mean[rows], variance = moments(exact_rows(hidden, mask, rows, exact))
             m2[rows] = variance * hidden.shape[1]
         ctx.save_for_backward(hidden, mask, mean)
         return mean, m2
@@ -148,7 +149,7 @@ class Stream:
                 y = running.finish(bridge.bias, self.mask, channels, bridge.weight.dtype)
             else:
                 y = self._finish_differentiably(running.sum, channels)
-        return y.reshape(*self.shape, -1)
+        return y.reshape(*self.shape, bridge.out_dim)
 
     def _finish_differentiably(self, y: Tensor, channels: int) -> Tensor:
         exact, bridge = y.dtype, self.bridge

@@ -234,6 +234,8 @@ class HiddenStateTap:
         """The forward pass is over: what transformers selected, and the state after the final norm."""
         if not self.active:
             return
+        if self.mode != "native" and self.depth in self.indices:
+            self._take(self.depth, last)
         self.active = False
         if self.mode == "native":
             if hidden is None:
@@ -241,8 +243,6 @@ class HiddenStateTap:
             states = [hidden[k] for k in self.indices]
             self._states = tuple(state for state in states if state is not None)
             return
-        if self.depth in self.indices:
-            self._take(self.depth, last)
         if self._stream is not None:
             self._output, self._stream = self._stream.finish(), None
         else:

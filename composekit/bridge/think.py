@@ -170,14 +170,14 @@ class ThinkTokens(nn.Module):
             positions = place[None]
         else:
             _check_positions(position_ids, (1, length))
-            flat = position_ids.reshape(-1, length)
+            flat = position_ids[:, 0] if position_ids.ndim == 3 else position_ids
             highest = flat.amax(0)
             starts = torch.zeros(rows, dtype=flat.dtype, device=cu.device)
             starts = starts.scatter_reduce(0, segment_ids(cu, length), highest + 1, "amax")
             behind = (starts[owner] + since).expand(flat.shape[0], -1)
             padded = torch.cat([flat, flat.new_zeros(flat.shape[0], q)], 1)[:, source]
             positions = torch.where(since >= 0, behind, padded)
-            positions = positions.reshape(*position_ids.shape[:-1], total)
+            positions = positions[:, None] if position_ids.ndim == 3 else positions
         return ThinkInputs(joined[None], None, positions, index, extended_cu.to(torch.int32))
 
     def run(
@@ -238,9 +238,9 @@ def _check_positions(position_ids: Tensor, shape: tuple[int, ...]) -> None:
 
 def _continue(position_ids: Tensor, mask: Tensor, past: int, source: Tensor, q: int) -> Tensor:
     """Given positions, and behind them the highest real one over all axes plus 1, 2, ..."""
-    axes = position_ids.reshape(-1, *position_ids.shape[-2:])
+    axes = position_ids if position_ids.ndim == 3 else position_ids[None]
     highest = torch.where(mask, axes, -1).amax((0, 2)) if mask.shape[1] else axes.new_full(axes.shape[1:2], -1)
     behind = highest[:, None] + 1 + torch.arange(q, device=axes.device)
     joined = torch.cat([axes[..., past:], behind.expand(axes.shape[0], -1, -1)], -1)
     positions = joined.gather(-1, source.expand(axes.shape[0], -1, -1))
-    return positions.reshape(*position_ids.shape[:-1], -1)
+    return positions if position_ids.ndim == 3 else positions[0]

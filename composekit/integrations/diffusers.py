@@ -88,7 +88,7 @@ def to_flux(output: BridgeOutput, image_tokens: int | Tensor | None = None) -> d
 def to_qwen_image(output: BridgeOutput) -> dict[str, Any]:
     """For ``QwenImageTransformer2DModel.forward``: ``encoder_hidden_states`` and ``encoder_hidden_states_mask``.
 
-    Qwen-Image gives text rotary positions by place, so real positions are moved to the front of their row, in order: a prompt
+    Qwen-Image gives text rotary positions by place, so real positions move to the front of their row, in order: a prompt
     then gets the same positions whatever padding it had.
 
     Args:

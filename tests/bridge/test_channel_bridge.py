@@ -13,7 +13,6 @@ from torch import Tensor
 
 from composekit import ComposeKitError
 from composekit.bridge import ChannelBridge, channel_bridge
-from composekit.testing import assert_close
 
 NORMS = ("none", "layer_rms", "joint_ln")
 LAYOUTS = ("layer_major", "channel_major")
@@ -130,7 +129,7 @@ def test_masked_rows_are_never_read(norm: str, impl: str) -> None:
     poisoned = [torch.where(mask[..., None], h, torch.nan).detach().requires_grad_() for h in taps]
     clean = channel_bridge(taps, **parameters, norm=norm, impl=impl)
     y = channel_bridge(poisoned, **parameters, norm=norm, mask=mask, impl=impl)
-    assert_close(y, torch.where(mask[..., None], clean, 0.0).detach(), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(y, torch.where(mask[..., None], clean, 0.0), rtol=1e-12, atol=1e-12)
     # NaN comes back from above too
     cotangent = torch.where(mask[..., None], torch.ones_like(y), torch.nan)
     leaves = [p for p in parameters.values() if p is not None]
@@ -204,13 +203,13 @@ def test_statistics_survive_an_offset_that_float32_squares_would_lose() -> None:
     generator = torch.Generator().manual_seed(0)
     taps = [3000 + torch.randn(8, 64, generator=generator, dtype=torch.float64) for _ in range(3)]
     weight = torch.randn(4, 192, generator=generator, dtype=torch.float64) / 14
-    exact = channel_bridge(taps, weight, norm="joint_ln", impl="reference")
     single = [h.float() for h in taps]
-    # sum subtracts mu u at the end, so its error grows with the offset; statistics alone must not fail
-    y = channel_bridge(single, weight.float(), norm="joint_ln", impl="pack")
-    rounded = channel_bridge([h.double() for h in single], weight, norm="joint_ln", impl="reference")
-    assert relative(y, rounded) < 1e-4 < 1
-    assert relative(rounded, exact) < 1e-3
+    exact = channel_bridge([h.double() for h in single], weight, norm="joint_ln", impl="reference")
+    for impl, bound in (("reference", 1e-3), ("pack", 1e-3), ("sum", 1e-2)):  # sum takes mu u off a large product
+        assert relative(channel_bridge(single, weight.float(), norm="joint_ln", impl=impl), exact) < bound
+    # the mean square minus the squared mean is what must not be used: its variance is off by its own size
+    x = torch.cat(single, -1)
+    assert ((x.square().mean(-1) - x.mean(-1).square()) / x.double().var(-1, correction=0) - 1).abs().max() > 0.05
 
 
 @pytest.mark.parametrize("impl", ["sum", "pack"])
