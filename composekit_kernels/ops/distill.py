@@ -1,4 +1,4 @@
-"""Operators of the distillation losses. ``gopd`` and ``linear_gopd`` are one: a head without weight stands for stored logits.
+"""Operators of the distillation losses; from logits and from heads they are one: no weight means stored logits.
 
 The functions without underscore at the end of the file are what ``composekit_kernels.IMPLS`` names. A model is a tensor
 [B, T, V] or a tuple (hidden [B, T, D], weight [V, D], bias [V] or None).
@@ -43,7 +43,7 @@ def _kept(needs: Sequence[bool], gradients: Sequence[Tensor]) -> tuple[Tensor | 
     return tuple(g if need else None for need, g in zip(needs, gradients, strict=True))
 
 
-# --- G-OPD per token: the backward makes the logits again ------------------------------------------------------------------
+# --- G-OPD per token: the backward makes the logits again ------------------------------------------------------------
 
 
 @torch.library.custom_op("composekit::gopd_triton", mutates_args=())
@@ -57,8 +57,8 @@ def gopd_rows(
     from composekit_kernels.triton import distill_heads
 
     with _quiet(x):
-        student, *pair = _heads((x, weight, bias, t, t_weight, t_bias, r, r_weight, r_bias))
-        results = distill_heads.forward(student, tuple(pair), scale.flatten(), temperature, normalize, chunk)
+        student, *others = _heads((x, weight, bias, t, t_weight, t_bias, r, r_weight, r_bias))
+        results = distill_heads.forward(student, others, scale.flatten(), temperature, normalize, chunk)
     # Operators return no views of one another.
     value, lse, mean = (row.clone().view(x.shape[:2]) for row in results)
     return value, lse, mean
@@ -83,11 +83,11 @@ def gopd_rows_backward(
     from composekit_kernels.triton.distill_rows import Results
 
     with _quiet(x):
-        student, *pair = _heads((x, weight, bias, t, t_weight, t_bias, r, r_weight, r_bias))
+        student, *others = _heads((x, weight, bias, t, t_weight, t_bias, r, r_weight, r_bias))
         results = Results(mean.flatten(), lse.flatten(), mean.flatten())  # the value is not read
         flat = grad.float().flatten()
         dx, dw, db = distill_heads.backward(
-            student, tuple(pair), scale.flatten(), temperature, results, flat, list(needs), chunk
+            student, others, scale.flatten(), temperature, results, flat, list(needs), chunk
         )
     return dx.view(x.shape) if needs[0] else dx, dw, db
 
@@ -119,7 +119,7 @@ gopd_rows.register_autograd(_gopd_grad, setup_context=_setup_gopd)
 forbid_double_backward(gopd_rows_backward, "gopd_loss")
 
 
-# --- G-OPD as a weighted sum: the gradient is made in the forward -----------------------------------------------------------
+# --- G-OPD as a weighted sum: the gradient is made in the forward ----------------------------------------------------
 
 
 @torch.library.custom_op("composekit::gopd_triton_sum", mutates_args=())
@@ -133,10 +133,10 @@ def gopd_sum(
     from composekit_kernels.triton import distill_heads
 
     with _quiet(x):
-        student, *pair = _heads((x, weight, bias, t, t_weight, t_bias, r, r_weight, r_bias))
+        student, *others = _heads((x, weight, bias, t, t_weight, t_bias, r, r_weight, r_bias))
         flat = weights.float().flatten().contiguous()
         value, (dx, dw, db) = distill_heads.weighted_sum(
-            student, tuple(pair), scale.flatten(), temperature, flat, list(needs), chunk
+            student, others, scale.flatten(), temperature, flat, list(needs), chunk
         )
         value = value.masked_fill(flat == 0, 0.0)
     return (value * flat).sum(), value.view(weights.shape), dx.view(x.shape) if needs[0] else dx, dw, db
@@ -177,7 +177,7 @@ gopd_sum.register_autograd(_sum_grad, setup_context=_setup_sum)
 forbid_double_backward(scaled, "ExOPDLoss")
 
 
-# --- selected log-probabilities ----------------------------------------------------------------------------------------------
+# --- selected log-probabilities --------------------------------------------------------------------------------------
 
 
 @torch.library.custom_op("composekit::selected_logp_triton", mutates_args=())
@@ -241,7 +241,7 @@ selected_rows.register_autograd(_selected_grad, setup_context=_setup_selected)
 forbid_double_backward(selected_rows_backward, "selected_logp")
 
 
-# --- what the kernels table names --------------------------------------------------------------------------------------------
+# --- what the kernels table names ------------------------------------------------------------------------------------
 
 
 def _parts(model: Model | None, *, detach: bool = False) -> tuple[Tensor | None, ...]:

@@ -1,16 +1,20 @@
 r"""The rows of the distillation losses, block by block: running sums forward, slopes of the logits backward.
 
-A row of logits s (student), t (teacher), r (reference), each over the temperature, and mu = c_t t + c_r r with c_t the reward
-scale and c_r = 1 - c_t. Forward: maximum and sum of e^x for x in {s, t, r, mu}, and the sum of e^s (s - mu), rescaled online.
-Backward: g pi (s - mu - E_pi[s - mu]) / tau. See docs/concepts/distillation_kernels.md.
+A row has logits s (student), t (teacher), r (reference), each over the temperature, and mu = c_t t + c_r r with c_t the
+reward scale and c_r = 1 - c_t. Forward: maximum and sum of e^x for x in {s, t, r, mu}, and the sum of e^s (s - mu), rescaled
+online. Backward: g pi (s - mu - E_pi[s - mu]) / tau. See docs/concepts/distillation_kernels.md.
 
 One program takes one row (forward) or one block of a row (backward). The vocabulary may come in tiles, so that logits that
 are made from hidden states never exist as a whole: between tiles the sums wait in ``state``. Rows are [B, T] with strides of
 their own, because logits are mostly a view without the last position.
 """
 
+# mypy: disable-error-code="no-untyped-def"
+# The arguments of kernels have no Python types.
+
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -235,7 +239,7 @@ def selected_slope(
     tl.store(out + row.to(tl.int64) * out_time + columns, slope.to(out.dtype.element_ty), mask=inside)
 
 
-# --- launchers -----------------------------------------------------------------------------------------------------------
+# --- launchers -------------------------------------------------------------------------------------------------------
 
 
 class Rows(NamedTuple):
@@ -262,7 +266,7 @@ def _block(width: int) -> int:
     return min(BLOCK, triton.next_power_of_2(max(width, 16)))
 
 
-def _pointers(*models: Rows | None, stand_in: Tensor) -> tuple[list[Tensor], list[int], list[bool]]:
+def _pointers(models: Sequence[Rows | None], stand_in: Tensor) -> tuple[list[Tensor], list[int], list[bool]]:
     """Pointers (x, bias), strides (batch, time) and presence of biases; an absent model points to something harmless."""
     tensors: list[Tensor] = []
     strides: list[int] = []
@@ -274,37 +278,43 @@ def _pointers(*models: Rows | None, stand_in: Tensor) -> tuple[list[Tensor], lis
 
 
 def stats(
-    student: Rows, teacher: Rows | None, reference: Rows | None, scale: Tensor, inverse_temperature: float, results: Results,
-    *, state: Tensor | None = None, gap: Tensor | None = None, normalize: bool = False, first: bool = True, last: bool = True,
+    student: Rows, others: Sequence[Rows | None], scale: Tensor, inverse_temperature: float, results: Results,
+    *, state: Tensor | None = None, gap: Tensor | None = None, normalize: bool = False,
+    first: bool = True, last: bool = True,
 ) -> None:  # fmt: skip
-    """Walk over one tile. ``state`` [STATES, B T] may be a view of more rows; ``gap`` [B T, width] receives s - mu."""
+    """Walk over one tile; ``others`` are teacher and reference.
+
+    ``state`` [STATES, B T] carries the sums between tiles; ``gap`` [B T, width], where given, receives s - mu.
+    """
     batch, time, width = student.x.shape
     if not batch * time:
         return
-    tensors, strides, biases = _pointers(student, teacher, reference, stand_in=scale)
+    tensors, strides, (s_bias, t_bias, r_bias) = _pointers([student, *others], scale)
+    gap_time = 0 if gap is None else gap.stride(0)
     mixture_stats[(batch * time,)](
         *tensors, scale, scale if state is None else state, scale if gap is None else gap, *results,
-        time, width, inverse_temperature, 0 if state is None else state.stride(0), *strides, 0 if gap is None else gap.stride(0),
-        HAS_T=teacher is not None, HAS_R=reference is not None, S_BIAS=biases[0], T_BIAS=biases[1], R_BIAS=biases[2],
+        time, width, inverse_temperature, 0 if state is None else state.stride(0), *strides, gap_time,
+        HAS_T=others[0] is not None, HAS_R=others[1] is not None, S_BIAS=s_bias, T_BIAS=t_bias, R_BIAS=r_bias,
         NORMALIZE=normalize, STORE_GAP=gap is not None, FIRST=first, LAST=last, BLOCK=_block(width),
         num_warps=WARPS, enable_fp_fusion=True,
     )  # fmt: skip
 
 
 def slope(
-    out: Tensor, student: Rows, teacher: Rows | None, reference: Rows | None, scale: Tensor, inverse_temperature: float,
+    out: Tensor, student: Rows, others: Sequence[Rows | None], scale: Tensor, inverse_temperature: float,
     results: Results, grad: Tensor, *, gap: Tensor | None = None,
 ) -> None:  # fmt: skip
-    """Write the gradient of the raw logits to ``out`` [B T, width]; ``gap`` from :func:`stats` stands for both models."""
+    """Write the gradient of the raw logits to ``out`` [B T, width]; ``gap`` from :func:`stats` stands for both others."""
     batch, time, width = student.x.shape
     if not batch * time:
         return
-    stored = None if gap is None else Rows(gap.unsqueeze(0), None)
-    tensors, strides, biases = _pointers(student, stored or teacher, reference, stand_in=scale)
+    if gap is not None:
+        others = [Rows(gap.unsqueeze(0), None), None]
+    tensors, strides, (s_bias, t_bias, r_bias) = _pointers([student, *others], scale)
     mixture_slope[(batch * time, triton.cdiv(width, _block(width)))](
         out, *tensors, scale, results.lse, results.mean, grad,
         time, width, inverse_temperature, out.stride(0), *strides,
-        HAS_T=teacher is not None, HAS_R=reference is not None, S_BIAS=biases[0], T_BIAS=biases[1], R_BIAS=biases[2],
+        HAS_T=others[0] is not None, HAS_R=others[1] is not None, S_BIAS=s_bias, T_BIAS=t_bias, R_BIAS=r_bias,
         FROM_GAP=gap is not None, BLOCK=_block(width), num_warps=WARPS, enable_fp_fusion=True,
     )  # fmt: skip
 
@@ -314,7 +324,7 @@ def pick(student: Rows, tokens: Tensor, picked: Tensor, first: int, inverse_temp
     batch, time, width = student.x.shape
     if not picked.numel():
         return
-    tensors, strides, biases = _pointers(student, stand_in=picked)
+    tensors, strides, biases = _pointers([student], picked)
     selected_pick[(batch * time,)](
         *tensors, tokens, picked, time, first, width, tokens.shape[1], inverse_temperature, *strides,
         S_BIAS=biases[0], BLOCK=16, num_warps=1, enable_fp_fusion=True,
@@ -328,21 +338,22 @@ def pick_slope(
     batch, time, width = student.x.shape
     if not batch * time:
         return
-    tensors, strides, biases = _pointers(student, stand_in=lse)
+    tensors, strides, biases = _pointers([student], lse)
     selected_slope[(batch * time, triton.cdiv(width, _block(width)))](
         out, *tensors, tokens, lse, grad, time, first, width, tokens.shape[1], inverse_temperature, out.stride(0), *strides,
         S_BIAS=biases[0], BLOCK=_block(width), num_warps=WARPS, enable_fp_fusion=True,
     )  # fmt: skip
 
 
-# --- what is compiled ahead of time ----------------------------------------------------------------------------------------
+# --- what is compiled ahead of time ----------------------------------------------------------------------------------
 
 _ROWS = ("scale", "lse", "mean", "grad")
 
 
 def _signature(kernel: triton.JITFunction, logits: str, out: str, constants: dict[str, object]) -> dict[str, str]:
     kinds = {
-        "s": logits, "t": logits, "r": logits, "out": out, "inverse_temperature": "fp32", "tokens": "*i64", "picked": "*fp32",
+        "s": logits, "t": logits, "r": logits, "out": out,
+        "inverse_temperature": "fp32", "tokens": "*i64", "picked": "*fp32",
         "s_bias": "*bf16", "t_bias": "*bf16", "r_bias": "*bf16", "state": "*fp32", "gap": "*fp32", "value": "*fp32",
         **dict.fromkeys(_ROWS, "*fp32"),
     }  # fmt: skip
@@ -366,7 +377,7 @@ def configurations() -> list[Configuration]:
     )
     biased = {"S_BIAS": True, "T_BIAS": True, "R_BIAS": True}
     ends = {"STORE_GAP": False, "FIRST": True, "LAST": True, "NORMALIZE": False}
-    one = {"S_BIAS": False, "BLOCK": BLOCK}
+    one: dict[str, object] = {"S_BIAS": False, "BLOCK": BLOCK}
     grid: list[tuple[triton.JITFunction, str, str, str, dict[str, object], bool]] = [
         (mixture_stats, "bf16 logits", "*bf16", "*bf16", {**whole, **ends}, True),
         (mixture_stats, "bf16 logits, odd vocabulary", "*bf16", "*bf16", {**whole, **ends}, False),
