@@ -85,7 +85,7 @@ def gopd_rows_backward(
     with _quiet(x):
         student, *others = _heads((x, weight, bias, t, t_weight, t_bias, r, r_weight, r_bias))
         results = Results(mean.flatten(), lse.flatten(), mean.flatten())  # the value is not read
-        flat = grad.float().flatten()
+        flat = grad.float().flatten().contiguous()  # of a sum it is one number, expanded
         dx, dw, db = distill_heads.backward(
             student, others, scale.flatten(), temperature, results, flat, list(needs), chunk
         )
@@ -210,7 +210,7 @@ def selected_rows_backward(
         (student,) = _heads((x, weight, bias))
         flat = tokens.flatten(0, 1).contiguous()
         dx, dw, db = distill_heads.selected_backward(
-            student, flat, lse.flatten(), temperature, grad.float().reshape(flat.shape), list(needs), chunk
+            student, flat, lse.flatten(), temperature, grad.float().reshape(flat.shape).contiguous(), list(needs), chunk
         )
     return dx.view(x.shape) if needs[0] else dx, dw, db
 
