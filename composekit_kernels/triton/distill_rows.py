@@ -196,7 +196,9 @@ def mixture_slope(
             other_r = _read(r, r_bias, columns, columns < width_r, inverse_temperature, R_BIAS)
         gap = x - _mix(other_t, other_r, c_t, c_r, HAS_T, HAS_R)
     pi = tl.exp(x - tl.load(lse + row))
-    slope = g * inverse_temperature * pi * (tl.where(pi == 0.0, 0.0, gap) - tl.load(mean + row))
+    average = tl.load(mean + row)
+    slope = g * inverse_temperature * pi * (tl.where(pi == 0.0, 0.0, gap) - average)
+    slope = tl.where(tl.abs(average) < float("inf"), slope, float("nan"))  # an infinite loss has no gradient
     out += row.to(tl.int64) * out_time
     tl.store(out + columns, tl.where(g == 0.0, 0.0, slope).to(out.dtype.element_ty), mask=columns < width)
 
