@@ -39,9 +39,9 @@ def diagnostics(
     .. math:: E_\pi \log T/R,\quad \mathrm{KL}(\pi\|T),\quad \mathrm{KL}(\pi\|R),\quad \mathrm{KL}(\pi\|q),\quad \log Z,\quad
         \mathrm{ESS} = \frac{(\sum w)^2}{n \sum w^2}
 
-    ``kl_target`` falling to 0 means that the student has arrived; ``log_ratio`` far above its early values means that it exploits
-    the reward; the hazards of the end-of-sequence token tell which way lengths will go, since extrapolation multiplies their
-    ratio.
+    ``kl_target`` falling to 0 means that the student has arrived; ``log_ratio`` far above its early values means that it
+    exploits the reward; the hazards of the end-of-sequence token tell which way lengths will go, since extrapolation
+    multiplies their ratio.
 
     Args:
         student: Logits [B, T, V] or a :class:`LinearHead`.
@@ -152,7 +152,7 @@ def _rows(target: Target, models: Sequence[Model], chunk: int) -> _Rows:
             dots.mul_(absorb(blocks[0], top[0], total[0], weights))
             unread = weights == 0
             for j, b in enumerate(blocks):
-                dots[j] += row_dot(weights, b.masked_fill(unread, 0.0))
+                dots[j] += row_dot(b.masked_fill(unread, 0.0), weights)
         lse, means = top + total.log(), dots / total[0]
         result.own[rows] = means[0] - lse[0]
         result.means[:, rows] = means[1:-1] - lse[1:-1]

@@ -37,9 +37,9 @@ def vocab_parallel_gopd_loss(
     hidden states; gradients of weights and of logits stay where the slices are.
 
     Args:
-        student: A :class:`LinearHead` with hidden states [B, T, D], the same on every rank, and this rank's rows of the weight
-            [V / ranks, D] and bias; or this rank's slice of the logits [B, T, V / ranks]. Slices may differ in size between the
-            ranks, and must be the same tokens for all models.
+        student: A :class:`LinearHead` with hidden states [B, T, D], the same on every rank, and this rank's rows of the
+            weight [V / ranks, D] and bias; or this rank's slice of the logits [B, T, V / ranks]. Slices may differ in size
+            between the ranks, and must be the same tokens for all models.
         teacher: The same for the teacher; or :class:`Teachers`; None at ``reward_scale=0.0`` only.
         reference: The same for the reference; None at ``reward_scale=1.0`` only.
         group: The ranks that share the vocabulary; by default all.
@@ -66,8 +66,8 @@ def vocab_parallel_gopd_loss(
         torch.Size([2, 5])
         >>> dist.destroy_process_group()
 
-    Source: the running sums of :func:`linear_gopd_loss`, merged as those of vocabulary-parallel cross entropy are (Megatron-LM,
-    arXiv 1909.08053).
+    Source: the running sums of :func:`linear_gopd_loss`, merged as in the vocabulary-parallel cross entropy of
+    Megatron-LM (arXiv 1909.08053).
     """
     op = "vocab_parallel_gopd_loss"
     if not (dist.is_available() and dist.is_initialized()):

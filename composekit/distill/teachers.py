@@ -19,24 +19,25 @@ Part = tuple[str, Model, Coefficient]
 class Teachers:
     r"""The outputs of several teachers, each for its samples or all mixed, in the place of the teacher in any loss here.
 
-    *Routed*, the target of a token is that of its own teacher, :math:`m = \lambda_k \log T_k + (1 - \lambda_k) \log R_k`. *Mixed*,
-    the implicit rewards add up with weights :math:`w_k` (which need not sum to one) on top of the reference R of the loss,
+    *Routed*, the target of a token is that of its own teacher, :math:`m = \lambda_k \log T_k + (1 - \lambda_k) \log R_k`.
+    *Mixed*, the implicit rewards add up with weights :math:`w_k` (which need not sum to one) on top of the reference R of the
+    loss,
 
     .. math:: m = \log R + \sum_k w_k \lambda_k (\log T_k - \log R_k).
 
     Args:
         models: A list of K teachers, or a dict from names to teachers: logits [B, T, V] for :func:`gopd_loss`,
-            :class:`LinearHead` for :func:`linear_gopd_loss`, log-probabilities [B, T] for :func:`gopd_advantages`. Where a
-            teacher is not routed to (or has weight 0) its rows are not read, and may hold anything finite or not.
-        references: One reference a teacher, of the same kind; None where its scale is 1. By default the reference of the loss
-            serves all.
+            :class:`LinearHead` for :func:`linear_gopd_loss`, log-probabilities [B, T] for :func:`gopd_advantages`. Rows
+            that are not routed to a teacher are not read there, and may hold anything.
+        references: One reference a teacher, of the same kind; None where its scale is 1. By default, that of
+            the loss.
         reward_scale: :math:`\lambda_k`, a number for all or one a teacher; by default the scale of the loss.
         route: The index of the teacher, int [B] or [B, T]; or a tag out of the names for each sample.
         weights: :math:`w_k`, K numbers, or a tensor [K], [B, K] or [B, T, K].
 
     Raises:
-        ArgumentError: no teachers, both or neither of ``route`` and ``weights``, a tag that is missing or unknown, names that do
-            not match. The losses raise where a reference is missing that a scale other than 1 needs.
+        ArgumentError: no teachers, both or neither of ``route`` and ``weights``, a tag that is missing or unknown, names
+            that do not match. The losses raise where a reference is missing that a scale other than 1 needs.
         ArgumentTypeError: something is no list or mapping.
         ShapeError: from the losses, where route or weights do not fit the batch.
 
