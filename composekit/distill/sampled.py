@@ -110,8 +110,8 @@ def _target(
             if x is not None:
                 _checks.per_token(op, name, x, shape, device=device)
     logps = []
-    for name, x, c in parts:
-        logp = _checks.per_token(op, name, x, shape, device=device).detach()
+    for name, model, c in parts:
+        logp = _checks.per_token(op, name, model, shape, device=device).detach()
         read = logp.masked_fill(c == 0, 0.0) if isinstance(c, Tensor) else logp
         logps.append(_checks.checked(read, op, name, "logp"))
     dtype = _checks.wide(student, *logps)
