@@ -11,6 +11,10 @@ IMPLS: dict[str, dict[str, str]] = {
     "gopd": {"triton": "composekit_kernels.ops.distill:gopd"},
     "linear_gopd": {"triton": "composekit_kernels.ops.distill:gopd"},
     "linear_gopd_sum": {"triton": "composekit_kernels.ops.distill:linear_gopd_sum"},
+    "forward_kl": {"triton": "composekit_kernels.ops.distill:divergence"},
+    "linear_forward_kl": {"triton": "composekit_kernels.ops.distill:divergence"},
+    "jsd": {"triton": "composekit_kernels.ops.distill:divergence"},
+    "linear_jsd": {"triton": "composekit_kernels.ops.distill:divergence"},
     "selected_logp": {"triton": "composekit_kernels.ops.distill:selected_logp"},
 }
 
@@ -28,10 +32,17 @@ CAPABILITIES: dict[tuple[str, str], Capability] = {
     ("gopd", "triton"): _LOSS,
     ("linear_gopd", "triton"): _LOSS,
     ("linear_gopd_sum", "triton"): _LOSS,
+    ("forward_kl", "triton"): _LOSS,
+    ("linear_forward_kl", "triton"): _LOSS,
+    ("jsd", "triton"): _LOSS,
+    ("linear_jsd", "triton"): _LOSS,
     ("selected_logp", "triton"): _LOSS,
 }
 
 # The modules whose kernels are compiled ahead of time (composekit_kernels.aot); each lists its configurations().
-KERNELS: tuple[str, ...] = ("composekit_kernels.triton.distill_rows",)
+KERNELS: tuple[str, ...] = (
+    "composekit_kernels.triton.distill_rows",
+    "composekit_kernels.triton.distill_pairs",
+)
 
 __all__ = ["CAPABILITIES", "IMPLS", "KERNELS", "Call", "Capability"]
