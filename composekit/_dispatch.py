@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from composekit._errors import ImplementationError, message
-from composekit_kernels.dispatch import Call, explain, resolve
+from composekit_kernels.dispatch import LOADED, Call, accepted, explain, load
 
 
 def describe(tensor: Tensor, *, features: Iterable[str] = (), **sizes: int) -> Call:
@@ -27,6 +27,19 @@ def describe(tensor: Tensor, *, features: Iterable[str] = (), **sizes: int) -> C
     return Call(device, str(tensor.dtype).removeprefix("torch."), arch, sizes, frozenset(features))
 
 
+# Loading imports a module, which cannot be traced: under torch.compile it happens while tracing, and only the look-up of the
+# function that it has put into the table is traced.
+_load: Callable[[str], bool] = torch.compiler.assume_constant_result(load)
+
+
+def kernel(op: str, impl: str, call: Call) -> tuple[str, Callable[..., Any]] | None:
+    """Name and function of the kernel that takes the call, None where none does; traces without a graph break."""
+    found = accepted(op, call, impl)
+    if found is None or not _load(found[1]):
+        return None
+    return found[0], LOADED[found[1]]
+
+
 def choose(
     op: str, impl: str, call: Call, portable: Mapping[str, Callable[..., Any]]
 ) -> tuple[str, Callable[..., Any]]:
@@ -40,7 +53,7 @@ def choose(
     """
     if impl in portable:
         return impl, portable[impl]
-    chosen = resolve(op, call, impl)
+    chosen = kernel(op, impl, call)
     if chosen is not None:
         return chosen
     if impl == "auto":

@@ -15,6 +15,7 @@ from typing import Any
 
 Sizes = Mapping[str, int]
 
+LOADED: dict[str, Callable[..., Any]] = {}
 _INSTALLED: dict[str, bool] = {}
 
 
@@ -104,10 +105,20 @@ def table(op: str) -> dict[str, tuple[str, Capability]]:
     return {name: (entry, CAPABILITIES[op, name]) for name, entry in IMPLS.get(op, {}).items()}
 
 
-def load(entry: str) -> Callable[..., Any]:
-    """The function that an entry point of the table, ``"module:function"``, names."""
-    module, _, function = entry.partition(":")
-    return getattr(import_module(module), function)
+def load(entry: str) -> bool:
+    """Load the function that an entry point of the table, ``"module:function"``, names, into :data:`LOADED`; True."""
+    if entry not in LOADED:
+        module, _, function = entry.partition(":")
+        LOADED[entry] = getattr(import_module(module), function)
+    return True
+
+
+def accepted(op: str, call: Call, impl: str = "auto") -> tuple[str, str] | None:
+    """Name and entry point of the implementation that takes the call, None where none does; loads nothing."""
+    for name, (entry, capability) in table(op).items():
+        if impl in ("auto", name) and capability.refusal(call, named=impl == name) is None:
+            return name, entry
+    return None
 
 
 def resolve(op: str, call: Call, impl: str = "auto") -> tuple[str, Callable[..., Any]] | None:
@@ -115,10 +126,11 @@ def resolve(op: str, call: Call, impl: str = "auto") -> tuple[str, Callable[...,
 
     With a name other than ``"auto"`` only that row is considered.
     """
-    for name, (entry, capability) in table(op).items():
-        if impl in ("auto", name) and capability.refusal(call, named=impl == name) is None:
-            return name, load(entry)
-    return None
+    found = accepted(op, call, impl)
+    if found is None:
+        return None
+    load(found[1])
+    return found[0], LOADED[found[1]]
 
 
 def explain(op: str, call: Call, *, named: bool = False) -> dict[str, str]:

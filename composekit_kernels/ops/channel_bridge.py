@@ -1,7 +1,7 @@
 """The operator ``composekit::channel_bridge``: all taps in one launch, opaque to the compiler. Forward only.
 
-``custom_op`` and not ``triton_op``: the launch pads the list of taps and chooses tiles, which a trace would turn into guards, and
-there is nothing around it that a compiler could fuse.
+``custom_op`` and not ``triton_op``: the launch pads the list of taps and chooses tiles, which a trace would turn into guards,
+and there is nothing around it that a compiler could fuse.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def _(
 ) -> tuple[Tensor, Tensor, Tensor]:
     rows = hiddens[0].shape[0]
     out = weight.new_empty(rows, weight.shape[0])
-    first = weight.new_empty({"none": (0,), "layer_rms": (len(hiddens), rows), "joint_ln": (rows,)}[norm], dtype=torch.float32)
+    first = weight.new_empty(
+        {"none": (0,), "layer_rms": (len(hiddens), rows), "joint_ln": (rows,)}[norm], dtype=torch.float32
+    )
     second = weight.new_empty(rows if norm == "joint_ln" else 0, dtype=torch.float32)
     return out, first, second
 

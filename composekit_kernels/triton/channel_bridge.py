@@ -6,8 +6,8 @@ With taps :math:`h_l` of N rows and D channels, :math:`W' = W\,\mathrm{diag}(\ga
 * ``layer_rms``: :math:`y = b + \sum_l \rho_l \odot (h_l W_l'^\top)`, :math:`\rho_l = (\overline{h_l^2} + \epsilon)^{-1/2}`
 * ``joint_ln``: :math:`y = r \odot (\sum_l h_l W_l'^\top - \mu u^\top) + c`, :math:`u = W' 1`, :math:`c = W \beta + b`
 
-Each program owns one tile of the output. It reads every tap tile once, for the product and for the statistics alike, which it
-therefore computes again in each column of programs: a few vector operations beside a matrix product, and no second launch.
+Each program owns one tile of the output. It reads every tap tile once, for the product and for the statistics alike, which
+it therefore computes again in each column of programs: a few vector operations beside a product, and no second launch.
 Neither the [N, L D] stack nor a normalised copy exists. Accumulation is float32. The backward pass is four products, which
 belong to the library that multiplies matrices best; see docs/concepts/bridging.md. Untested on GPU.
 """
@@ -111,7 +111,9 @@ def channel_bridge_forward(
         for start in range(0, width, CHANNELS):
             left = channel < width - start
             x = tl.load(taps + (tap_offset + start), mask=kept[:, None] & left[None, :], other=0.0)
-            w = tl.load(weights + (weight_offset + start * w_channel), mask=left[:, None] & (col < outs)[None, :], other=0.0)
+            w = tl.load(
+                weights + (weight_offset + start * w_channel), mask=left[:, None] & (col < outs)[None, :], other=0.0
+            )
             part = tl.dot(x, w, part, input_precision="ieee")
             if NORM == 1:
                 squares += tl.sum(x.to(tl.float32) * x.to(tl.float32), 1)
@@ -199,7 +201,8 @@ def configurations() -> list[Configuration]:
         signature = {f"h{i}": f"*{dtype}" for i in range(MOST_TAPS)} | {
             "weight": f"*{dtype}", "u": "*fp32", "shift": "*fp32", "mask": "*i1", "out": f"*{dtype}",
             "first_statistic": "*fp32", "second_statistic": "*fp32",
-            "rows": "i32", "width": "i32", "outs": "i32", "w_out": "i32", "w_layer": "i32", "w_channel": "i32", "eps": "fp32",
+            "rows": "i32", "width": "i32", "outs": "i32", "w_out": "i32", "w_layer": "i32", "w_channel": "i32",
+            "eps": "fp32",
         }  # fmt: skip
         constants = {
             "LAYERS": 6, "NORM": NORMS[norm], "HAS_SHIFT": True, "HAS_MASK": True,
