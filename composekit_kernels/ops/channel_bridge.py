@@ -1,6 +1,6 @@
 """The operator ``composekit::channel_bridge``: all taps in one launch, opaque to the compiler. Forward only.
 
-``custom_op`` and not ``triton_op``: the launch pads the list of taps and chooses tiles, which a trace would turn into guards,
+``custom_op`` and not ``triton_op``: the launch pads the list of taps and picks tiles, which a trace would turn into guards,
 and there is nothing around it that a compiler could fuse.
 """
 

@@ -12,6 +12,8 @@ Neither the [N, L D] stack nor a normalised copy exists. Accumulation is float32
 belong to the library that multiplies matrices best; see docs/concepts/bridging.md. Untested on GPU.
 """
 
+# mypy: disable-error-code="no-untyped-def"
+
 from __future__ import annotations
 
 from collections.abc import Sequence
