@@ -34,7 +34,7 @@ _DIGIT_E_SIGN = re.compile(r"\de[+-]\d")
 _TEXT_COMMAND = re.compile(
     r"\\(?:text|textrm|textbf|textit|textsf|texttt|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|emph)\s*(?=\{)"
 )
-_LEADING_SPACE = re.compile(r"(?:\s|~|\\[ ,;:!])+")
+_LEADING_SPACE = re.compile(r"(?:\s|~|\\[ ,;:!]|\\displaystyle(?![A-Za-z]))+")
 _SPACE = re.compile(r"\s+")
 _HALF_DAY = re.compile(r"\b([ap])\.\s?m\b")
 _BASED_IN_BRACKETS = re.compile(r"(?<![\w})\]])\(\s*(\d[0-9A-Z]*)\s*\)(?=\s*_)")
