@@ -487,3 +487,13 @@ def test_a_definition_states_the_unit_that_the_question_leaves_open(question: st
     digger = Problem(f"He digs 72 holes, one every 3 minutes. {question}", 216, solution=solution)
     definition = chain(digger, Problem("Tom has 57 nuts and eats 11. How many are left?", 46)).links[0].definition
     assert (unit in definition) if unit else (" in " not in definition.replace("In what", ""))
+
+
+def test_the_same_text_twice_is_no_chain() -> None:
+    """The constant that Y replaces would stand in the other copy."""
+    once = Problem("A crate holds 12 boxes of 16 pencils. How many pencils is that?", 192)
+    again = Problem(once.prompt, 192, id="again")
+    nuts = Problem("Tom has 57 nuts and eats 11. How many are left?", 46)
+    for parts in ((once, once), (once, again), (once, nuts, again)):
+        with pytest.raises(Unlinkable, match="differ from the earlier parts"):
+            chain(*parts)

@@ -331,3 +331,10 @@ def test_verify_batch_that_is_interrupted_leaves_nothing_half_done() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert verify_batch([r"\boxed{7}"], [SEVEN], workers=1)[0].correct
+
+
+def test_verify_batch_refuses_one_response_in_place_of_a_list() -> None:
+    with pytest.raises(_errors.ArgumentTypeError, match="two lists"):
+        verify_batch("7", [SEVEN])
+    with pytest.raises(_errors.ArgumentTypeError, match="two lists"):
+        verify_batch(["7"], SEVEN)  # type: ignore[arg-type]
