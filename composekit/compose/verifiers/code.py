@@ -268,10 +268,13 @@ class _Trial:
             failure = self._loaded(candidate)
             if failure:
                 return failure
+            calls = 0
             while True:
-                word = self._checker_says(checker)
+                word = self._checker_says(checker, calls)
                 if "call" not in word:
                     return _judge_check(word)
+                calls += 1
+                self.at = f"call {calls}: "
                 candidate.send(dumps(word["call"]))
                 checker.send(candidate.receive())
         finally:
@@ -279,12 +282,14 @@ class _Trial:
             if checker is not None:
                 _closed(checker)
 
-    def _checker_says(self, checker: Session) -> Any:
+    def _checker_says(self, checker: Session, calls: int) -> Any:
         try:
             return checker.hear()
         except Over as problem:
             if problem.timeout:
                 raise
+            if calls:  # a result has done that, say by its size
+                raise Over(f"the checker stopped at this result: {problem}") from None
             raise Broken(f"the checker stopped: {problem}") from None
 
 

@@ -102,10 +102,12 @@ def _pairs(expected: dict[Any, Any], content: list[Any], tolerance: float | None
 
 def _take(raw: Any, remaining: dict[Any, tuple[Any, Any]]) -> tuple[Any, Any] | None:
     """Take an element out of the expected ones, if it is there with the same type."""
-    _check_key(raw)
-    key = decode(raw)
     try:
+        _check_key(raw)
+        key = decode(raw)
         found = remaining.get(key)
+    except RecursionError:
+        raise Refused("an element that is nested too deeply") from None
     except TypeError:
         raise Refused("an element that cannot be hashed") from None
     if found is None or (type(found[0]) is bool) != (type(key) is bool):

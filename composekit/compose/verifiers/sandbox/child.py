@@ -53,8 +53,8 @@ def become(tier: int, spec: Mapping[str, Any], place: Place, layout: Layout) -> 
     if linux.LINUX:
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
         linux.prctl(linux.PR_SET_DUMPABLE, 1)
-    if tier >= 1:
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+    if tier >= 1:
         linux.drop_capabilities()
         _wall(tier, place, layout, work)
     for number in (signal.SIGPIPE, signal.SIGCHLD, signal.SIGTERM):
@@ -95,7 +95,7 @@ def _limit(spec: Mapping[str, Any], processes: int) -> None:
     """Resource limits, of which a candidate can lift none."""
     seconds = int(spec["timeout"]) + 1
     for name, value in (
-        ("AS", spec["memory"]), ("FSIZE", spec["files"]), ("CORE", 0), ("NOFILE", 256), ("NPROC", processes),
+        ("AS", spec["memory"]), ("FSIZE", spec["files"]), ("CORE", 0), ("NOFILE", 128), ("NPROC", processes),
         ("CPU", seconds), ("MEMLOCK", 0), ("MSGQUEUE", 0), ("NICE", 0), ("RTPRIO", 0), ("SIGPENDING", 1024),
     ):  # fmt: skip
         which = getattr(resource, f"RLIMIT_{name}", None)

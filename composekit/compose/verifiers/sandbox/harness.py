@@ -13,7 +13,7 @@ import struct
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
-from importlib.machinery import PathFinder
+from importlib.util import spec_from_file_location
 from typing import Any, NoReturn
 
 from composekit.compose.verifiers.sandbox.values import Refused, decode, dumps, encode, loads
@@ -84,11 +84,16 @@ class _Packages:
     """Finds the packages that candidates may import, and nothing that lies beside them."""
 
     def __init__(self, packages: Mapping[str, str]) -> None:
-        self.parents = {name: os.path.dirname(path) for name, path in packages.items()}
+        self.places = packages
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """The import system's question."""
-        return PathFinder.find_spec(name, [self.parents[name]]) if path is None and name in self.parents else None
+        place = self.places.get(name) if path is None else None
+        if place is None:
+            return None
+        if not os.path.isdir(place):
+            return spec_from_file_location(name, place)
+        return spec_from_file_location(name, os.path.join(place, "__init__.py"), submodule_search_locations=[place])
 
 
 # --- sources
@@ -260,16 +265,19 @@ def _checker(job: Any) -> None:
         except Refused as problem:
             raise _BadTests(f"an argument cannot be sent to the candidate: {problem}") from None
         tell({"call": request})
-        reply = loads(hear())
+        answer = hear()
         calls += 1
-        if "value" in reply:
-            try:
+        try:
+            reply = loads(answer)
+            if type(reply) is not dict or len(reply) != 1:
+                raise Refused("it wrote to the private channel")
+            if "value" in reply:
                 return decode(reply["value"])
-            except Refused as problem:
-                raise _Spoiled(f"the result is no builtin value: {problem}") from None
-        if "refused" in reply:
-            raise _Spoiled(f"the result is no builtin value: {reply['refused']}")
-        raise _raised(str(reply.get("raised")))
+            if "raised" not in reply:
+                raise Refused(str(reply.get("refused")))
+        except Refused as problem:
+            raise _Spoiled(f"the result is no builtin value: {problem}") from None
+        raise _raised(str(reply["raised"]))
 
     try:
         check = _load_tests(job, candidate)

@@ -10,8 +10,9 @@ from composekit.compose.verifiers.sandbox import linux
 
 # name -> number on x86_64, number on aarch64 (None: not there); from 424 on they are the same everywhere
 _DENIED: dict[str, tuple[int | None, int | None]] = {
-    # sockets: socketpair stays, asyncio needs it and it reaches nobody
-    "socket": (41, 198), "socketcall": (None, None),
+    # sockets: a pair of streams is all that stays, asyncio needs it
+    "socket": (41, 198), "connect": (42, 203), "bind": (49, 200), "listen": (50, 201), "accept": (43, 202),
+    "accept4": (288, 242),
     # other processes
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
     "pidfd_getfd": (438, 438), "process_madvise": (440, 440), "process_mrelease": (448, 448),
@@ -58,14 +59,14 @@ _SIGNALS = {
 _SIGNALS_BY_THREAD = {"tkill": (200, 130), "pidfd_send_signal": (424, 424)}
 
 _SETPRIORITY, _CLONE, _CLONE3 = (141, 140), (56, 220), (435, 435)
-_IOCTL, _FCNTL = (16, 29), (72, 25)
+_IOCTL, _FCNTL, _SOCKETPAIR = (16, 29), (72, 25), (53, 199)
 _ARCHITECTURE = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _NAMESPACES = 0x7E020080  # every CLONE_NEW flag
 _TTY_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: typing into somebody's terminal
 _OWNER_IOCTLS = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP: who gets the signals of a file
 _OWNER_FCNTLS = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX
 
-_LOAD, _JUMP_EQUAL, _JUMP_ANY, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
+_LOAD, _JUMP_EQUAL, _JUMP_ANY, _JUMP_AT_LEAST, _RETURN, _AND = 0x20, 0x15, 0x45, 0x35, 0x06, 0x54
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _EPERM = _ERRNO | errno.EPERM
 
@@ -110,6 +111,9 @@ def program(machine: str, *, shared_user: bool, pid: int | None) -> list[Instruc
     when(_CLONE, [_argument(0), (_JUMP_ANY, 0, 1, _NAMESPACES), _ret(_EPERM), _ret(_ALLOW)])
     for numbers in _SELF_ONLY.values():
         when(numbers, [_argument(0), (_JUMP_EQUAL, 1, 0, 0), _ret(_EPERM), _ret(_ALLOW)])
+    # A pair of datagram sockets could send to any other socket by its name.
+    pair = [_argument(0), (_JUMP_EQUAL, 1, 0, 1), _ret(_EPERM), _argument(1), (_AND, 0, 0, 0xF), (_JUMP_EQUAL, 1, 0, 1)]
+    when(_SOCKETPAIR, [*pair, _ret(_EPERM), _ret(_ALLOW)])
     only_self = [_argument(0), (_JUMP_EQUAL, 1, 0, 0), _ret(_EPERM), _argument(1), (_JUMP_EQUAL, 1, 0, 0), _ret(_EPERM)]
     when(_SETPRIORITY, [*only_self, _ret(_ALLOW)])
     ioctls = (*_TTY_INPUT, *(_OWNER_IOCTLS if pid is not None else ()))

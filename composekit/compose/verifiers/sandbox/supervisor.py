@@ -9,6 +9,7 @@ import random
 import select
 import signal
 import socket
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from composekit.compose.verifiers.sandbox import child, harness, linux
 from composekit.compose.verifiers.sandbox.layout import Layout
 
 _USERS = (61184, 65519)  # user ids that distributions leave to passing use
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _WATCH = 0.05  # seconds between two looks at the memory
 _SWEEP = 10.0  # seconds that the sweep may take
 
@@ -89,9 +91,12 @@ class Supervisor:
         start = random.SystemRandom().randrange(count)
         for step in range(count):
             uid = _USERS[0] + (start + step) % count
+            if not _mapped(uid):
+                continue
             claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             try:
-                claim.bind(f"\0composekit-user-{uid}" if linux.LINUX else "")
+                if linux.LINUX:
+                    claim.bind(f"\0composekit-user-{uid}")
             except OSError as problem:
                 claim.close()
                 if problem.errno == errno.EADDRINUSE:
@@ -99,7 +104,8 @@ class Supervisor:
                 raise
             self.claim, self.uid = claim, uid
             return
-        raise OSError(errno.EAGAIN, "no user id is free")
+        if self.tier < 2:
+            raise OSError(errno.EAGAIN, "root's privileges cannot be dropped: no unused user id is there")
 
     def _place(self) -> child.Place:
         limit = self.spec["processes"]
@@ -208,6 +214,16 @@ def _own_user_namespace() -> None:
             file.write(text)
 
 
+def _mapped(uid: int) -> bool:
+    """Whether a user id exists here: in a container it may not."""
+    try:
+        with open("/proc/self/uid_map") as file:
+            ranges = [tuple(map(int, line.split())) for line in file]
+    except OSError:
+        return True
+    return any(first <= uid < first + count for first, _, count in ranges)
+
+
 def _counts_in_namespaces() -> bool:
     """Whether the kernel counts the processes of a user in each user namespace apart: since 5.14."""
     release = [int("".join(c for c in part if c.isdigit()) or 0) for part in os.uname().release.split(".")[:2]]
@@ -252,7 +268,7 @@ def _memory_of(pids: list[int], limit: int) -> int:
 def _resident(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/statm") as file:
-            return int(file.read().split()[1]) * 4096
+            return int(file.read().split()[1]) * _PAGE
     except (OSError, IndexError):
         return 0
 
@@ -266,29 +282,33 @@ def _proportional(pid: int) -> int:
 
 
 def remove_tree(path: str) -> None:
-    """Remove a directory whatever a candidate has built in it: deep, unreadable, wide."""
+    """Remove a directory whatever a candidate has built in it: deep, unreadable, wide.
+
+    Nothing may run any more that could change it. What lies below a directory is brought up to the top before that
+    directory goes, so that depth does not matter.
+
+    Raises:
+        OSError: something cannot be removed.
+    """
     top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    prefix, counter = os.urandom(8).hex(), 0
     try:
-        counter = 0
         while names := os.listdir(top):
             for name in names:
-                try:
+                if not stat.S_ISDIR(os.lstat(name, dir_fd=top).st_mode):
                     os.unlink(name, dir_fd=top)
                     continue
-                except OSError:
-                    pass
+                os.chmod(name, 0o700, dir_fd=top)
+                inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
                 try:
-                    os.chmod(name, 0o700, dir_fd=top)
-                    inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
-                    try:  # what lies below comes up, so that depth does not matter
-                        for deeper in os.listdir(inner):
-                            counter += 1
-                            os.rename(deeper, f"~{counter}~", src_dir_fd=inner, dst_dir_fd=top)
-                    finally:
-                        os.close(inner)
-                    os.rmdir(name, dir_fd=top)
-                except FileNotFoundError:
-                    continue
+                    for deeper in os.listdir(inner):
+                        counter += 1
+                        if stat.S_ISDIR(os.lstat(deeper, dir_fd=inner).st_mode):
+                            os.chmod(deeper, 0o700, dir_fd=inner)
+                        os.rename(deeper, f"{prefix}{counter}", src_dir_fd=inner, dst_dir_fd=top)
+                finally:
+                    os.close(inner)
+                os.rmdir(name, dir_fd=top)
     finally:
         os.close(top)
     os.rmdir(path)

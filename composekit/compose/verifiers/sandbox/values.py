@@ -72,6 +72,8 @@ def loads(data: bytes) -> Any:
     Raises:
         Refused: the bytes are no JSON, hold NaN literals or numbers that are written out too long, or are nested too deeply.
     """
+    if len(data) > MAX_NODES and data.count(b",") > MAX_NODES:  # or the caller's memory would hold them all
+        raise Refused(f"the value has more than {MAX_NODES} elements")
     try:
         return json.loads(data, parse_constant=_no_constant)
     except (ValueError, RecursionError) as problem:
@@ -109,7 +111,10 @@ def decode(raw: Any) -> Any:
         >>> decode({"t": [1, {"s": [2]}, {"f": "inf"}]})
         (1, {2}, inf)
     """
-    return _decode(raw, 0)
+    try:
+        return _decode(raw, 0)
+    except RecursionError:
+        raise Refused("a value is nested too deeply") from None
 
 
 def _decode(raw: Any, depth: int) -> Any:
