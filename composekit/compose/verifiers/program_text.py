@@ -9,7 +9,11 @@ from composekit.compose.verifiers.extract import MAX_RESPONSE, without_thinking
 
 _FENCE = re.compile(r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)$", re.MULTILINE)
 _PYTHON = frozenset(("python", "python3", "py", "py3", "python2", "ipython", "cpython", "sage"))
-_STARTS = re.compile(r"\s*(?:@|#|def |class |async def |import |from |if |for |while |return |try:|with |\w+ *(?:\[[^\]]*\])? *[-+*/|&]?= *)")
+_CODE_LINE = re.compile(
+    r"^\s*(?:@\w|(?:async )?def \w+\(|class \w+.*:|import \w|from [\w.]+ import|return\b|print\(|(?:for|while|if|with) .*:$"
+    r"|[\w.\[\], ]+ [-+*/%|&]?= )",
+    re.MULTILINE,
+)
 
 
 class Program(NamedTuple):
@@ -41,7 +45,7 @@ def find_program(response: str, entry_point: str | None = None) -> Program:
     text = without_thinking(response)
     blocks, fenced = _blocks(text)
     if not fenced:
-        if _STARTS.match(text):
+        if _CODE_LINE.search(text):
             return Program(text.strip("\n") + "\n")
         return Program(None, "there is no code block" if text.strip() else "the response is empty")
     marked = [source for mark, source in blocks if mark in _PYTHON]

@@ -106,21 +106,22 @@ def _choose(job: Mapping[str, Any]) -> tuple[Any, ast.Module | None] | str:
     """
     source, prompt, wanted = job["source"], job["prompt"], job["entry_point"]
     before = _preamble(prompt, wanted)
-    tries = [source]
+    tries = [(source, 0)]
     if before is not None:
-        tries += [prompt + source, prompt + "    " + source]
+        prompt = prompt.rstrip() + "\n"
+        tries += [(prompt + source, prompt.count("\n")), (prompt + "    " + source, prompt.count("\n"))]
     problem = ""
-    for text in tries:
+    for text, above in tries:
         try:
             tree = ast.parse(text, "solution.py")
             code = compile(tree, "solution.py", "exec")
         except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
             problem = problem or f"syntax: {type(error).__name__}: {error}"
             continue
-        if wanted is None or wanted.partition(".")[0] in _defined(tree):
+        if wanted is None or (_continues(tree, wanted, above) if above else wanted.partition(".")[0] in _defined(tree)):
             return code, before
-        problem = f"missing: {wanted}"
-    return problem
+        return f"missing: {wanted}"
+    return problem  # of the source as it stands
 
 
 def _defined(tree: ast.Module) -> set[str]:
@@ -134,6 +135,11 @@ def _defined(tree: ast.Module) -> set[str]:
         elif isinstance(node, ast.alias):
             found.add(node.asname or node.name)
     return found
+
+
+def _continues(tree: ast.Module, wanted: str, above: int) -> bool:
+    """Whether what was put below the prompt went on with the body of the function that is wanted."""
+    return any((node.end_lineno or 0) > above for node in tree.body if getattr(node, "name", None) == wanted)
 
 
 def _preamble(prompt: str, wanted: str | None) -> ast.Module | None:

@@ -244,6 +244,8 @@ def _tasks_of_user() -> int:
 
 def descendants(pid: int) -> Iterator[int]:
     """The children of a process and theirs, as far as /proc tells."""
+    if not _proc_is_ours():
+        return
     try:
         tasks = os.listdir(f"/proc/{pid}/task")
     except OSError:
@@ -257,6 +259,14 @@ def descendants(pid: int) -> Iterator[int]:
         for number in children:
             yield number
             yield from descendants(number)
+
+
+def _proc_is_ours() -> bool:
+    """Whether /proc shows the processes by the numbers that they have here; in a bare pid namespace it does not."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())
+    except OSError:
+        return False
 
 
 def _memory_of(pids: list[int], limit: int) -> int:
