@@ -585,7 +585,8 @@ def _children() -> set[int]:
 
 
 def test_an_interrupt_leaves_no_process_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    judged("def f(n):\n    return n + 1")
+    for tier in (tier for tier, why in JUDGE.tiers().items() if not why):
+        judged("def f(n):\n    return n + 1", NEXT, CodeVerifier(isolation=tier))  # the servers stay
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     tmp_path.chmod(0o755)
     before = _children()

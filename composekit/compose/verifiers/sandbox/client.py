@@ -316,7 +316,7 @@ class Session:
                 self._hear_messages()
             elif key.fd == self._stdout:
                 self._hear_output()
-            else:
+            elif key.fd in self._queues:  # the others may have been closed by what came before
                 self._write(key.fd)
 
     def _write(self, fd: int) -> None:
