@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,7 +60,7 @@ BOMBS = {
     "many files": Bomb("T0", "def f():\n    k = 0\n    try:\n        while True:\n            open(f'x{k}', 'w').close()\n            k += 1\n    except OSError:\n        return k < 5000\n", ("correct", "wrong")),
     "many large files": Bomb("T0", "def f():\n    try:\n        for k in range(60):\n            with open(f'x{k}', 'wb') as h:\n                h.write(bytes(20 << 20))\n    except OSError:\n        return True\n    import time\n    time.sleep(3)\n    return False", ("correct", "wrong")),
     "many links": Bomb("T0", "import os\nopen('a', 'w').close()\ndef f():\n    k = 0\n    try:\n        while True:\n            os.symlink('a', f'x{k}')\n            k += 1\n    except OSError:\n        return k < 5000\n", ("correct", "wrong")),
-    "deep directories": Bomb("T0", "import os\ndef f():\n    for k in range(3000):\n        os.mkdir('d')\n        os.chdir('d')\n    return True", ("correct",)),
+    "deep directories": Bomb("T0", "import os\ndef f():\n    for k in range(1200):\n        os.mkdir('d')\n        os.chdir('d')\n    return True", ("correct", "timeout")),
     "directories that nobody may enter": Bomb("T0", "import os\ndef f():\n    os.makedirs('a/b/c')\n    open('a/b/c/x', 'w').close()\n    for d in ('a/b/c', 'a/b', 'a'):\n        os.chmod(d, 0)\n    os.symlink('/', 'up')\n    os.chmod('.', 0)\n    return True", ("correct", "wrong")),
     "descriptors": Bomb("T0", "import os\ndef f():\n    n = 0\n    try:\n        while n < 10**4:\n            os.pipe()\n            n += 1\n    except OSError:\n        return n < 200\n    return False", ("correct",)),
     "shared memory": Bomb("T1", "def f():\n    k = 0\n    try:\n        while k < 200:\n            open(f'/dev/shm/{k}', 'wb').write(bytes(1 << 20))\n            k += 1\n    except OSError:\n        return k < 65\n    return False", ("correct",)),
@@ -79,22 +80,38 @@ def contained(tier: str, names: list[str]) -> None:
     work = tempfile.mkdtemp(prefix="bombs-")
     os.chmod(work, 0o755)
     tempfile.tempdir = work
-    judge = CodeVerifier(isolation=tier, timeout=2, memory=512 << 20)
+    judge = CodeVerifier(isolation=tier, timeout=1.5, memory=512 << 20)
     problem = Problem("q", "", verifier="code", tests=({"args": [], "expected": True},), entry_point="f")
     judge.verify("```python\ndef f():\n    return True\n```", problem)
     quiet = processes()
-    for name in names:
+
+    def run(name: str) -> dict[str, Any]:
         start = time.monotonic()
         verdict = judge.verify(f"```python\n{BOMBS[name].source}\n```", problem)
-        took = time.monotonic() - start
-        until = time.monotonic() + 5  # supervisors take a moment to end
-        while (left := processes() - quiet) and time.monotonic() < until:
-            time.sleep(0.01)
-        print(json.dumps({"name": name, "status": verdict.status, "detail": verdict.detail, "seconds": took,
-                          "left": len(left), "files": os.listdir(work)}), flush=True)  # fmt: skip
+        return {"name": name, "status": verdict.status, "detail": verdict.detail, "seconds": time.monotonic() - start}
+
+    patient = [name for name in names if "timeout" in BOMBS[name].status]
+    with ThreadPoolExecutor(4) as pool:
+        rows = list(pool.map(run, patient))
+    for name in [n for n in names if n not in patient]:
+        rows.append(run(name))
+        if name != names[-1] and "daemon" not in name:
+            continue
+        rows[-1] |= {"left": left_over(quiet), "files": os.listdir(work)}
+    end = {"left": left_over(quiet), "files": os.listdir(work)}
+    for row in rows:
+        print(json.dumps({**end, **row}), flush=True)
     after = judge.verify("```python\nimport os\ndef f():\n    return os.listdir('.') == []\n```", problem)
     print(json.dumps({"name": "", "status": after.status, "detail": after.detail}), flush=True)
     os.rmdir(work)
+
+
+def left_over(quiet: set[int]) -> int:
+    """How many processes have come that stay; supervisors take a moment to end."""
+    until = time.monotonic() + 5
+    while (left := processes() - quiet) and time.monotonic() < until:
+        time.sleep(0.01)
+    return len(left)
 
 
 def processes() -> set[int]:
@@ -137,7 +154,7 @@ def in_namespace() -> None:
 TIERS = [tier for tier, why in CodeVerifier().tiers().items() if not why] if hasattr(os, "fork") else []
 
 
-@pytest.fixture(scope="module", params=TIERS)
+@pytest.fixture(scope="module", params=[pytest.param(t, marks=() if t == TIERS[-1] else pytest.mark.slow) for t in TIERS])
 def reports(request: pytest.FixtureRequest) -> tuple[str, dict[str, dict[str, Any]]]:
     tier = request.param
     names = [name for name, bomb in BOMBS.items() if tier >= bomb.tier]

@@ -56,9 +56,9 @@ class Limits(NamedTuple):
     Args:
         memory: Bytes of address space of each process, and of memory of all processes together.
         processes: Processes and threads.
-        files: Bytes of a file; with a file system of its own, of all files together.
+        files: Bytes of its files, one or all.
         output: Bytes of what it writes to its standard output, and of one result.
-        inodes: Files, with a file system of its own.
+        inodes: How many files it may make.
     """
 
     memory: int = 1 << 30
@@ -409,6 +409,8 @@ class Session:
             return Over("the time is over", timeout=True)
         if ending.why == "memory":
             return Over(f"it used more than {self.limits.memory} bytes of memory")
+        if ending.why == "files":
+            return Over(f"its files have more than {self.limits.files} bytes, or are more than {self.limits.inodes}")
         if ending.exit is not None and ending.exit < 0:
             return Over(f"it was ended by signal {-ending.exit}")
         return Over(f"it ended with exit code {ending.exit} and without a result")

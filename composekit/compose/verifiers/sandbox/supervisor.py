@@ -153,6 +153,9 @@ class Supervisor:
             if linux.LINUX and _memory_of([self.pid, *descendants(self.pid)], limit) > limit:
                 self.why = "memory"
                 return
+            if self.work is not None and _too_large(self.work, self.spec["files"], self.spec["inodes"]):
+                self.why = "files"
+                return
 
     # --- after
 
@@ -289,6 +292,27 @@ def _proportional(pid: int) -> int:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:"))
     except (OSError, StopIteration):
         return _resident(pid)
+
+
+def _too_large(path: str, size: int, count: int) -> bool:
+    """Whether a directory holds more than so many bytes, or files, as far as it can be read."""
+    waiting = [path]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except OSError:
+            continue
+        count -= len(entries)
+        for entry in entries:
+            try:
+                size -= entry.stat(follow_symlinks=False).st_blocks * 512
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+            except OSError:
+                continue
+        if size < 0 or count < 0:
+            return True
+    return False
 
 
 def remove_tree(path: str) -> None:
