@@ -74,7 +74,7 @@ def mixture_chunked(
     floats, rows = split(coefficients, student)
     tensors = [x for model in models for x in triple(model)]
     return operators.mixture_rows(
-        *student_parts(student), tensors, floats, rows, temperature, normalize, chunk_size or 0, op, " ".join(names)
+        *student_parts(student), tensors, floats, rows, temperature, normalize, chunk_size or 0, op, "\n".join(names)
     )[0]
 
 

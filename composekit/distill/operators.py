@@ -44,7 +44,7 @@ def _student(x: Tensor | None, weight: Tensor | None, bias: Tensor | None) -> So
 def inspect_rows(
     lse: Sequence[Tensor], unread: Sequence[Tensor | None], shape: torch.Size, op: str, names: str
 ) -> None:
-    for x, skip, name in zip(lse, unread, names.split(), strict=True):
+    for x, skip, name in zip(lse, unread, names.split("\n"), strict=True):
         inspect((x if skip is None else x.masked_fill(skip, 0.0)).view(shape), op, name, "rows")
 
 
