@@ -318,7 +318,7 @@ def _pair(
     common: dict[str, Any] = {"beta": beta, "temperature": temperature, "op": op, "names": names}
     portable = {"chunked": partial(_chunked, chunk_size=chunk_size, **common), "reference": partial(_plain, **common)}
     key = "jsd" if beta is not None else "forward_kl"
-    run = pick("linear_" + key if LinearHead in kinds else key, impl, student, portable)
+    run = pick("linear_" + key if LinearHead in kinds else key, impl, student, portable, others=[teacher])
     return run(models[names[0]], models[names[1]])
 
 
