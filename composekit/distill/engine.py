@@ -155,6 +155,7 @@ def prepare(
     for name, model in ((names[1], None if isinstance(teacher, Teachers) else teacher), (names[2], reference)):
         if model is not None:  # also one that the scale switches off must be of the right kind
             check_against(op, name, check_model(op, name, model, kinds=kinds), student)
+            models[name] = model
     for name, model, _ in parts:
         check_against(op, name, check_model(op, name, model, kinds=kinds), student)
         models[name] = model
