@@ -45,7 +45,7 @@ def diagnostics(
 
     Args:
         student: Logits [B, T, V] or a :class:`LinearHead`.
-        teacher: The same; or :class:`Teachers`, which adds ``<name>/...`` for each; None at ``reward_scale=0.0`` only.
+        teacher: The same; or :class:`Teachers`, which adds ``teacher/<name>/...`` for each; None at ``reward_scale=0.0`` only.
         reference: The same; None at ``reward_scale=1.0`` only.
         reward_scale: :math:`\lambda`, a float or a tensor [B] or [B, T].
         temperature: Divides the logits of all models.
@@ -59,8 +59,8 @@ def diagnostics(
 
     Returns:
         Names to scalars, detached: ``tokens``, ``entropy``, ``loss``, ``log_z``, ``kl_target``; ``kl_teacher``,
-        ``kl_reference`` and ``log_ratio`` where there are such models; for several teachers ``<name>/tokens``, ``<name>/kl``
-        and ``<name>/log_ratio``, over the tokens routed to it. NaN where there is nothing to average.
+        ``kl_reference`` and ``log_ratio`` where there are such models; for several teachers ``teacher/<name>/tokens``,
+        ``teacher/<name>/kl`` and ``teacher/<name>/log_ratio``, over the tokens routed to each. NaN where there is nothing to average.
 
     Raises:
         ShapeError, ArgumentError, ArgumentTypeError: as :func:`linear_gopd_loss`.
@@ -108,10 +108,11 @@ def _cast(teacher: Model | Teachers | None, reference: Model | None) -> dict[str
     """Every model that there is, by its role."""
     models: dict[str, Model] = {} if reference is None else {"reference": reference}
     if isinstance(teacher, Teachers):
-        models |= dict(zip(teacher.names, teacher.models, strict=True))
-        for name, own in zip(teacher.names, teacher.references or [None] * len(teacher.names), strict=True):
+        references = teacher.references or [None] * len(teacher.names)
+        for name, model, own in zip(teacher.names, teacher.models, references, strict=True):
+            models[f"teacher/{name}"] = model
             if own is not None:
-                models[f"the reference of {name}"] = own
+                models[f"reference/{name}"] = own
     elif teacher is not None:
         models["teacher"] = teacher
     return models
@@ -199,11 +200,12 @@ def _by_teacher(op: str, teachers: Teachers, models: dict[str, Model], rows: _Ro
     found = {}
     for k, name in enumerate(teachers.names):
         here = keep if route is None else keep & (route == k)
-        found[f"{name}/tokens"] = here.sum()
-        found[f"{name}/kl"] = _mean(rows.own - means[name], here)
-        reference = means.get(f"the reference of {name}", means.get("reference"))
+        own = means[f"teacher/{name}"]
+        found[f"teacher/{name}/tokens"] = here.sum()
+        found[f"teacher/{name}/kl"] = _mean(rows.own - own, here)
+        reference = means.get(f"reference/{name}", means.get("reference"))
         if reference is not None:
-            found[f"{name}/log_ratio"] = _mean(means[name] - reference, here)
+            found[f"teacher/{name}/log_ratio"] = _mean(own - reference, here)
     return found
 
 

@@ -336,7 +336,7 @@ def _chunked(
     names: tuple[str, str],
 ) -> Tensor:
     return operators.pair_rows(
-        *student_parts(student), triple(teacher), beta, temperature, chunk_size or 0, op, " ".join(names)
+        *student_parts(student), triple(teacher), beta, temperature, chunk_size or 0, op, "\n".join(names)
     )[0]
 
 

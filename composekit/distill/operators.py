@@ -44,7 +44,7 @@ def _student(x: Tensor | None, weight: Tensor | None, bias: Tensor | None) -> So
 def inspect_rows(
     lse: Sequence[Tensor], unread: Sequence[Tensor | None], shape: torch.Size, op: str, names: str
 ) -> None:
-    for x, skip, name in zip(lse, unread, names.split(), strict=True):
+    for x, skip, name in zip(lse, unread, names.split("\n"), strict=True):
         inspect((x if skip is None else x.masked_fill(skip, 0.0)).view(shape), op, name, "rows")
 
 
@@ -231,20 +231,21 @@ def _sum_grad(ctx: Any, grad: Tensor | None, *unused: None) -> tuple:
         weights, x, weight, bias, rows, *models = ctx.saved_tensors
         gradients = list(mixture_sum(weights, needs, x, weight, bias, models, coefficients, rows, *settings)[2:])
     if torch.is_grad_enabled():
-        out = [scaled(g, grad) for g in gradients]
-    else:
-        out = [g.mul_(grad) for g in gradients]
+        inputs = [x for x in ctx.saved_tensors[1:4] if x is not None]
+        out = [scaled(g, grad, inputs) for g in gradients]
+    else:  # in place, but for the tensors that stand for others while a graph is traced
+        out = [g.mul_(grad) if type(g) is Tensor else g * grad for g in gradients]
     return _spread((None, None, *kept(needs, *out)), ctx.lists, 6)
 
 
 @torch.library.custom_op("composekit::distill_scaled", mutates_args=())
-def scaled(x: Tensor, factor: Tensor) -> Tensor:
-    """x * factor, not to be differentiated."""
+def scaled(x: Tensor, factor: Tensor, inputs: Sequence[Tensor]) -> Tensor:
+    """x * factor, where x is a gradient of the inputs that nobody can differentiate again."""
     return (x * factor).to(x.dtype)
 
 
 @scaled.register_fake
-def _(x: Tensor, factor: Tensor) -> Tensor:
+def _(x: Tensor, factor: Tensor, inputs: Sequence[Tensor]) -> Tensor:
     return torch.empty_like(x)
 
 

@@ -96,7 +96,9 @@ class _Parallel(torch.autograd.Function):
             totals = merge(totals, group)
             coefficients = chunked.rows_coefficients(mixture, slice(0, shape.numel()))
             summary = chunked.finish(totals, coefficients, normalize)
-        operators.inspect_rows([summary.lse, *summary.model_lse], operators.unread(mixture), shape, op, " ".join(names))
+        operators.inspect_rows(
+            [summary.lse, *summary.model_lse], operators.unread(mixture), shape, op, "\n".join(names)
+        )
         ctx.save_for_backward(summary.lse, summary.mean, x, weight, bias, rows, *models)
         ctx.settings = settings
         return summary.value.view(shape)

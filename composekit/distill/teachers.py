@@ -78,6 +78,7 @@ class Teachers:
             raise bad_value(op, "models", "name at least one teacher", "none", "Pass the teachers' outputs")
         self.names = list(models) if isinstance(models, Mapping) else [f"teacher {k}" for k in range(len(models))]
         self._named = isinstance(models, Mapping)
+        self.labels = [f"teacher {name!r}" for name in self.names] if self._named else self.names
         self.models = list(models.values()) if isinstance(models, Mapping) else list(models)
         if (route is None) == (weights is None):
             got = "neither" if route is None else "both"
@@ -155,7 +156,7 @@ class Teachers:
         route = self.index(op, shape, device)
         parts: list[Part] = []
         for k, (tag, model, reference, own_scale) in enumerate(
-            zip(self.names, self.models, references, scales, strict=True)
+            zip(self.labels, self.models, references, scales, strict=True)
         ):
             here = (route == k).double()
             _checks.models_needed(op, model, reference, own_scale, [tag, f"the reference of {tag}"])
@@ -192,7 +193,7 @@ class Teachers:
     ) -> list[Part]:
         gains = self.gains(op, scale, shape, device)
         parts: list[Part] = [
-            (tag, model, gain) for tag, model, gain in zip(self.names, self.models, gains, strict=True)
+            (tag, model, gain) for tag, model, gain in zip(self.labels, self.models, gains, strict=True)
         ]
         total: Coefficient = sum(gains[1:], start=gains[0])
         if self.references is None and shared is None:
@@ -202,7 +203,7 @@ class Teachers:
             return merged(parts)
         if shared is None:
             raise bad_value(op, name, "be given where rewards are mixed", "None", "It is the anchor of the mixture")
-        for tag, reference, gain in zip(self.names, self.references or [shared] * len(gains), gains, strict=True):
+        for tag, reference, gain in zip(self.labels, self.references or [shared] * len(gains), gains, strict=True):
             if reference is None:
                 raise bad_value(op, f"the reference of {tag}", "be given", "None", "An implicit reward needs it")
             parts.append((name if reference is shared else f"the reference of {tag}", reference, -gain))
