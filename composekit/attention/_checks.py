@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -152,7 +154,7 @@ def sequence_bounds(op: str, cu_seqlens: Tensor, total: int) -> list[int]:
     repair = "Pass the running total of the lengths, starting with 0"
     if bounds[0] != 0:
         raise bad_value(op, "cu_seqlens", "start at 0", bounds[0], repair)
-    for n, (low, high) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for n, (low, high) in enumerate(itertools.pairwise(bounds)):
         if high < low:
             raise bad_value(op, "cu_seqlens", "not decrease", f"{low} and then {high} at {n + 1}", repair)
     if bounds[-1] != total:

@@ -45,7 +45,8 @@ def decay_of(tile: Tile, rows: int, slopes: Tensor, scale: float, compute: torch
     entering = (powers[:, 1:, None] * scale).to(compute)
     if tile.gather is None:
         leaving, total = powers[:, :length].flip(1)[:, :, None], powers[:, length, None, None]
-        return Decay(mask, *(x.repeat(rows, 1, 1) if rows > 1 else x for x in (entering, leaving, total)), length)
+        entering, leaving, total = (x.repeat(rows, 1, 1) for x in (entering, leaving, total))
+        return Decay(mask, entering, leaving, total, length)
     lengths, kept = tile.gather.lengths, tile.gather.kept
     left = (lengths[:, None] - 1 - steps[:length].long()).clamp(
         min=0

@@ -6,6 +6,7 @@ sequences, which are gathered into one padded tile so that a thousand tiny seque
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import torch
@@ -91,7 +92,7 @@ def _slices(rows: slice, low: int, high: int, chunk: int) -> list[Tile]:
 def _packed(bounds: list[int], heads: int, chunk: int, device: torch.device) -> list[Lane]:
     lanes = []
     short: dict[int, list[int]] = {}  # sequences up to half a chunk, by the power of two that their length reaches
-    for n, (low, high) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for n, (low, high) in enumerate(itertools.pairwise(bounds)):
         if 0 < high - low <= chunk // 2:
             short.setdefault((high - low - 1).bit_length(), []).append(n)
         else:

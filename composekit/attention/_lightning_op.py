@@ -13,7 +13,8 @@ autocast and the check of ``cu_seqlens`` happen here, once for all of them:
 No ``from __future__ import annotations`` here: ``custom_op`` reads the annotations.
 """
 
-from typing import Any, Optional
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,11 +27,11 @@ from composekit.attention.reference import lightning_reference
 from composekit_kernels.dispatch import Call
 
 _OP = "lightning_attention"
-_PORTABLE = {"chunked": lightning_chunked, "reference": lightning_reference}
-_PORTABLE_BACKWARD = {"chunked": lightning_backward_chunked}
+_PORTABLE: dict[str, Callable[..., Any]] = {"chunked": lightning_chunked, "reference": lightning_reference}
+_PORTABLE_BACKWARD: dict[str, Callable[..., Any]] = {"chunked": lightning_backward_chunked}
 
 
-def describe(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Optional[Tensor], chunk_size: Optional[int]) -> Call:
+def describe(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None, chunk_size: int | None) -> Call:
     """The facts of a call on which the choice of a kernel may depend."""
     arch = 0
     if q.device.type == "cuda" and torch.version.hip is None:
@@ -54,11 +55,11 @@ def lightning(
     k: Tensor,
     v: Tensor,
     slopes: Tensor,
-    cu_seqlens: Optional[Tensor],
-    initial_state: Optional[Tensor],
+    cu_seqlens: Tensor | None,
+    initial_state: Tensor | None,
     scale: float,
     output_final_state: bool,
-    chunk_size: Optional[int],
+    chunk_size: int | None,
     impl: str,
 ) -> tuple[Tensor, Tensor]:
     """The forward pass; without ``output_final_state`` the second result is an empty tensor."""
@@ -83,15 +84,15 @@ def lightning(
 @torch.library.custom_op("composekit::lightning_backward", mutates_args=())
 def lightning_backward(
     dout: Tensor,
-    dstate: Optional[Tensor],
+    dstate: Tensor | None,
     q: Tensor,
     k: Tensor,
     v: Tensor,
     slopes: Tensor,
-    cu_seqlens: Optional[Tensor],
-    initial_state: Optional[Tensor],
+    cu_seqlens: Tensor | None,
+    initial_state: Tensor | None,
     scale: float,
-    chunk_size: Optional[int],
+    chunk_size: int | None,
     impl: str,
     need_slopes: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:

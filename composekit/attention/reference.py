@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -46,7 +48,7 @@ def lightning_reference(
         rows = q.shape[0]
     else:
         bounds = sequence_bounds("lightning_attention", cu_seqlens, q.shape[1])
-        pieces = [(slice(0, 1), low, high) for low, high in zip(bounds, bounds[1:], strict=False)]
+        pieces = [(slice(0, 1), low, high) for low, high in itertools.pairwise(bounds)]
         rows = len(pieces)
     if initial_state is None:
         initial_state = q.new_zeros(rows, q.shape[2], q.shape[3], v.shape[3], dtype=dtype)
