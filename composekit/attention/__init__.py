@@ -1,7 +1,7 @@
 """Sparse-linear hybrid attention: parts that fit into any model, on the CPU and the GPU, packed, padded and cached.
 
-:func:`lightning_attention` is linear attention with a decay per head; :class:`LightningAttention` is a layer around it, set up
-by a :class:`HybridConfig` and decoding from a :class:`HybridCache`.
+:func:`lightning_attention` is linear attention with a decay per head; :class:`LightningAttention` is a layer around it,
+set up by a :class:`HybridConfig` and decoding from a :class:`HybridCache`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ _HOME = {
     "lightning_attention": "lightning",
     "LinearOutput": "lightning",
     "alibi_slopes": "slopes",
+    "HybridConfig": "config",
+    "HybridCache": "cache",
+    "LightningAttention": "layers",
 }
 
 __all__ = sorted(_HOME)
