@@ -16,7 +16,7 @@ class Decay:
 
     Attributes:
         mask: *M*, ``[1, H, L, L]``, in the dtype of the products; the factor *c* is in it.
-        entering: *a*, ``[m * H or H, L, 1]``, in the dtype of the products; *c* is in it.
+        entering: *a*, ``[m * H, L, 1]``, in the dtype of the state; *c* is in it.
         leaving: *b*, ``[m * H, L, 1]``, in the dtype of the state; 0 behind the end of a piece.
         total: :math:`e^{-sL}`, ``[m * H, 1, 1]``, in the dtype of the state.
         lengths: ``[m]`` or one number, how long the pieces are.
@@ -42,7 +42,7 @@ def decay_of(tile: Tile, rows: int, slopes: Tensor, scale: float, compute: torch
     mask = (ahead.unfold(1, length, 1).flip(1) * scale).to(
         compute
     )  # row i holds e^(-s (i - j)) up to j = i, then zeros
-    entering = (powers[:, 1:, None] * scale).to(compute)
+    entering = powers[:, 1:, None] * scale
     if tile.gather is None:
         leaving, total = powers[:, :length].flip(1)[:, :, None], powers[:, length, None, None]
         entering, leaving, total = (x.repeat(rows, 1, 1) for x in (entering, leaving, total))

@@ -88,7 +88,9 @@ class LightningAttention(nn.Module):
     @property
     def slopes(self) -> Tensor:
         """The decay rates of the heads, ``[linear_heads]``."""
-        return self.log_slopes.float().exp() if self.config.learned_slopes else self.fixed_slopes
+        if not self.config.learned_slopes:
+            return self.fixed_slopes
+        return self.log_slopes.to(checks.state_dtype(self.log_slopes.dtype)).exp()
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> LightningAttention:
         """Move or convert; fixed decay rates move, but are never rounded (and come to life on leaving the meta device)."""

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from composekit.attention import _checks as checks
 from composekit.attention import _lightning_op
+from composekit.attention.parallel import lightning_parallel
 from composekit.attention.reference import lightning_reference
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def lightning_attention(
         initial_state: State before the first token, ``[B, Hq, Dk, Dv]`` (packed: ``[N, ...]``), float32 (float64 for
             float64 inputs); zero by default.
         output_final_state: Whether to return the state after the last token.
-        chunk_size: Tokens that are taken together; changes speed and rounding alone. By default the fastest for the dtype.
+        chunk_size: Tokens that are taken together; changes speed and rounding alone.
         group: A process group over whose ranks the sequence is split, in the order of the ranks; see the guide.
         impl: ``"auto"``, ``"reference"``, ``"chunked"`` or a name of the kernels table.
 
@@ -112,7 +113,14 @@ def lightning_attention(
     if initial_state is not None:
         checks.check_state(_OP, "initial_state", initial_state, q, v, rows)
     factor = float(q.shape[3]) ** -0.5 if scale is None else float(scale)
-    out, state = _run(q, k, v, slopes, cu_seqlens, initial_state, factor, output_final_state, chunk_size, impl)
+    if group is None:
+        out, state = _run(q, k, v, slopes, cu_seqlens, initial_state, factor, output_final_state, chunk_size, impl)
+    else:
+
+        def local(cu: Tensor | None, entering: Tensor | None) -> tuple[Tensor, Tensor]:
+            return _run(q, k, v, slopes, cu, entering, factor, True, chunk_size, impl)
+
+        out, state = lightning_parallel(local, q, slopes, factor, cu_seqlens, initial_state, group)
     return LinearOutput(out, state if output_final_state else None)
 
 

@@ -57,6 +57,8 @@ def lightning_reference(
         state = initial_state if cu_seqlens is None else initial_state[n : n + 1]
         for t in range(low, high):
             state = decay * state + keys[row, t, :, :, None] * values[row, t, :, None, :]
-            outputs.append(scale * torch.einsum("bhk,bhkv->bhv", queries[row, t], state)[:, None])
+            outputs.append(
+                scale * (queries[row, t, :, :, None] * state).sum(2)[:, None]
+            )  # no product that autocast rounds
         finals.append(state)
     return torch.cat(outputs, dim=1).to(q.dtype), torch.cat(finals).clone()
