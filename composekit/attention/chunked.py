@@ -22,7 +22,7 @@ from composekit.attention._decays import Decay, decay_of, slopes_entering, slope
 from composekit.attention._lanes import Lane, Tile, lanes_of
 
 # The fastest on a CPU with 512-bit vectors: larger chunks waste work above the diagonal, smaller ones on the state.
-_CHUNK = 128
+CHUNK = 128
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def lightning_chunked(
 ) -> tuple[Tensor, Tensor | None]:
     """The forward pass; shapes as in :func:`composekit.attention.lightning_attention`. Not differentiable by itself."""
     work = _work(q, slopes, scale)
-    lanes = lanes_of(q, cu_seqlens, chunk_size or _CHUNK)
+    lanes = lanes_of(q, cu_seqlens, chunk_size or CHUNK)
     out = torch.empty(q.shape[:3] + v.shape[3:], dtype=q.dtype, device=q.device)
     final = None
     if output_final_state:
@@ -136,7 +136,7 @@ def lightning_backward_chunked(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
     """The backward pass: gradients to q, k, v, slopes (where wanted) and the initial state (where there is one)."""
     work = _work(q, slopes, scale)
-    lanes = lanes_of(q, cu_seqlens, chunk_size or _CHUNK)
+    lanes = lanes_of(q, cu_seqlens, chunk_size or CHUNK)
     grads = (torch.empty_like(q), torch.empty_like(k), torch.empty_like(v))
     dslopes = torch.zeros_like(work.slopes) if need_slopes else None
     dinitial = None if initial_state is None else torch.zeros_like(initial_state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from composekit._errors import bad_value
+from composekit._errors import bad_type, bad_value
 
 
 def alibi_slopes(num_heads: int, *, device: torch.device | str | None = None) -> Tensor:
@@ -23,7 +23,8 @@ def alibi_slopes(num_heads: int, *, device: torch.device | str | None = None) ->
         float32 ``[H]``.
 
     Raises:
-        ArgumentError: ``num_heads`` is not a positive integer.
+        ArgumentTypeError: ``num_heads`` is not an integer.
+        ArgumentError: it is not positive.
 
     Example:
         >>> alibi_slopes(4).tolist()
@@ -34,10 +35,11 @@ def alibi_slopes(num_heads: int, *, device: torch.device | str | None = None) ->
     Source:
         Press et al. 2022 (ALiBi), section 3; MiniCPM-SALA uses them in every layer alike, with no factor for the depth.
     """
-    if isinstance(num_heads, bool) or not isinstance(num_heads, int) or num_heads < 1:
-        raise bad_value(
-            "alibi_slopes", "num_heads", "be a positive integer", repr(num_heads), "Pass the number of heads"
-        )
+    rule, repair = "be a positive integer", "Pass the number of heads"
+    if isinstance(num_heads, bool) or not isinstance(num_heads, int):
+        raise bad_type("alibi_slopes", "num_heads", rule, type(num_heads).__name__, repair)
+    if num_heads < 1:
+        raise bad_value("alibi_slopes", "num_heads", rule, num_heads, repair)
     power = 1 << (num_heads.bit_length() - 1)
     slopes = [2.0 ** (-8 * (h + 1) / power) for h in range(power)]
     slopes += [2.0 ** (-8 * (h + 1) / (2 * power)) for h in range(0, 2 * (num_heads - power), 2)]

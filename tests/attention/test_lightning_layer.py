@@ -303,7 +303,7 @@ MASK = torch.ones(2, 6, dtype=torch.bool)
         (TypeError, r"x must be a tensor", "x", {}),
         (ValueError, r"attention_mask must have shape", GOOD, {"attention_mask": MASK[:, :5]}),
         (TypeError, r"attention_mask must be bool", GOOD, {"attention_mask": MASK.long()}),
-        (ValueError, r"attention_mask must be absent", GOOD[:1], {"attention_mask": MASK[:1], "cu_seqlens": torch.arange(2)}),
+        (ValueError, r"attention_mask must be absent", GOOD, {"attention_mask": MASK, "cu_seqlens": torch.arange(2)}),
         (ValueError, r"q must have B = 1", GOOD, {"cu_seqlens": torch.tensor([0, 6], dtype=torch.int32)}),
         (ValueError, r"position_ids must have shape", GOOD, {"position_ids": torch.arange(5)[None]}),
         (TypeError, r"position_ids must be int32 or int64", GOOD, {"position_ids": torch.ones(2, 6)}),
