@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
     "bench_table",
+    "chunk_picture",
     "coverage_check",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
