@@ -27,6 +27,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
     "bench_table",
+    "chunk_picture",
     "coverage_check",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
@@ -60,6 +61,7 @@ html_show_sourcelink = False
 
 # Every name in __all__ of these packages must have a page.
 coverage_packages = [
+    "composekit.attention",
     "composekit.compose",
     "composekit.testing",
 ]
