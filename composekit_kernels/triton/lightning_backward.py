@@ -71,7 +71,6 @@ def lightning_slopes(
     ENTERS: tl.constexpr,
     LEAVES: tl.constexpr,
     DOT: tl.constexpr,
-    STATE_DOT: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
     """partial[g, block, h] = what one segment and BV channels of v add to the gradient of slope h.
@@ -95,7 +94,6 @@ def lightning_slopes(
     k += batch * k_b + (h // share).to(tl.int64) * k_h + origin * k_t
     v += batch * v_b + (h // share).to(tl.int64) * v_h + origin * v_t
     do += batch * do_b + h.to(tl.int64) * do_h + origin * do_t
-    rows = i.to(tl.int64)[:, None]
 
     inside = (dk[:, None] < DK) & (dv[None, :] < DV)
     corner = (segment.to(tl.int64) * H + h) * (DK * DV) + dk[:, None] * DV + dv[None, :]
@@ -110,21 +108,21 @@ def lightning_slopes(
     for step in range(tl.cdiv(size, CHUNK)):
         start = step * CHUNK
         live = tl.minimum(CHUNK, size - start)
-        at = start.to(tl.int64)
+        rows = (start + tl.minimum(i, live))[:, None].to(tl.int64)
         mask_k = chunk_mask(live, dk, CHUNK, DK, DK != BK)
         mask_v = chunk_mask(live, dv, CHUNK, DV, DV % BV != 0)
-        q_chunk = tl.load(q + at * q_t + rows * q_t + dk[None, :], mask=mask_k, other=0.0).to(DOT)
-        k_chunk = tl.load(k + at * k_t + rows * k_t + dk[None, :], mask=mask_k, other=0.0).to(DOT)
-        v_chunk = tl.load(v + at * v_t + rows * v_t + dv[None, :], mask=mask_v, other=0.0).to(DOT)
-        do_chunk = tl.load(do + at * do_t + rows * do_t + dv[None, :], mask=mask_v, other=0.0).to(DOT)
+        q_chunk = tl.load(q + rows * q_t + dk[None, :], mask=mask_k, other=0.0).to(DOT)
+        k_chunk = tl.load(k + rows * k_t + dk[None, :], mask=mask_k, other=0.0).to(DOT)
+        v_chunk = tl.load(v + rows * v_t + dv[None, :], mask=mask_v, other=0.0).to(DOT)
+        do_chunk = tl.load(do + rows * do_t + dv[None, :], mask=mask_v, other=0.0).to(DOT)
         age = tl.minimum(i + 1, live).to(tl.float32)
         left = tl.maximum(live - 1 - i, 0).to(tl.float32)
 
         scores = tl.dot(q_chunk, tl.trans(k_chunk), input_precision=PRECISION)
         pull = tl.dot(do_chunk, tl.trans(v_chunk), input_precision=PRECISION)
         total += tl.sum(scores * pull * mix, 1)
-        moved = tl.dot(q_chunk.to(STATE_DOT), change.to(STATE_DOT), input_precision=PRECISION)
-        moved -= tl.dot(q_chunk.to(STATE_DOT), state.to(STATE_DOT), input_precision=PRECISION) * age[:, None]
+        moved = tl.dot(q_chunk, change.to(DOT), input_precision=PRECISION)
+        moved -= tl.dot(q_chunk, state.to(DOT), input_precision=PRECISION) * age[:, None]
         total += tl.sum(moved * do_chunk.to(tl.float32), 1) * tl.exp(-slope * age)
 
         decay = tl.exp(-slope * live)
@@ -165,7 +163,7 @@ def slopes_gradient(
     """Run :func:`lightning_slopes` and add up its parts in one fixed order, float32 [H]."""
     heads, dk, dv = slopes.shape[0], k.shape[3], v.shape[3]
     tile = tiles(Shape.of("slopes", k, v))
-    dot, state_dot, precision = dot_types(q.dtype)
+    dot, precision = dot_types(q.dtype)
     blocks = triton.cdiv(dv, tile.block_v)
     partial = torch.empty(segments.slots * blocks, heads, dtype=torch.float32, device=q.device)
     if partial.numel():
@@ -196,7 +194,6 @@ def slopes_gradient(
             ENTERS=enter is not None,
             LEAVES=leave is not None,
             DOT=dot,
-            STATE_DOT=state_dot,
             PRECISION=precision,
             num_warps=tile.num_warps,
             num_stages=tile.num_stages,

@@ -73,7 +73,6 @@ def lightning_walk(
     ENTERS: tl.constexpr,
     LEAVES: tl.constexpr,
     DOT: tl.constexpr,
-    STATE_DOT: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
     """One segment of one head for BV channels of the output.
@@ -97,7 +96,6 @@ def lightning_walk(
     y += batch * y_b + (h // share_yz).to(tl.int64) * y_h + origin * y_t
     z += batch * z_b + (h // share_yz).to(tl.int64) * z_h + origin * z_t
     out += batch * out_b + h.to(tl.int64) * out_h + origin * out_t
-    rows = i.to(tl.int64)[:, None]
 
     inside = (dk[:, None] < DK) & (dv[None, :] < DV)
     corner = dk[:, None] * state_k + dv[None, :] * state_v
@@ -117,12 +115,13 @@ def lightning_walk(
         else:
             start = step * CHUNK
         live = tl.minimum(CHUNK, size - start)
-        at = start.to(tl.int64)
+        # Computed anew for every chunk: rows kept through the loop would cost the registers that the state needs.
+        rows = (start + tl.minimum(i, live))[:, None].to(tl.int64)
         mask_k = chunk_mask(live, dk, CHUNK, DK, DK != BK)
         mask_v = chunk_mask(live, dv, CHUNK, DV, DV % BV != 0)
-        x_chunk = tl.load(x + at * x_t + rows * x_t + dk[None, :], mask=mask_k, other=0.0).to(DOT)
-        y_chunk = tl.load(y + at * y_t + rows * y_t + dk[None, :], mask=mask_k, other=0.0).to(DOT)
-        z_chunk = tl.load(z + at * z_t + rows * z_t + dv[None, :], mask=mask_v, other=0.0).to(DOT)
+        x_chunk = tl.load(x + rows * x_t + dk[None, :], mask=mask_k, other=0.0).to(DOT)
+        y_chunk = tl.load(y + rows * y_t + dk[None, :], mask=mask_k, other=0.0).to(DOT)
+        z_chunk = tl.load(z + rows * z_t + dv[None, :], mask=mask_v, other=0.0).to(DOT)
         # Rows behind the last token are zero; their weights are held finite, as 0 * inf is not 0.
         near = tl.exp(-slope * tl.minimum(i + 1, live))
         far = tl.exp(-slope * tl.maximum(live - 1 - i, 0))
@@ -132,12 +131,12 @@ def lightning_walk(
         else:
             read = near * scale
             write = far
-        result = tl.dot(x_chunk.to(STATE_DOT), state.to(STATE_DOT), input_precision=PRECISION) * read[:, None]
-        scores = tl.dot(x_chunk, tl.trans(y_chunk), input_precision=PRECISION) * mix
-        result = tl.dot(scores.to(DOT), z_chunk, acc=result, input_precision=PRECISION)
-        tl.store(out + at * out_t + rows * out_t + dv[None, :], result.to(out.dtype.element_ty), mask=mask_v)
         # Weights go to z: y then reaches the matrix unit straight from shared memory, read transposed.
         weighted = (z_chunk.to(tl.float32) * write[:, None]).to(DOT)
+        scores = (tl.dot(x_chunk, tl.trans(y_chunk), input_precision=PRECISION) * mix).to(DOT)
+        result = tl.dot(x_chunk, state.to(DOT), input_precision=PRECISION) * read[:, None]
+        result = tl.dot(scores, z_chunk, acc=result, input_precision=PRECISION)
+        tl.store(out + rows * out_t + dv[None, :], result.to(out.dtype.element_ty), mask=mask_v)
         state *= tl.exp(-slope * live)
         state = tl.dot(tl.trans(y_chunk), weighted, acc=state, input_precision=PRECISION)
 
@@ -147,6 +146,9 @@ def lightning_walk(
         else:
             terminal = is_last
         if terminal:
+            late = tl.minimum(dk, BK + steps)  # dk, but no earlier than here, for the same reason
+            inside = (late[:, None] < DK) & (dv[None, :] < DV)
+            corner = late[:, None] * state_k + dv[None, :] * state_v
             tl.store(leave + (n.to(tl.int64) * H + h) * (DK * DV) + corner, state, mask=inside)
 
 
@@ -171,7 +173,7 @@ def walk(
     heads, dk, dv = slopes.shape[0], y.shape[3], z.shape[3]
     out = torch.empty(*x.shape[:2], heads, dv, dtype=dtype or x.dtype, device=x.device)
     tile = tiles(Shape.of("walk", y, z))
-    dot, state_dot, precision = dot_types(x.dtype)
+    dot, precision = dot_types(x.dtype)
     grid = (segments.slots * heads * triton.cdiv(dv, tile.block_v),)
     if grid[0] == 0:
         return out
@@ -204,7 +206,6 @@ def walk(
         ENTERS=enter is not None,
         LEAVES=leave is not None,
         DOT=dot,
-        STATE_DOT=state_dot,
         PRECISION=precision,
         num_warps=tile.num_warps,
         num_stages=tile.num_stages,

@@ -143,8 +143,6 @@ def segment_states(
     origin = begin.to(tl.int64)
     y += row.to(tl.int64) * y_b + (h // share).to(tl.int64) * y_h + origin * y_t
     z += row.to(tl.int64) * z_b + (h // share).to(tl.int64) * z_h + origin * z_t
-    y_tile = i.to(tl.int64)[:, None] * y_t + dk[None, :]
-    z_tile = i.to(tl.int64)[:, None] * z_t + dv[None, :]
     state = tl.zeros([BK, BV], tl.float32)
     steps = tl.cdiv(size, CHUNK)
     for step in range(steps):
@@ -153,9 +151,9 @@ def segment_states(
         else:
             start = step * CHUNK
         live = tl.minimum(CHUNK, size - start)
-        at = start.to(tl.int64)
-        y_chunk = tl.load(y + at * y_t + y_tile, mask=chunk_mask(live, dk, CHUNK, DK, DK % BK != 0), other=0.0).to(DOT)
-        z_chunk = tl.load(z + at * z_t + z_tile, mask=chunk_mask(live, dv, CHUNK, DV, DV % BV != 0), other=0.0)
+        rows = (start + tl.minimum(i, live))[:, None].to(tl.int64)
+        y_chunk = tl.load(y + rows * y_t + dk[None, :], mask=chunk_mask(live, dk, CHUNK, DK, DK % BK != 0), other=0.0).to(DOT)
+        z_chunk = tl.load(z + rows * z_t + dv[None, :], mask=chunk_mask(live, dv, CHUNK, DV, DV % BV != 0), other=0.0)
         if REVERSE:
             weight = tl.exp(-slope * tl.minimum(i + 1, live)) * scale
         else:
@@ -298,7 +296,7 @@ def entering_states(
     heads, dk, dv = slopes.shape[0], y.shape[3], z.shape[3]
     sums = torch.empty(segments.slots, heads, dk, dv, dtype=torch.float32, device=y.device)
     tile = tiles(Shape.of("states", y, z))
-    dot, _, precision = dot_types(y.dtype)
+    dot, precision = dot_types(y.dtype)
     grid = (segments.slots * heads * triton.cdiv(dk, tile.block_k) * triton.cdiv(dv, tile.block_v),)
     segment_states[grid](
         y,

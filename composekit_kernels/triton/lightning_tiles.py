@@ -81,17 +81,16 @@ def tiles(shape: Shape) -> Tile:
     return Tile(chunk, block_k, min(block_v, width(shape.values)), warps, stages)
 
 
-def dot_types(dtype: torch.dtype) -> tuple[Any, Any, str]:
-    """(type of the operands, type of the state as an operand, precision of float32 products).
+def dot_types(dtype: torch.dtype) -> tuple[Any, str]:
+    """(type of the operands of products, precision of float32 products); sums are float32 always.
 
-    Sums are float32 always. float16 keeps the state in tf32, whose range is float32's, as a state of many tokens overflows
-    float16. float32 multiplies as three tf32 products, whose error is float32's. The interpreter gets bfloat16 wrong.
+    bfloat16 stays what it is. float16 goes through tf32, whose mantissa is as long and whose range is that of float32: scores
+    and states of ordinary float16 inputs pass 65504. float32 takes three tf32 products, whose error is that of float32.
+    The interpreter computes in float32, as it gets bfloat16 wrong.
     """
-    if interpreter_on() or dtype == torch.float32:
-        return tl.float32, tl.float32, "tf32x3"
-    if dtype == torch.float16:
-        return tl.float16, tl.float32, "tf32"
-    return tl.bfloat16, tl.bfloat16, "tf32"
+    if dtype == torch.bfloat16 and not interpreter_on():
+        return tl.bfloat16, "tf32"
+    return tl.float32, "tf32" if dtype == torch.float16 else "tf32x3"
 
 
 def row_strides(x: Tensor) -> tuple[int, int, int]:
