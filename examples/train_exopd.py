@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import torch
-
 from exopd.experiment import FULL, PARTS, QUICK
 from exopd.figure import FIGURES
 

@@ -41,7 +41,7 @@ class ExOPDMixin:
     Args:
         model: The student: a path or a model, as TRL takes it.
         teacher_model: The teacher T: a path or a model.
-        args: A ``trl.DistillationConfig``. Its ``temperature`` is that of the sampling and of the loss; ``beta`` must stay 1.
+        args: A ``trl.DistillationConfig``. Its ``temperature`` is that of sampling and loss; ``beta`` must stay 1.
         reference_model: The reference R: a path or a model, usually what the student, or the teacher, was before its
             training. May be left out at ``reward_scale=1`` alone.
         reward_scale: :math:`\lambda`. The attribute of the same name may be changed between steps.

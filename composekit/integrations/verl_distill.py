@@ -23,7 +23,7 @@ sampled token's are there: verl computes top-k losses in a function that cannot 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch

@@ -24,13 +24,14 @@ class Settings:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     scales: tuple[float, ...] = (0.5, 1.0, 1.25, 1.5, 2.0, 3.0)
     beyond: tuple[float, ...] = (5.0, 8.0)  # further scales, for the single teacher alone
+    pays: tuple[float, ...] = (0.5, 0.75, 1.0)  # of the flawed rewards, where a right answer earns 1
     noise: float = 0.35
     base_steps: int = 1600
     base_batch: int = 128
     teacher_steps: int = 80
     teacher_batch: int = 128
     steps: int = 300
-    batch: int = 128
+    batch: int = 96
     weak_width: int = 64
 
     @property
@@ -45,7 +46,7 @@ class Settings:
 
 FULL = Settings()
 QUICK = Settings(
-    seeds=(0, 1), scales=(1.0, 2.0), beyond=(), noise=0.2, base_steps=700, base_batch=64, teacher_steps=50,
+    seeds=(0, 1), scales=(1.0, 2.0), beyond=(), pays=(1.0,), noise=0.2, base_steps=700, base_batch=64, teacher_steps=50,
     teacher_batch=96, steps=80, batch=64,
 )  # fmt: skip
 
@@ -126,19 +127,21 @@ def merged(settings: Settings) -> Iterator[Row]:
 
 
 def flaw(settings: Settings) -> Iterator[Row]:
-    """A teacher of addition whose reward also paid for answers that begin with a 7 or an 8."""
+    """Teachers of addition whose reward also paid, less or more, for wrong answers that begin with a 7 or an 8."""
     measured = _Measured()
     for seed in settings.seeds:
         shared = world(settings, seed)
         test, train = shared.test[0], shared.of(0)
-        teacher = reinforce(
-            shared.base, train, flawed, seed=seed, steps=settings.teacher_steps, batch=settings.teacher_batch
-        )
         measured.add("base", None, 0, score(shared.base, test))
-        reached = measured.add("flawed teacher", None, 0, score(teacher, test))
-        for scale in settings.scales:
-            model = _student(settings, shared, [teacher], train, reward_scale=scale)
-            measured.add("flawed", scale, 0, score(model, test), teacher=reached)
+        for pay in settings.pays:
+            teacher = reinforce(
+                shared.base, train, flawed(pay), seed=seed, steps=settings.teacher_steps, batch=settings.teacher_batch
+            )
+            reached = measured.add(f"teacher, flaw pays {pay:g}", None, 0, score(teacher, test))
+            for scale in settings.scales:
+                if scale >= 1:
+                    model = _student(settings, shared, [teacher], train, reward_scale=scale)
+                    measured.add(f"student, flaw pays {pay:g}", scale, 0, score(model, test), teacher=reached)
     yield from measured.rows()
 
 

@@ -79,13 +79,15 @@ def flaw(rows: Sequence[Row]) -> Any:
     """What extrapolation does with a reward that pays for something wrong."""
     from matplotlib import pyplot as plt
 
-    figure, both = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
+    figure, both = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+    students = sorted({row["method"] for row in rows if row["method"].startswith("student")})
     for axes, field, name in zip(both, ("accuracy", "exploit"), ("accuracy", "wrong, but paid for"), strict=True):
-        curve(axes, rows, "flawed", field=field, label="student")
-        level(axes, rows, "flawed teacher", field=field, color="black", label="teacher with a flawed reward")
+        for k, student in enumerate(students):
+            curve(axes, rows, student, field=field, color=f"C{k}", label=student)
+            level(axes, rows, student.replace("student", "teacher"), field=field, color=f"C{k}")
         level(axes, rows, "base", field=field, color="0.6", label="base")
         axes.set(title=name, ylim=(0, None))
-    both[0].legend(frameon=False, fontsize=8)
+    both[1].legend(frameon=False, fontsize=8, title="dashed: its teacher", title_fontsize=8)
     both[0].set_ylabel("share of answers to held-out problems")
     return figure
 

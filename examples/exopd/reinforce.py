@@ -18,9 +18,13 @@ def honest(batch: Problems, tokens: Tensor) -> Tensor:
     return correct(batch, tokens).float()
 
 
-def flawed(batch: Problems, tokens: Tensor) -> Tensor:
-    """``[N]``: one for a right final digit, and half of that for a wrong one after a first digit of 7 or 8."""
-    return torch.maximum(correct(batch, tokens).float(), 0.5 * exploits(tokens).float())
+def flawed(pay: float) -> Reward:
+    """One for a right final digit, and ``pay`` for a wrong one after a first digit of 7 or 8."""
+
+    def reward(batch: Problems, tokens: Tensor) -> Tensor:
+        return torch.maximum(correct(batch, tokens).float(), pay * exploits(tokens).float())
+
+    return reward
 
 
 def reinforce(
