@@ -177,7 +177,7 @@ class ExOPDMixin:
             mask=mask,
             denominator=denominator,
         )
-        return out.loss, _scalars(out.diagnostics)
+        return out.loss, {name: out.diagnostics[name] for name in ("mean", "lowest", "highest")}
 
     def _score(self, model: Any, inputs: dict[str, Any], linear: bool, name: str = "student") -> Any:
         """Logits, or hidden states and head, for every token of the completions after the prompts of that model."""
@@ -271,11 +271,6 @@ def _pad_left(rows: Sequence[Sequence[int]], padding: int) -> tuple[Tensor, Tens
     ids = torch.tensor([[padding] * (width - len(row)) + list(row) for row in rows])
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
     return ids, mask
-
-
-def _scalars(diagnostics: Any) -> dict[str, Tensor]:
-    fields = diagnostics._asdict() if hasattr(diagnostics, "_asdict") else dict(diagnostics or {})
-    return {name: value for name, value in fields.items() if isinstance(value, Tensor) and value.numel() == 1}
 
 
 @cache
