@@ -23,7 +23,7 @@ def distill(
     steps: int,
     batch: int,
     estimator: str = "exact",
-    lr: float = 1e-3,
+    lr: float = 1.5e-3,
 ) -> Student:
     """A copy of ``start`` that learned on its own answers from the teachers, with ``reference`` as R.
 

@@ -30,8 +30,8 @@ class Settings:
     base_batch: int = 128
     teacher_steps: int = 80
     teacher_batch: int = 128
-    steps: int = 300
-    batch: int = 96
+    steps: int = 250
+    batch: int = 64
     weak_width: int = 64
 
     @property

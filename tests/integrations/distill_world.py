@@ -10,26 +10,14 @@ import torch
 from torch import Tensor
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "distill_loops.md"
-PIECES = (
-    "<pad>",
-    "<eos>",
-    "<unk>",
-    *"0123456789",
-    "user:",
-    "teacher,",
-    "think:",
-    "answer:",
-    "What",
-    "is",
-    "plus",
-    "times",
-    "?",
-)
+WORDS = ["user:", "teacher,", "think:", "answer:", "What", "is", "plus", "times", "?"]
+PIECES = ("<pad>", "<eos>", "<unk>", *"0123456789", *WORDS)
 
-STUDENT_TEMPLATE = (
-    "{% for m in messages %}user: {{ m['content'] }} {% endfor %}{% if add_generation_prompt %}answer:{% endif %}"
+_TEMPLATE = (
+    "{% for m in messages %}BEFORE {{ m['content'] }} {% endfor %}{% if add_generation_prompt %}AFTER{% endif %}"
 )
-TEACHER_TEMPLATE = "{% for m in messages %}teacher, think: {{ m['content'] }} {% endfor %}{% if add_generation_prompt %}? answer:{% endif %}"
+STUDENT_TEMPLATE = _TEMPLATE.replace("BEFORE", "user:").replace("AFTER", "answer:")
+TEACHER_TEMPLATE = _TEMPLATE.replace("BEFORE", "teacher, think:").replace("AFTER", "? answer:")
 
 
 def tokenizer(template: str | None = None, pieces: tuple[str, ...] = PIECES) -> Any:

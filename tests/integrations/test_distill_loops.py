@@ -117,7 +117,7 @@ def test_loops_of_the_guide_are_short() -> None:
 
 TWO_PROCESSES = """
 import sys; sys.path[:0] = [{tests!r}]
-import copy, torch, distill_world as world
+import torch, distill_world as world
 space = {{"__name__": "guide"}}
 blocks = world.page_blocks()
 for title in ("Plain PyTorch", "Accelerate"):
@@ -133,7 +133,7 @@ class Keep:
     def zero_grad(self): pass
 optimizer = Keep()
 space["update_everywhere"](accelerator, learner, *models[1:], optimizer, [mine])
-student, teacher, reference = (copy.deepcopy(m).double() for m in (world.llama(0), world.llama(1, hidden=24), world.llama(2)))
+student, teacher, reference = world.llama(0).double(), world.llama(1, hidden=24).double(), world.llama(2).double()
 prompts = (data["prompt_ids"], data["prompt_mask"])
 loss = world.plain_loss(student, {{"teacher": (teacher, *prompts), "reference": (reference, *prompts)}}, data, 1.25)
 (loss / data["completion_mask"].sum()).backward()
