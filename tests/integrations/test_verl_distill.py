@@ -45,7 +45,9 @@ def test_registering_without_verl_names_the_extra() -> None:
         "register()\n"
     )
     root = Path(__file__).resolve().parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False, timeout=120
+    )
     assert f"{MissingExtraError.__name__}: verl.register: verl must be installed" in done.stderr
     assert "composekit[verl]" in done.stderr
 
@@ -60,7 +62,11 @@ def verl() -> Iterator[Any]:
     from verl.trainer.distillation import losses
     from verl.trainer.ppo import core_algos
 
-    registries = (losses.DISTILLATION_LOSS_REGISTRY, losses.DISTILLATION_SETTINGS_REGISTRY, core_algos.POLICY_LOSS_REGISTRY)
+    registries = (
+        losses.DISTILLATION_LOSS_REGISTRY,
+        losses.DISTILLATION_SETTINGS_REGISTRY,
+        core_algos.POLICY_LOSS_REGISTRY,
+    )
     before = [dict(registry) for registry in registries]
     yield module
     for registry, content in zip(registries, before, strict=True):
@@ -84,14 +90,17 @@ class Batch:
             return (-torch.rand(count, widest, generator=generator) * 3).masked_fill(~self.mask, 0.0)
 
         self.logp, self.teacher, self.reference = draw(), draw(), draw()
-        self.old = (self.logp + 0.3 * torch.randn(self.logp.shape, generator=generator)).clamp(max=0).masked_fill(~self.mask, 0)
+        drift = 0.3 * torch.randn(self.logp.shape, generator=generator)
+        self.old = (self.logp + drift).clamp(max=0).masked_fill(~self.mask, 0.0)
 
     def whole(self, response: torch.Tensor, k: int) -> torch.Tensor:
         """A model's output for sequence k: at every position what it says of the next one; 77 where it means nothing."""
         junk = torch.full((PROMPTS[k] - 1,), 77.0)
         return torch.cat([junk, response[k, : RESPONSES[k]], torch.full((1,), 77.0)])
 
-    def data(self, rows: list[int], *, reference: bool = True, nested: bool = True, weights: Any = None) -> Any:
+    def data(
+        self, rows: list[int], *, reference: bool = True, nested: bool = True, weights: Any = None, gain: Any = None
+    ) -> Any:
         from tensordict import TensorDict
         from verl.utils import tensordict_utils as tu
 
@@ -104,27 +113,30 @@ class Batch:
             "teacher_logprobs": flat([self.whole(self.teacher, k)[:, None] for k in rows]),
             "response_mask": responses(self.mask.long()),
             "old_log_probs": responses(self.old),
+            "advantages": responses(torch.zeros_like(self.old) if gain is None else gain),
         }
         if reference:
             entries["ref_log_prob"] = responses(self.reference)
         if weights is not None:
             entries["rollout_is_weights"] = responses(weights)
         data = TensorDict(entries, batch_size=[len(rows)])
-        tu.assign_non_tensor(
-            data, dp_size=1, batch_num_tokens=int(self.mask.sum()), global_batch_size=len(RESPONSES),
-            max_response_len=max(RESPONSES),
-        )  # fmt: skip
+        sizes = {} if nested else {"max_response_len": max(RESPONSES)}  # told where responses are padded
+        tokens = int(self.mask.sum())
+        tu.assign_non_tensor(data, dp_size=1, batch_num_tokens=tokens, global_batch_size=len(RESPONSES), **sizes)
         return data
 
 
-def configurations(name: str, **loss: Any) -> tuple[Any, Any]:
-    from verl.workers.config import DistillationConfig, DistillationLossConfig, FSDPActorConfig
+def configurations(name: str, *, policy_loss: str = "vanilla", **loss: Any) -> tuple[Any, Any]:
+    from verl.workers.config import DistillationConfig, DistillationLossConfig, FSDPActorConfig, PolicyLossConfig
 
     actor = FSDPActorConfig(
-        strategy="fsdp", rollout_n=1, ppo_micro_batch_size_per_gpu=1, loss_agg_mode="token-mean", use_kl_loss=False
-    )
+        strategy="fsdp", rollout_n=1, ppo_micro_batch_size_per_gpu=1, loss_agg_mode="token-mean", use_kl_loss=False,
+        policy_loss=PolicyLossConfig(loss_mode=policy_loss),
+    )  # fmt: skip
     settings = {"loss_max_clamp": None, "use_task_rewards": False, **loss}
-    return actor, DistillationConfig(enabled=False, distillation_loss=DistillationLossConfig(loss_mode=name, **settings))
+    return actor, DistillationConfig(
+        enabled=False, distillation_loss=DistillationLossConfig(loss_mode=name, **settings)
+    )
 
 
 def gradient(batch: Batch, pieces: list[list[int]], name: str, weights: Any = None, **loss: Any) -> torch.Tensor:
@@ -190,7 +202,6 @@ def test_padded_batches_do_as_well(verl: Any) -> None:
 
 
 def test_policy_loss_of_verl_is_the_capped_policy_gradient(verl: Any) -> None:
-    from tensordict import TensorDict
     from verl.workers.utils.losses import ppo_loss
 
     batch = Batch()
@@ -201,11 +212,8 @@ def test_policy_loss_of_verl_is_the_capped_policy_gradient(verl: Any) -> None:
     )  # fmt: skip
     logp = batch.logp.clone().requires_grad_()
     rows = [0, 1, 2]
-    data = batch.data(rows)
-    data["advantages"] = flat([gain[k, : RESPONSES[k]] for k in rows])
-    assert isinstance(data, TensorDict)
-    actor, _ = configurations("exopd")
-    actor.policy_loss.loss_mode = "exopd"
+    data = batch.data(rows, gain=gain)
+    actor, _ = configurations("exopd", policy_loss="exopd")
     output = {"log_probs": flat([batch.whole(logp, k) for k in rows])}
     value, metrics = ppo_loss(actor, output, data)
     value.backward()
@@ -221,7 +229,9 @@ def test_missing_reference_raises_unless_the_scale_is_one(verl: Any) -> None:
     for name, scale in (("exopd", SCALE), ("opd", 1.0)):
         verl_distill.register(name, reward_scale=scale)
     data = batch.data(rows, reference=False)
-    with pytest.raises(ArgumentError, match=r"^verl\.exopd: ref_log_prob must be in the batch unless reward_scale is 1"):
+    with pytest.raises(
+        ArgumentError, match=r"^verl\.exopd: ref_log_prob must be in the batch unless reward_scale is 1"
+    ):
         get_distillation_loss_fn("exopd")(*configurations("exopd"), output, data)
     values, _ = get_distillation_loss_fn("opd")(*configurations("opd"), output, data)
     torch.testing.assert_close(values, (batch.logp - batch.teacher) * batch.mask)
