@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from benchmarks.attention_linear import CHANNELS, check, dense, inputs
 from benchmarks._ceilings import ceilings
+from benchmarks.attention_linear import CHANNELS, check, dense, inputs
 from benchmarks.harness import Context, Row, against_ceilings, case, gate, peak_memory, timed
 from composekit.attention import alibi_slopes, lightning_attention
 
