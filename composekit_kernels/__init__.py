@@ -7,9 +7,31 @@ The portable implementations, ``reference`` and ``chunked``, live in composekit 
 
 from composekit_kernels.dispatch import Call, Capability
 
-IMPLS: dict[str, dict[str, str]] = {}
+IMPLS: dict[str, dict[str, str]] = {
+    "gopd": {"triton": "composekit_kernels.ops.distill:gopd"},
+    "linear_gopd": {"triton": "composekit_kernels.ops.distill:gopd"},
+    "linear_gopd_sum": {"triton": "composekit_kernels.ops.distill:linear_gopd_sum"},
+    "selected_logp": {"triton": "composekit_kernels.ops.distill:selected_logp"},
+}
+
+_LOSS = Capability(
+    devices=("cuda",),
+    dtypes=("float32", "bfloat16", "float16"),
+    features=frozenset({"normalize", "scale_tensor", "candidates"}),
+    min_arch=80,
+    modules=("triton",),
+    interpretable=True,
+)
 
 # What each implementation can take, readable without importing it.
-CAPABILITIES: dict[tuple[str, str], Capability] = {}
+CAPABILITIES: dict[tuple[str, str], Capability] = {
+    ("gopd", "triton"): _LOSS,
+    ("linear_gopd", "triton"): _LOSS,
+    ("linear_gopd_sum", "triton"): _LOSS,
+    ("selected_logp", "triton"): _LOSS,
+}
 
-__all__ = ["CAPABILITIES", "IMPLS", "Call", "Capability"]
+# The modules whose kernels are compiled ahead of time (composekit_kernels.aot); each lists its configurations().
+KERNELS: tuple[str, ...] = ("composekit_kernels.triton.distill_rows",)
+
+__all__ = ["CAPABILITIES", "IMPLS", "KERNELS", "Call", "Capability"]

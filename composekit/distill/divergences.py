@@ -318,7 +318,7 @@ def _pair(
     common: dict[str, Any] = {"beta": beta, "temperature": temperature, "op": op, "names": names}
     portable = {"chunked": partial(_chunked, chunk_size=chunk_size, **common), "reference": partial(_plain, **common)}
     key = "jsd" if beta is not None else "forward_kl"
-    run = pick("linear_" + key if LinearHead in kinds else key, impl, student, portable)
+    run = pick("linear_" + key if LinearHead in kinds else key, impl, student, portable, others=[teacher])
     return run(models[names[0]], models[names[1]])
 
 
@@ -333,7 +333,7 @@ def _chunked(
     names: tuple[str, str],
 ) -> Tensor:
     return operators.pair_rows(
-        *student_parts(student), triple(teacher), beta, temperature, chunk_size or 0, op, " ".join(names)
+        *student_parts(student), triple(teacher), beta, temperature, chunk_size or 0, op, "\n".join(names)
     )[0]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from composekit._dispatch import choose
+from composekit._dispatch import choose, describe, kernel
 from composekit.distill import _checks, operators, reference
 from composekit.distill.heads import LinearHead, Model, align, check_against, check_model, head_dtype, leading
 from composekit.distill.mixing import Coefficient, scaled_pair
@@ -17,23 +18,24 @@ from composekit.distill.teachers import Teachers
 from composekit_kernels.dispatch import Call
 
 
-def call_facts(student: Model, features: Sequence[str] = ()) -> Call:
-    """What the choice of an implementation may depend on."""
-    x = leading(student)
-    arch = 0
-    device = x.device.type
-    if device == "cuda":
-        major, minor = torch.cuda.get_device_capability(x.device)
-        arch = 10 * major + minor
-    sizes = {"D": student.hidden.shape[-1]} if isinstance(student, LinearHead) else {}
-    return Call(device, str(x.dtype).removeprefix("torch."), arch, sizes, frozenset(features))
+def call_facts(student: Model, features: Sequence[str] = (), others: Sequence[Model | None] = ()) -> Call:
+    """What the choice of an implementation may depend on: also whether heads meet logits, and the widest dtype."""
+    models = [student, *(model for model in others if model is not None)]
+    mixed = len({isinstance(model, LinearHead) for model in models}) > 1
+    call = describe(leading(student), features=[*features, *["mixed"] * mixed])
+    return replace(call, dtype="float64") if head_dtype(*models) == torch.float64 else call
 
 
 def pick(
-    op: str, impl: str, student: Model, portable: Mapping[str, Callable[..., Any]], features: Sequence[str] = ()
+    op: str,
+    impl: str,
+    student: Model,
+    portable: dict[str, Callable[..., Any]],
+    features: Sequence[str] = (),
+    others: Sequence[Model | None] = (),
 ) -> Any:
     """The function that runs."""
-    return choose(op, impl, call_facts(student, features), portable)[1]
+    return choose(op, impl, call_facts(student, features, others), portable)[1]
 
 
 def triple(model: Model) -> list[Tensor]:
@@ -74,7 +76,7 @@ def mixture_chunked(
     floats, rows = split(coefficients, student)
     tensors = [x for model in models for x in triple(model)]
     return operators.mixture_rows(
-        *student_parts(student), tensors, floats, rows, temperature, normalize, chunk_size or 0, op, " ".join(names)
+        *student_parts(student), tensors, floats, rows, temperature, normalize, chunk_size or 0, op, "\n".join(names)
     )[0]
 
 
@@ -153,6 +155,7 @@ def prepare(
     for name, model in ((names[1], None if isinstance(teacher, Teachers) else teacher), (names[2], reference)):
         if model is not None:  # also one that the scale switches off must be of the right kind
             check_against(op, name, check_model(op, name, model, kinds=kinds), student)
+            models[name] = model
     for name, model, _ in parts:
         check_against(op, name, check_model(op, name, model, kinds=kinds), student)
         models[name] = model
@@ -164,6 +167,10 @@ def prepare(
     return Target(aligned[names[0]], [aligned[n] for n in chosen], coefficients, [names[0], *chosen], temperature, pair)
 
 
+def _features(target: Target) -> list[str]:
+    return ["teachers"] if target.pair is None else ["scale_tensor"] * isinstance(target.pair[2], Tensor)
+
+
 def run_target(op: str, key: str, impl: str, target: Target, **options: Any) -> Tensor:
     """[B, T] of a checked call, through the kernels table where teacher and reference are all there is."""
     common = {"temperature": target.temperature, **options}
@@ -171,12 +178,21 @@ def run_target(op: str, key: str, impl: str, target: Target, **options: Any) -> 
         name: partial(run, target.student, target.models, target.coefficients, op=op, names=target.names, **common)
         for name, run in MIXTURES.items()
     }
-    features = ["normalize"] * bool(options.get("normalize"))
-    if target.pair is None:
-        return pick(key, impl, target.student, portable, [*features, "teachers"])()
-    teacher, reference, scale = target.pair
-    features += ["scale_tensor"] * isinstance(scale, Tensor)
-    name, run = choose(key, impl, call_facts(target.student, features), portable)
-    if name in portable:
+    features = [*_features(target), *["normalize"] * bool(options.get("normalize"))]
+    name, run = choose(key, impl, call_facts(target.student, features, target.models), portable)
+    if name in portable or target.pair is None:
         return run()
+    teacher, reference, scale = target.pair
     return run(target.student, teacher, reference, reward_scale=scale, **common)
+
+
+def fused_sum(impl: str, target: Target, weights: Tensor, chunk_size: int | None) -> tuple[Tensor, Tensor] | None:
+    """sum(weights * loss) and the losses [B, T], by a kernel that makes the gradient in the forward; None where none can."""
+    if target.pair is None:
+        return None
+    chosen = kernel("linear_gopd_sum", impl, call_facts(target.student, _features(target), target.models))
+    if chosen is None or not isinstance(target.student, LinearHead):
+        return None
+    teacher, reference, scale = target.pair
+    options = {"reward_scale": scale, "temperature": target.temperature, "chunk_size": chunk_size}
+    return chosen[1](target.student, teacher, reference, weights, **options)

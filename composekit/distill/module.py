@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from composekit.distill import _checks, operators
-from composekit.distill.engine import prepare, run_target, split, student_parts, triple
+from composekit.distill.engine import fused_sum, prepare, run_target, split, student_parts, triple
 from composekit.distill.heads import LinearHead, Model, leading
 from composekit.distill.linear import chunk_rows
 from composekit.distill.reducing import MODES, token_weights
@@ -130,6 +130,9 @@ class ExOPDLoss(nn.Module):
         )
         like = torch.zeros((), dtype=_checks.wide(*_tensors(student)), device=leading(student).device)
         weights = token_weights(op, like.expand(leading(student).shape[:2]), mask, self.mode, cu_seqlens, denominator)
+        fused = fused_sum(self.impl, target, weights, self.chunk_size)
+        if fused is not None:
+            return ExOPDOutput(fused[0], _summary(fused[1], mask))
         if self.impl not in ("auto", "chunked") or not isinstance(student, LinearHead):
             key = "linear_gopd" if isinstance(student, LinearHead) else "gopd"
             values = run_target(op, key, self.impl, target, chunk_size=self.chunk_size, normalize=False)
@@ -149,7 +152,7 @@ class ExOPDLoss(nn.Module):
             self.temperature,
             self.chunk_size or 0,
             op,
-            " ".join(target.names),
+            "\n".join(target.names),
         )
         return ExOPDOutput(loss, _summary(values, mask))
 
