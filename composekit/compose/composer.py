@@ -182,6 +182,9 @@ class Composer:
         Raises:
             ArgumentError: the state is of a Composer with another pool or other options, or is no state at all.
         """
+        if not isinstance(state, Mapping):
+            got = type(state).__name__
+            raise bad_type("Composer.load_state_dict", "state", "be a mapping", got, "Pass what state_dict() gave")
         for key, mine in self._identity().items():
             if key not in state or state[key] != mine:
                 raise bad_value(

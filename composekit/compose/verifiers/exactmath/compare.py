@@ -48,7 +48,7 @@ class Comparison:
 
     def equal(self, g: Node, a: Node) -> bool | None:
         """Whether ``a`` answers a question whose gold answer is ``g``."""
-        g, a = self._settle(g), self._one_of_equals(self._settle(a))
+        g, a = (self._one_of_equals(self._settle(x)) for x in (g, a))
         if a.kind == "sequence" and all(x.kind == "assign" for x in a.args[2]):  # (x = 1, y = 2)
             a = Node("list", (a.args[2], ","))
         if g.kind == "contradiction" or a.kind == "contradiction":
@@ -86,10 +86,14 @@ class Comparison:
         for relation, x, y in zip(relations, operands, operands[1:], strict=False):
             if relation == "~" and not _roughly(x, y):
                 return Node("contradiction", ())
-            if relation == "=" and self.scalars(x, y) is not True:
+            if relation == "=" and self._same_values(x, y) is not True:
                 equation = len(operands) == 2 and (variables(x) | variables(y))
                 return node if equation else Node("contradiction", ())
         return operands[0]
+
+    def _same_values(self, x: Node, y: Node) -> bool | None:
+        """Whether two sides of an equation are equal; with a plus-minus, in all their values: sqrt(4) is not +-2."""
+        return self._collections(x, y) if contains(x, "pm", "mp") or contains(y, "pm", "mp") else self.scalars(x, y)
 
     def _one_of_equals(self, node: Node) -> Node:
         """``15 1/2 or 31/2`` names one value twice, which is no list of guesses."""
@@ -141,6 +145,8 @@ class Comparison:
             raise TooLarge(f"more than {MAX_ITEMS} items")
         if g.kind == "sequence" and a.kind == "list":
             return self._coordinates(g, given)
+        if g.kind == "list" and a.kind == "sequence":
+            return self._coordinates(a, gold)
         if "sequence" in (g.kind, a.kind) and len(gold) != len(given):
             return False
         if _is_set(g) or _is_set(a):
@@ -189,14 +195,14 @@ class Comparison:
             return True
         return None if _matches([[v is not False for v in row] for row in table]) else False
 
-    def _coordinates(self, g: Node, given: list[Node]) -> bool | None:
+    def _coordinates(self, point: Node, items: list[Node]) -> bool | None:
         """``x = 1, y = 2`` for the point ``(1, 2)``: named coordinates in the order of their names."""
-        if not all(x.kind == "assign" and x.args[2] == "=" and len(x.args[0]) == 1 for x in given):
+        if not all(x.kind == "assign" and x.args[2] == "=" and len(x.args[0]) == 1 for x in items):
             return False
-        named = sorted(given, key=lambda x: x.args[0])
-        if len({x.args[0] for x in named}) != len(g.args[2]):
+        named = sorted(items, key=lambda x: x.args[0])
+        if len({x.args[0] for x in named}) != len(point.args[2]):
             return False
-        return self._all(g.args[2], [x.args[3] for x in named])
+        return self._all(point.args[2], [x.args[3] for x in named])
 
     def _all(self, gold: Sequence[Node], given: Sequence[Node]) -> bool | None:
         if len(gold) != len(given):
