@@ -24,7 +24,9 @@ LAYERS = (3, 1)
 
 
 @pytest.fixture(autouse=True)
-def _fresh_graphs() -> None:
+def _seeds_and_poison() -> None:
+    """Seeds alone: a poisoned torch.empty cannot be traced."""
+    torch.manual_seed(0)
     torch._dynamo.reset()
 
 
