@@ -134,7 +134,7 @@ def _fits(own: Mapping[str, Tensor], stored: Mapping[str, Tensor], *, strict: bo
             f"missing {missing[:4]}, unknown {unknown[:4]}",
             "Compare the configurations",
         )
-    for name in set(own) & set(stored):
+    for name in sorted(set(own) & set(stored)):
         if own[name].shape != stored[name].shape:
             raise bad_value(
                 _OP,

@@ -82,7 +82,7 @@ def test_mixed_dtypes_are_kept(tmp_path: Path) -> None:
     ("change", "text"),
     [
         ({"reader_dim": 16}, "must have the shape"),
-        ({"layers": [3, 2, 1]}, "bridge.weight must have the shape"),
+        ({"layers": [3, 2, 1]}, "bridge.norm_weight must have the shape"),
         ({"num_tokens": 4}, "think.weight must have the shape"),
         ({"norm": "none"}, "unknown .'bridge.norm_weight'"),
         ({"depth": 2}, "missing .'connector.blocks.1"),
