@@ -59,6 +59,7 @@ html_show_sourcelink = False
 
 # Every name in __all__ of these packages must have a page.
 coverage_packages = [
+    "composekit.bridge",
     "composekit.compose",
     "composekit.testing",
 ]

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 # A package joins when its first name is public.
-PACKAGES = ["composekit.compose", "composekit.testing"]
+PACKAGES = ["composekit.bridge", "composekit.compose", "composekit.testing"]
 
 NAMES = [(package, name) for package in PACKAGES for name in import_module(package).__all__]
 
