@@ -70,7 +70,11 @@ def _blocks(text: str) -> tuple[list[tuple[str, str]], bool]:
         found = True
         if fence is None:
             fence = match
-        elif match["mark"][0] == fence["mark"][0] and len(match["mark"]) >= len(fence["mark"]) and not match["info"].strip():
+        elif (
+            match["mark"][0] == fence["mark"][0]
+            and len(match["mark"]) >= len(fence["mark"])
+            and not match["info"].strip()
+        ):
             blocks.append((_language(fence["info"]), text[fence.end() + 1 : match.start()]))
             fence = None
     if fence is not None:

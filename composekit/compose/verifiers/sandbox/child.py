@@ -13,7 +13,6 @@ from composekit.compose.verifiers.sandbox import landlock, linux, rootfs, seccom
 from composekit.compose.verifiers.sandbox.layout import Layout
 
 
-
 class Place(NamedTuple):
     """Where and as whom the candidate runs.
 
@@ -46,7 +45,9 @@ def become(tier: int, spec: Mapping[str, Any], place: Place, layout: Layout) -> 
         os.chdir(str(place.work))
     work = rootfs.WORK if place.work is None else place.work
     os.environ.clear()
-    os.environ.update(HOME=work, TMPDIR=work, PATH="/usr/bin:/bin", LANG="C.UTF-8", OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+    os.environ.update(
+        HOME=work, TMPDIR=work, PATH="/usr/bin:/bin", LANG="C.UTF-8", OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1"
+    )
     os.umask(0o077)
     _drop(place)
     _limit(spec, place.processes)

@@ -77,7 +77,11 @@ class Server:
         for name in reversed(_NAMES):
             parents.append((name, str(folder)))
             folder = folder.parent
-        config = {"packages": dict(packages), "parents": parents[::-1], "wrap": shutil.which("bwrap") if wrapped else None}
+        config = {
+            "packages": dict(packages),
+            "parents": parents[::-1],
+            "wrap": shutil.which("bwrap") if wrapped else None,
+        }
         executable = getattr(sys, "_base_executable", None) or sys.executable
         config |= {"python": executable, "boot": _BOOT}
         env = {"PATH": os.defpath, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
@@ -441,7 +445,9 @@ class Session:
                     while data := self._status.recv(1 << 16):
                         self._said += data
                     said = json.loads(self._said)
-                    self._ending = Ending(said.get("exit"), said.get("why", ""), said.get("setup", ""), bool(said.get("swept")))
+                    self._ending = Ending(
+                        said.get("exit"), said.get("why", ""), said.get("setup", ""), bool(said.get("swept"))
+                    )
                 except (OSError, ValueError):
                     self._ending = Ending(None, "", "the supervisor is gone", False)
         finally:

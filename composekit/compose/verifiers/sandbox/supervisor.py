@@ -75,7 +75,9 @@ class Supervisor:
         if root:
             self._claim_user()
         if self.tier >= 2:
-            flags = linux.CLONE_NEWPID | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWNS
+            flags = (
+                linux.CLONE_NEWPID | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWNS
+            )
             if not root:
                 _own_user_namespace()
             linux.unshare(flags & ~linux.CLONE_NEWNS)
