@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from composekit.distill import ExOPDLoss, LinearHead, gopd_loss, linear_gopd_loss, reverse_kl, selected_logp
+from composekit.distill import (
+    ExOPDLoss,
+    LinearHead,
+    gopd_loss,
+    jsd,
+    linear_gopd_loss,
+    linear_jsd,
+    reverse_kl,
+    selected_logp,
+)
 from composekit.testing import assert_close, error_budget
 from composekit_kernels.dispatch import interpreter_on
 
@@ -373,6 +382,53 @@ def test_nothing_of_the_size_of_the_logits_is_allocated(monkeypatch: pytest.Monk
     assert time * 128 <= max(sizes_made) <= time * vocabulary // 8
 
 
+# --- forward KL and Jensen-Shannon ---------------------------------------------------------------------------------------
+
+
+def plain_jsd(s: Tensor, t: Tensor, beta: float, tau: float) -> Tensor:
+    """As GKD writes it; 0 is the forward KL."""
+    log_pi, log_t = torch.log_softmax(s / tau, -1), torch.log_softmax(t.to(s.dtype) / tau, -1)
+    if beta == 0.0:
+        return (log_t.exp() * (log_t - log_pi)).sum(-1)
+    log_m = (beta * log_t.exp() + (1 - beta) * log_pi.exp()).log()
+    far, near = (log_t.exp() * (log_t - log_m)).sum(-1), (log_pi.exp() * (log_pi - log_m)).sum(-1)
+    return beta * far + (1 - beta) * near
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("linear", [False, True], ids=["logits", "head"])
+def test_divergences_equal_float64(linear: bool, beta: float) -> None:
+    vocabulary = 150 if linear else 37
+    teacher = head(2, 2, 5, vocabulary)
+    inputs = list(head(2, 2, 8, vocabulary)) if linear else [logits(2, 2, vocabulary)]
+    t = logits(2, 2, vocabulary)
+
+    def ours(*leaves: Tensor) -> Tensor:
+        if linear:
+            return linear_jsd(
+                LinearHead(*leaves), LinearHead(*teacher), beta=beta, temperature=0.7, chunk_size=3, impl="triton"
+            )
+        return jsd(leaves[0], t, beta=beta, temperature=0.7, impl="triton")
+
+    def plain(*leaves: Tensor) -> Tensor:
+        if linear:
+            return plain_jsd(dense(leaves, leaves[0].dtype), dense(teacher, leaves[0].dtype), beta, 0.7)
+        return plain_jsd(leaves[0], t, beta, 0.7)
+
+    with sizes(block=16 if not linear else 64):
+        hold(ours, plain, inputs, logits(2, 2), magnitude=12.0)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5])
+def test_divergences_of_excluded_tokens(beta: float) -> None:
+    for excluded_by in (("student", "teacher"), ("teacher",), ("student",)):
+        s, t = logits(1, 1, 6), logits(1, 1, 6)
+        for name, x in (("student", s), ("teacher", t)):
+            if name in excluded_by:
+                x[..., 2] = -INF
+        assert_close(jsd(s, t, beta=beta, impl="triton"), jsd(s, t, beta=beta, impl="reference"))
+
+
 # --- selected log-probabilities --------------------------------------------------------------------------------------
 
 
@@ -418,6 +474,8 @@ def test_operators_pass_opcheck() -> None:
     for x in student:
         x.requires_grad_()
     torch.library.opcheck(ops.gopd_rows, (*student, *teacher, *reference, scale, 1.0, False, 1))
+    torch.library.opcheck(ops.pair_rows, (*student, *teacher, 0.5, 1.0, 0))
+    torch.library.opcheck(ops.pair_rows, (*s, *t, None, 1.0, 0))
     weights = torch.rand(1, 2, device=DEVICE)
     needs = [True, True, True]
     torch.library.opcheck(ops.gopd_sum, (weights, needs, *student, *teacher, *reference, scale, 1.0, 1))
