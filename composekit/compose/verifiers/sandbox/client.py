@@ -89,7 +89,8 @@ class Server:
         try:
             self.process = subprocess.Popen(
                 [executable, "-I", "-S", "-X", "utf8", "-c", _BOOT, json.dumps(config)],
-                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", env=env, start_new_session=True,
+                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", env=env,
+                start_new_session=True,
             )  # fmt: skip
         except OSError as problem:
             ours.close()
