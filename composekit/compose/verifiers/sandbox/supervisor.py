@@ -187,11 +187,24 @@ class Supervisor:
             except ChildProcessError:
                 return True
             self._kill_user()
-            for pid in descendants(os.getpid()):
+            for pid in self._frozen():
                 with suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.001)
         return False
+
+    def _frozen(self) -> set[int]:
+        """All descendants, stopped first: one that is killed makes room for another, one that is stopped does not."""
+        found: set[int] = set()
+        for _ in range(50):  # those that end while they start others would keep this busy
+            new = set(descendants(os.getpid())) - found
+            if not new:
+                break
+            for pid in new:
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGSTOP)
+            found |= new
+        return found
 
     def _kill_user(self) -> None:
         """Kill all processes of the candidate's own user at one stroke."""
