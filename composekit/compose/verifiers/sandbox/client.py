@@ -36,6 +36,7 @@ server.main(config)
 _NAMES = ("composekit", "composekit.compose", "composekit.compose.verifiers", "composekit.compose.verifiers.sandbox")
 _START = 60.0  # seconds that a server may take to start
 _GRACE = 20.0  # seconds that cleaning up may take after a job
+_UNREAD = 1 << 20  # bytes of messages that may wait, beyond one of the largest
 _LATE = 0.25  # seconds that the supervisor, whose clock counts, has before the caller's own clock does
 
 
@@ -89,7 +90,8 @@ class Server:
         try:
             self.process = subprocess.Popen(
                 [executable, "-I", "-S", "-X", "utf8", "-c", _BOOT, json.dumps(config)],
-                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", env=env, start_new_session=True,
+                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", env=env,
+                start_new_session=True,
             )  # fmt: skip
         except OSError as problem:
             ours.close()
@@ -211,6 +213,7 @@ class Session:
         self._queues: dict[int, bytearray] = {}
         self._buffer = bytearray()
         self._messages: list[bytes] = []
+        self._waiting = 0  # bytes of messages that nobody has taken yet
         self._ending: Ending | None = None
         self._said = bytearray()
         self._ready = False
@@ -263,7 +266,9 @@ class Session:
         """
         while not self._messages:
             self._step()
-        return self._messages.pop(0)
+        message = self._messages.pop(0)
+        self._waiting -= len(message) + 64
+        return message
 
     def hear(self) -> Any:
         """The next message as JSON.
@@ -364,6 +369,9 @@ class Session:
             del self._buffer[: 4 + length]
             if self._ready:
                 self._messages.append(message)
+                self._waiting += length + 64
+                if self._waiting > self.limits.output + _UNREAD:  # or it could fill the caller's memory
+                    raise Over("it wrote more to the private channel than anybody asked for")
             else:  # the first word comes from the walls, before the candidate is there
                 first = json.loads(message)
                 if "setup" in first:

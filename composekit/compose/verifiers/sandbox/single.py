@@ -117,6 +117,8 @@ class _Talk:
             del self.heard[fd][: 4 + length]
             if self.messages == ['{"ready":true}']:
                 self.messages.clear()
+            if self.job["mode"] == "program" and len(self.messages) > 1:
+                del self.messages[1:]  # it says one thing, at its end
         return not data
 
 

@@ -41,6 +41,7 @@ class Supervisor:
         self.claim: socket.socket | None = None
         self.uid: int | None = None
         self.work: str | None = None
+        self.top = -1  # the same as a descriptor
         self.pid = 0
         self.why = ""
 
@@ -83,6 +84,7 @@ class Supervisor:
             linux.sethostname("sandbox")
         else:
             self.work = tempfile.mkdtemp(prefix="composekit-", dir=self.spec["tmp"])
+            self.top = os.open(self.work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # whatever it is called later
             if self.uid is not None:
                 os.chown(self.work, self.uid, self.uid)
 
@@ -174,7 +176,7 @@ class Supervisor:
         else:
             swept = True
         if self.work is not None:
-            remove_tree(self.work)
+            remove_tree(self.work, self.top)
         return {"exit": code, "why": self.why, "swept": swept}
 
     def _sweep(self) -> bool:
@@ -187,11 +189,24 @@ class Supervisor:
             except ChildProcessError:
                 return True
             self._kill_user()
-            for pid in descendants(os.getpid()):
+            for pid in self._frozen():
                 with suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.001)
         return False
+
+    def _frozen(self) -> set[int]:
+        """All descendants, stopped first: one that is killed makes room for another, one that is stopped does not."""
+        found: set[int] = set()
+        for _ in range(50):  # those that end while they start others would keep this busy
+            new = set(descendants(os.getpid())) - found
+            if not new:
+                break
+            for pid in new:
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGSTOP)
+            found |= new
+        return found
 
     def _kill_user(self) -> None:
         """Kill all processes of the candidate's own user at one stroke."""
@@ -314,7 +329,7 @@ def _too_large(path: str, size: int, count: int) -> bool:
     return False
 
 
-def remove_tree(path: str) -> None:
+def remove_tree(path: str, top: int) -> None:
     """Remove a directory whatever a candidate has built in it: deep, unreadable, wide.
 
     Nothing may run any more that could change it. What lies below a directory is brought up to the top before that
@@ -323,7 +338,7 @@ def remove_tree(path: str) -> None:
     Raises:
         OSError: something cannot be removed.
     """
-    top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    os.fchmod(top, 0o700)
     prefix, counter = os.urandom(8).hex(), 0
     try:
         while names := os.listdir(top):
@@ -344,4 +359,5 @@ def remove_tree(path: str) -> None:
                 os.rmdir(name, dir_fd=top)
     finally:
         os.close(top)
-    os.rmdir(path)
+    with suppress(FileNotFoundError, NotADirectoryError):  # where nothing stands in its way, a candidate may rename it
+        os.rmdir(path)
