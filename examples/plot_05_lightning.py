@@ -11,7 +11,7 @@ distances each head can serve, lets the rates be learned, and decodes token by t
 # A task for a memory
 # -------------------
 # Every token brings a name and a number, "x is 3", or a name alone, "x?". The answer is the number that this name had last.
-# Nothing helps but remembering, and what is asked for was said up to a few hundred tokens ago.
+# Nothing helps but remembering, and what is asked for was said up to a hundred tokens ago or more.
 
 import matplotlib.pyplot as plt
 import torch
@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from composekit.attention import HybridCache, HybridConfig, LightningAttention, alibi_slopes
 
 torch.manual_seed(0)
-NAMES, NUMBERS, LENGTH = 24, 8, 256
+NAMES, NUMBERS, LENGTH = 16, 8, 192
 
 
 def draw(batch, ask=0.3):
@@ -78,7 +78,7 @@ class Model(nn.Module):
         return self.head(x)
 
 
-def train(model, steps=130, batch=16):
+def train(model, steps=260, batch=8):
     optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     losses = []
@@ -100,10 +100,12 @@ losses = {name: train(model) for name, model in models.items()}
 # %%
 # Right answers by distance
 # -------------------------
-# The fixed rates are those of MiniCPM-SALA: with four heads, half-lives from 3 to 177 tokens.
+# The fixed rates are those of MiniCPM-SALA: with four heads, half-lives from 3 to 177 tokens. Both models look names up
+# almost without fault while the slow heads still hear them; far beyond the slowest half-life nothing is left to find. In a run as
+# short as this one, learning the rates gains little.
 
 names, numbers, answers, ages = draw(64)
-edges = [1, 4, 8, 16, 32, 64, 128]
+edges = [1, 4, 8, 16, 32, 64]
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6))
 for name, model in models.items():
     with torch.no_grad():
@@ -145,10 +147,10 @@ figure.tight_layout()
 model, cache = models["learned rates"], HybridCache()
 with torch.no_grad():
     whole = model(names[:1], numbers[:1])
-    pieces = [model(names[:1, :128], numbers[:1, :128], cache)]
+    pieces = [model(names[:1, :96], numbers[:1, :96], cache)]
     size = cache.nbytes
-    for t in range(128, LENGTH):
+    for t in range(96, LENGTH):
         pieces.append(model(names[:1, t : t + 1], numbers[:1, t : t + 1], cache))
 print("largest difference from reading everything at once:", (torch.cat(pieces, 1) - whole).abs().max().item())
-print("bytes of memory after 128 tokens and after", LENGTH, "tokens:", size, cache.nbytes)
+print("bytes of memory after 96 tokens and after", LENGTH, "tokens:", size, cache.nbytes)
 plt.show()

@@ -145,7 +145,7 @@ class Running:
         exact, norm = self.sum.dtype, self.options.norm
         low = low_precision(hidden, weight)
         scaled = weight.to(exact) if norm_weight is None else weight.to(exact) * norm_weight.to(exact)
-        scales = torch.empty(hidden.shape[0], dtype=exact, device=hidden.device)
+        scales = hidden.new_empty(hidden.shape[0], dtype=exact)
         for rows in chunks(hidden.shape[0], hidden.device):
             x = exact_rows(hidden, mask, rows, exact)
             if norm == "layer_rms":
@@ -231,7 +231,7 @@ def forward_pack(
     """Normalised taps, written into one [N, L D] buffer in the weight's type, and one product."""
     layers, (rows_all, width) = len(hiddens), hiddens[0].shape
     exact = accumulation_dtype(hiddens[0].dtype)
-    flat = torch.empty(rows_all, layers * width, dtype=weight.dtype, device=weight.device)
+    flat = weight.new_empty(rows_all, layers * width)
     buffer = per_layer(flat, layers, options.layout)
     statistics = _statistics(hiddens, mask, options, exact)
     for i, hidden in enumerate(hiddens):
@@ -257,7 +257,7 @@ def _statistics(
     if options.norm == "none":
         return ()
     if options.norm == "layer_rms":
-        scales = torch.empty(len(hiddens), hiddens[0].shape[0], dtype=exact, device=hiddens[0].device)
+        scales = hiddens[0].new_empty(len(hiddens), hiddens[0].shape[0], dtype=exact)
         for i, h in enumerate(hiddens):
             for rows in chunks(h.shape[0], h.device):
                 scales[i, rows] = rms_scale(exact_rows(h, mask, rows, exact), options.eps)
@@ -293,7 +293,7 @@ def layer_backward(
     exact = accumulation_dtype(hidden.dtype)
     low = low_precision(hidden, weight)
     scaled = weight.to(exact) if norm_weight is None else weight.to(exact) * norm_weight.to(exact)
-    dh = torch.empty_like(hidden) if want_hidden else None
+    dh = hidden.new_empty(hidden.shape) if want_hidden else None
     dw = torch.zeros(weight.shape, dtype=exact, device=weight.device) if want_weight else None
     inner = torch.zeros(hidden.shape[0], dtype=exact, device=hidden.device) if norm == "joint_ln" else None
     for rows in chunks(hidden.shape[0], hidden.device):
@@ -360,8 +360,8 @@ class _ChannelBridge(torch.autograd.Function):
         gammas = None if norm_weight is None else per_layer(norm_weight, layers, layout)
         total = _column_sum(dy, flat_mask, exact)
         want_weight = need_w or need_gamma
-        dw = torch.empty_like(weight) if need_w else None
-        dgamma = torch.empty_like(norm_weight) if need_gamma else None
+        dw = weight.new_empty(weight.shape) if need_w else None
+        dgamma = norm_weight.new_empty(norm_weight.shape) if need_gamma else None
         dhs: list[Tensor | None] = []
         inner = None
         for i, hidden in enumerate(hiddens):

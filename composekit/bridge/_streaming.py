@@ -82,7 +82,7 @@ class _Moments(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dmean: Tensor, dm2: Tensor) -> tuple[Tensor | None, None]:  # type: ignore[override]
         hidden, mask, mean = ctx.saved_tensors
-        dh = torch.empty_like(hidden)
+        dh = hidden.new_empty(hidden.shape)
         for rows in chunks(hidden.shape[0], hidden.device):
             x = exact_rows(hidden, mask, rows, mean.dtype)
             g = dmean[rows, None] / hidden.shape[1] + 2 * dm2[rows, None] * (x - mean[rows, None])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from composekit._dispatch import choose, describe
-from composekit._errors import bad_type, bad_value, check_shapes
+from composekit._errors import ShapeError, bad_type, bad_value, check_shapes, message
 from composekit.bridge._channel_math import PORTABLE, Options, kernel
 from composekit.bridge._checks import as_mask
 
@@ -136,10 +136,14 @@ def _check(
             )
     if not weight.is_floating_point():
         raise bad_type(_OP, "weight", "be floating point", weight.dtype, "Cast it")
-    named = {"bias": (bias, "O"), "norm_weight": (norm_weight, str(len(hiddens) * first.shape[-1]))}
-    named["norm_bias"] = (norm_bias, named["norm_weight"][1])
-    given = {name: (tensor, spec) for name, (tensor, spec) in named.items() if tensor is not None}
-    check_shapes(_OP, weight=(weight, f"O {len(hiddens) * first.shape[-1]}"), **given)
+    channels = len(hiddens) * first.shape[-1]
+    if weight.ndim != 2 or weight.shape[1] != channels:
+        raise ShapeError(
+            message(_OP, "weight", f"have shape [out, L D = {channels}]", list(weight.shape), "Project these taps")
+        )
+    optional = {"bias": (bias, "O"), "norm_weight": (norm_weight, "K"), "norm_bias": (norm_bias, "K")}
+    given = {name: (tensor, spec) for name, (tensor, spec) in optional.items() if tensor is not None}
+    check_shapes(_OP, weight=(weight, "O K"), **given)
     if norm_bias is not None and norm != "joint_ln":
         raise bad_value(_OP, "norm_bias", "come with norm='joint_ln'", f"norm={norm!r}", "Leave it out")
     for name, tensor in {"weight": weight, **{n: t for n, (t, _) in given.items()}}.items():

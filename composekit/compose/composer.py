@@ -305,7 +305,7 @@ def _checked_pool(pool: Iterable[Problem]) -> tuple[Problem, ...]:
             raise bad_type("Composer", f"pool[{index}]", "be a Problem", got, "Load rows with load_problems(rows)")
     twice = [name for name, count in Counter(problem.id for problem in problems).items() if count > 1]
     if twice:
-        shown = ", ".join(map(repr, twice[:5])) + (f" and {len(twice) - 5} more" if len(twice) > 5 else "")
+        shown = ", ".join(map(repr, twice[:5])) + (f" and {len(twice) - 5} others" if len(twice) > 5 else "")
         raise bad_value("Composer", "pool", "hold every id once", f"{shown} more than once", "Drop the duplicates")
     return problems
 

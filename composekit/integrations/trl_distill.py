@@ -7,15 +7,16 @@ no TRL.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from composekit._errors import bad_type, bad_value, missing_extra
-from composekit.distill import ExOPDLoss, LinearHead
+from composekit.distill import ExOPDLoss, LinearHead, Teachers, diagnostics
 
 __all__ = ["ExOPDTrainer"]  # noqa: F822  (built by __getattr__)
 
@@ -40,20 +41,22 @@ class ExOPDMixin:
 
     Args:
         model: The student: a path or a model, as TRL takes it.
-        teacher_model: The teacher T: a path or a model.
+        teacher_model: The teacher T: a path or a model. Or several, by tag: ``{"math": ..., "code": ...}``; then the data
+            set needs a column ``teacher`` with the tag of every row's teacher.
         args: A ``trl.DistillationConfig``. Its ``temperature`` is that of sampling and loss; ``beta`` must stay 1.
         reference_model: The reference R: a path or a model, usually what the student, or the teacher, was before its
             training. May be left out at ``reward_scale=1`` alone.
         reward_scale: :math:`\lambda`. The attribute of the same name may be changed between steps.
-        teacher_processing_class: The teacher's tokenizer. By default the one beside the weights if the teacher is a path,
-            and the student's if it is a model.
+        teacher_processing_class: The teacher's tokenizer (of several, again by tag). By default the one beside the weights
+            if the teacher is a path, and the student's if it is a model.
         reference_processing_class: The reference's tokenizer, likewise.
         options: What else ``DistillationTrainer`` takes: data sets, ``processing_class``, callbacks, ``peft_config``, ...
 
     Raises:
         MissingExtraError: TRL is not installed.
+        ArgumentTypeError: a reward scale that is no number, a teacher that is no language model.
         ArgumentError: the vocabularies or the tokens behind their ids differ; the reference is missing; a tokenizer has no
-            chat template for conversational prompts; tools or images meet another template.
+            chat template for conversational prompts; tools or images meet another template; a row's teacher is unknown.
 
     Guarantees: teacher and reference are frozen, and moved to the device as TRL moves its teacher. A prompt is rendered by
     every model's own chat template; the completion's tokens are the same for all three.
@@ -71,7 +74,7 @@ class ExOPDMixin:
         args: Any = None,
         *,
         reference_model: Any = None,
-        reward_scale: float | Tensor = 1.25,
+        reward_scale: float = 1.25,
         teacher_processing_class: Any = None,
         reference_processing_class: Any = None,
         **options: Any,
@@ -80,17 +83,19 @@ class ExOPDMixin:
         # TRL's own teacher stays empty: what it checks would hide our message, and both models are handled alike here.
         super().__init__(model, None, args, **options)  # type: ignore[call-arg]
         self.reward_scale = reward_scale
+        self._watched: int | None = None  # the step that was last looked at in detail
         self._judges: dict[str, Any] = {}
         self._tokenizers: dict[str, Any] = {}
-        for name, judge, tokenizer in (
-            ("teacher", teacher_model, teacher_processing_class),
-            ("reference", reference_model, reference_processing_class),
-        ):
-            if judge is not None:
-                self._admit(name, judge, tokenizer)
-        self.teacher_model = self._judges.get("teacher")
+        self._tags = list(teacher_model) if isinstance(teacher_model, Mapping) else None
+        judges = _by_name("teacher", teacher_model) | _by_name("reference", reference_model)
+        own = _by_name("teacher", teacher_processing_class) | _by_name("reference", reference_processing_class)
+        for name, judge in judges.items():
+            self._admit(name, judge, own.pop(name, None))
+        if own:
+            rule = "name the teachers of teacher_model"
+            raise bad_value(_OP, "teacher_processing_class", rule, sorted(own), "Use the same tags")
 
-    # ---- the other two models -------------------------------------------------------------------------------------------
+    # ---- the other models -----------------------------------------------------------------------------------------------
 
     def _admit(self, name: str, judge: Any, tokenizer: Any) -> None:
         """Load a model if it is a path, check it against the student, freeze it, and put it where it belongs."""
@@ -118,6 +123,9 @@ class ExOPDMixin:
         """What TRL makes of the prompts, and the prompts as every other model's template renders them."""
         batch = super()._generate_and_score_completions(inputs)  # type: ignore[misc]
         prompts = [row["prompt"] for row in inputs]
+        if self._tags is not None:
+            route = [_index(self._tags, row.get("teacher")) for row in inputs]
+            batch["teacher_route"] = torch.tensor(route, device=batch["prompt_ids"].device)
         for name, tokenizer in self._tokenizers.items():
             if tokenizer is self._tokenizer or tokenizer.chat_template == self._tokenizer.chat_template:  # type: ignore[attr-defined]
                 continue
@@ -148,36 +156,45 @@ class ExOPDMixin:
             # Data-parallel training averages the ranks' gradients, so each divides by its share of the tokens.
             denominator = inputs["num_items_in_batch"].clamp(min=1) / accelerator.num_processes
         bare = accelerator.unwrap_model(model)
-        loss, metrics = self._forward_redirection(model, bare, self._compute_loss, bare, inputs, denominator)  # type: ignore[attr-defined]
+        # All of the diagnostics cost about as much as the loss: once before each line of the log is enough.
+        state = self.state  # type: ignore[attr-defined]
+        due = (state.global_step + 1) % max(state.logging_steps, 1) == 0 and self._watched != state.global_step
+        self._watched = state.global_step if training else None
+        loss, metrics = self._forward_redirection(  # type: ignore[attr-defined]
+            model, bare, self._compute_loss, bare, inputs, denominator, due or not training
+        )
         log = self._metrics["train" if training else "eval"]  # type: ignore[attr-defined]
         for name, value in metrics.items():
             log[f"exopd/{name}"].append(accelerator.gather_for_metrics(value).float().mean().item())
         return (loss, None) if return_outputs else loss
 
-    def _compute_loss(self, student: Any, inputs: dict[str, Any], denominator: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    def _compute_loss(
+        self, student: Any, inputs: dict[str, Any], denominator: Any, watch: bool
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         mask = inputs["completion_mask"].bool()
         if "tool_mask" in inputs:
             mask = mask & inputs["tool_mask"].bool()
         accelerator = self.accelerator  # type: ignore[attr-defined]
         bare = {name: accelerator.unwrap_model(judge) for name, judge in self._judges.items()}
         linear = all(_is_linear(model) for model in (student, *bare.values()))
-        scored: dict[str, Any] = {"teacher": None, "reference": None}
+        scored: dict[str, Any] = {}
         with torch.no_grad():
             for name, judge in self._judges.items():
-                if name == "reference" and _is_one(self.reward_scale):
-                    continue  # R drops out of the loss
-                scored[name] = self._forward_redirection(  # type: ignore[attr-defined]
-                    judge, bare[name], self._score, bare[name], inputs, linear, name
-                )
-        loss = ExOPDLoss(reward_scale=self.reward_scale, temperature=self.temperature)  # type: ignore[attr-defined]
-        out = loss(
-            self._score(student, inputs, linear),
-            scored["teacher"],
-            scored["reference"],
-            mask=mask,
-            denominator=denominator,
-        )
-        return out.loss, {name: out.diagnostics[name] for name in ("mean", "lowest", "highest")}
+                if name != "reference" or self.reward_scale != 1:  # where it is 1, R drops out of the loss
+                    scored[name] = self._forward_redirection(  # type: ignore[attr-defined]
+                        judge, bare[name], self._score, bare[name], inputs, linear, name
+                    )
+        teacher: Any = scored.get("teacher")
+        if self._tags is not None:
+            teacher = Teachers({tag: scored[f"teacher/{tag}"] for tag in self._tags}, route=inputs["teacher_route"])
+        models = (self._score(student, inputs, linear), teacher, scored.get("reference"))
+        shape = {"reward_scale": self.reward_scale, "temperature": self.temperature}  # type: ignore[attr-defined]
+        out = ExOPDLoss(**shape)(*models, mask=mask, denominator=denominator)
+        metrics = {name: out.diagnostics[name] for name in ("mean", "lowest", "highest")}
+        if watch:
+            end = self._tokenizer.eos_token_id  # type: ignore[attr-defined]
+            metrics |= diagnostics(*models, **shape, mask=mask, eos_token=end)
+        return out.loss, metrics
 
     def _score(self, model: Any, inputs: dict[str, Any], linear: bool, name: str = "student") -> Any:
         """Logits, or hidden states and head, for every token of the completions after the prompts of that model."""
@@ -197,17 +214,30 @@ class ExOPDMixin:
 
 
 def _check_arguments(args: Any, teacher: Any, reference: Any, reward_scale: Any) -> None:
-    if teacher is None and reward_scale != 0:
-        raise bad_value(_OP, "teacher_model", "be a path or a model", None, "Pass the model to learn from")
-    if reference is None and not _is_one(reward_scale):
+    if isinstance(reward_scale, bool) or not isinstance(reward_scale, Real):
+        got, repair = type(reward_scale).__name__, "For a schedule, assign trainer.reward_scale between steps"
+        raise bad_type(_OP, "reward_scale", "be a number", got, repair)
+    if (teacher is None and reward_scale != 0) or (isinstance(teacher, Mapping) and not teacher):
+        raise bad_value(_OP, "teacher_model", "be a path or a model", teacher, "Pass the model to learn from")
+    if reference is None and reward_scale != 1:
         got, repair = f"None with reward_scale {reward_scale}", "Pass what the student was before, or reward_scale=1"
         raise bad_value(_OP, "reference_model", "be a path or a model unless reward_scale is 1", got, repair)
     if args is not None and getattr(args, "beta", 1.0) != 1.0:
         raise bad_value(_OP, "args.beta", "be 1, since the loss is a reverse divergence", args.beta, "Leave it out")
 
 
-def _is_one(reward_scale: Any) -> bool:
-    return not isinstance(reward_scale, Tensor) and reward_scale == 1
+def _by_name(name: str, value: Any) -> dict[str, Any]:
+    """``teacher``, or ``teacher/<tag>`` for several; nothing for None."""
+    if isinstance(value, Mapping):
+        return {f"{name}/{tag}": one for tag, one in value.items()}
+    return {} if value is None else {name: value}
+
+
+def _index(tags: Sequence[str], tag: Any) -> int:
+    if tag not in tags:
+        got = "no such column" if tag is None else repr(tag)
+        raise bad_value(_OP, "column teacher", f"hold tags out of {list(tags)}", got, "Tag every row of the data set")
+    return tags.index(tag)
 
 
 def _is_chat(prompt: Any) -> bool:

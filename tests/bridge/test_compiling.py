@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ LAYERS = (3, 1)
 
 
 @pytest.fixture(autouse=True)
-def _fresh_graphs() -> None:
+def _seeds_and_poison() -> None:
+    """Seeds alone: a poisoned torch.empty cannot be traced."""
+    torch.manual_seed(0)
     torch._dynamo.reset()
 
 
@@ -49,8 +52,7 @@ def taps(batch: int, length: int) -> list[Tensor]:
     return [torch.randn(batch, length, 32, dtype=torch.float64).requires_grad_() for _ in LAYERS]
 
 
-@pytest.mark.parametrize("impl", ["sum", "pack", "reference"])
-@pytest.mark.parametrize("norm", ["none", "layer_rms", "joint_ln"])
+@pytest.mark.parametrize(("norm", "impl"), [("layer_rms", "sum"), ("joint_ln", "sum"), ("joint_ln", "pack")])
 def test_channel_bridge(norm: str, impl: str) -> None:
     weight, gamma = (torch.randn(*s, dtype=torch.float64).requires_grad_() for s in ((6, 64), (64,)))
 
@@ -96,7 +98,7 @@ def test_connector_padded_and_packed() -> None:
     torch.testing.assert_close(compiled(module)(x[:1], cu_seqlens=cu), module(x[:1], cu_seqlens=cu))
 
 
-@pytest.mark.parametrize("emit", ["think", "all"])
+@pytest.mark.parametrize("emit", ["think", pytest.param("all", marks=pytest.mark.slow)])
 def test_the_bridge_forward_and_backward(emit: str) -> None:
     module = bridge(emit=emit, norm="joint_ln")
     hiddens, mask = taps(2, 7), torch.arange(7) >= torch.tensor([[2], [0]])
@@ -116,7 +118,7 @@ def test_the_bridge_forward_and_backward(emit: str) -> None:
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("mode", ["native", "hook", "stream"])
+@pytest.mark.parametrize("mode", ["native", "stream"])
 def test_a_compiled_reader_in_a_tap(llama_reader: nn.Module, mode: str) -> None:
     module = bridge().bridge
     extra = {"bridge": module} if mode == "stream" else {}
@@ -131,8 +133,9 @@ def test_a_compiled_reader_in_a_tap(llama_reader: nn.Module, mode: str) -> None:
         torch.testing.assert_close(tap.states, plain.states)
 
 
-def test_the_whole_way_in_one_graph(reader: nn.Module) -> None:
-    module = bridge()
+@pytest.mark.parametrize("name", ["llama", pytest.param("qwen25vl", marks=pytest.mark.slow)])
+def test_the_whole_way_in_one_graph(make_reader: Callable[[str], nn.Module], name: str) -> None:
+    module, reader = bridge(), make_reader(name).double().eval().requires_grad_(False)
     module.encode(reader, input_ids=ids(3))
 
     def run(prompt: Tensor, mask: Tensor) -> Tensor:

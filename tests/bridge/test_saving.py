@@ -82,7 +82,7 @@ def test_mixed_dtypes_are_kept(tmp_path: Path) -> None:
     ("change", "text"),
     [
         ({"reader_dim": 16}, "must have the shape"),
-        ({"layers": [3, 2, 1]}, "bridge.weight must have the shape"),
+        ({"layers": [3, 2, 1]}, "bridge.norm_weight must have the shape"),
         ({"num_tokens": 4}, "think.weight must have the shape"),
         ({"norm": "none"}, "unknown .'bridge.norm_weight'"),
         ({"depth": 2}, "missing .'connector.blocks.1"),
@@ -101,9 +101,9 @@ def test_another_configuration_fails_loudly(tmp_path: Path, change: dict[str, An
 
 
 def test_a_missing_file_and_a_missing_key(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="be a folder with config.json"):
+    with pytest.raises(ValueError, match=r"be a folder with config.json"):
         StackedChannelBridge.from_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="missing .'heads'"):
+    with pytest.raises(ValueError, match=r"missing .'heads'"):
         StackedChannelBridge.from_config({k: v for k, v in bridge().config.items() if k != "heads"})
 
 
@@ -162,7 +162,7 @@ def test_adapters_of_the_reader_are_saved_with_the_bridge(
     StackedChannelBridge.from_pretrained(tmp_path, strict=False)
     bare = make_reader("llama").requires_grad_(False)
     with pytest.raises(
-        ValueError, match="the reader's adapters; got missing .*unknown .'model.layers.0.self_attn.q_proj"
+        ValueError, match=r"the reader's adapters; got missing .*unknown .'model.layers.0.self_attn.q_proj"
     ):
         StackedChannelBridge.from_pretrained(tmp_path, reader=bare)
 

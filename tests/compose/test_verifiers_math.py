@@ -152,7 +152,8 @@ DIFFERENT = [
     ("(1,2)", "(1,2),(2,1)"),
     ("1,2,2", "1,2"), ("1,2", "1,1,2"), ("1,2", "1"), ("1,2", "1,2,3"), ("1,2,2", "1,1,2"),
     ("(1,2),(3,4)", "(1,4),(3,2)"),
-    ("[0,\\infty)", "x>0"), ("[1,3]", r"[1,2)\cup(2,3]"), (r"\emptyset", "0"), (r"-\infty", r"\infty"),
+    ("[0,\\infty)", "x>0"), ("[1,3]", r"[1,2)\cup(2,3]"), (r"\emptyset", "0"), ("0", r"\emptyset"), (r"\{1\}",
+    r"\emptyset"), (r"-\infty", r"\infty"),
     (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{pmatrix}1&3\\2&4\end{pmatrix}"),
     (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1&2\end{pmatrix}"),
     # names and equations

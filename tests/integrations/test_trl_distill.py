@@ -130,6 +130,8 @@ def test_trainer_takes_the_gradient_of_the_definition(paths: dict[str, str], tmp
     logged = [row for row in trainer.state.log_history if "exopd/mean" in row]
     assert len(logged) == 2
     assert all(math.isfinite(row["loss"]) and row["exopd/lowest"] <= row["exopd/highest"] for row in logged)
+    watched_names = {"entropy", "log_ratio", "kl_teacher", "kl_reference", "kl_target", "log_z", "eos/student"}
+    assert all(math.isfinite(row[f"exopd/{name}"]) for row in logged for name in watched_names)
 
 
 def test_every_model_reads_its_own_template(paths: dict[str, str], tmp_path: Path) -> None:
@@ -196,6 +198,41 @@ def test_models_that_change_their_logits_are_scored_by_logits(tmp_path: Path) ->
     assert got == pytest.approx(want, rel=1e-4)
 
 
+def test_several_teachers_are_routed_by_a_column(paths: dict[str, str], tmp_path: Path) -> None:
+    """Every row is judged by the teacher that it names; rows of both meet in one batch, shuffled by TRL."""
+    both = {"sums": paths["teacher"], "products": world.llama(5)}
+    rows = data(chat=True).map(lambda row: {"teacher": "sums" if "plus" in row["prompt"][0]["content"] else "products"})
+    trainer = watched()(
+        paths["student"], both, arguments(tmp_path, max_steps=1), reference_model=paths["reference"],
+        reward_scale=SCALE, train_dataset=rows,
+    )  # fmt: skip
+    both["products"].generation_config.pad_token_id = 0
+    trainer.train()
+    model, got, _ = trainer.steps[0]
+    inputs = trainer.seen[0][0]
+    assert set(inputs["teacher_route"].tolist()) == {0, 1}
+    model = model.double()
+    model.zero_grad()
+    total, tokens = torch.zeros((), dtype=torch.float64), inputs["completion_mask"].sum()
+    for k in range(len(inputs["prompt_ids"])):
+        row = {name: value[k : k + 1] for name, value in inputs.items() if value.dim()}
+        text = trainer._tokenizer.decode(row["prompt_ids"][0])
+        name = "teacher/sums" if "plus" in text else "teacher/products"
+        teacher = trainer._judges[name].double()
+        prompt = [row.get(f"{name}_{key}", row[key]) for key in ("prompt_ids", "prompt_mask")]
+        judged = {"teacher": (teacher, *prompt)}
+        judged["reference"] = (trainer._judges["reference"].double(), row["prompt_ids"], row["prompt_mask"])
+        total = total + world.plain_loss(model, judged, row, SCALE) / tokens
+    total.backward()
+    world.assert_same_gradients(got, world.gradients(model), bound=1e-4)
+    logged = next(row for row in trainer.state.log_history if "exopd/mean" in row)
+    assert {"exopd/teacher/sums/kl", "exopd/teacher/products/kl"} <= logged.keys()
+    with pytest.raises(ArgumentError, match=r"column teacher must hold tags out of .*; got no such column"):
+        make(paths, tmp_path, teacher_model=both).train()
+    with pytest.raises(ArgumentError, match=r"teacher_processing_class must name the teachers .*'teacher/other'"):
+        make(paths, tmp_path, teacher_model=both, teacher_processing_class={"other": world.tokenizer()})
+
+
 def test_evaluation_uses_the_same_loss(paths: dict[str, str], tmp_path: Path) -> None:
     trainer = trl_distill.ExOPDTrainer(  # type: ignore[attr-defined]
         paths["student"], paths["teacher"], arguments(tmp_path, per_device_eval_batch_size=4),
@@ -226,6 +263,8 @@ def test_bad_combinations_raise_in_the_form_of_the_house(paths: dict[str, str], 
         make(paths, tmp_path, teacher_model=world.llama(1, vocabulary=99))
     with pytest.raises(ArgumentTypeError, match="teacher_model must be a path or a causal language model"):
         make(paths, tmp_path, teacher_model=torch.nn.Linear(2, 2))
+    with pytest.raises(ArgumentTypeError, match="reward_scale must be a number; got Tensor"):
+        make(paths, tmp_path, reward_scale=torch.tensor([1.0]))
     with pytest.raises(TypeError, match="no_such_option"):
         make(paths, tmp_path, no_such_option=1)
 

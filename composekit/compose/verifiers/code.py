@@ -12,6 +12,7 @@ from composekit.compose.problem import Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers import isolation as rooms
 from composekit.compose.verifiers.code_tests import Call, Run, Tests, tests_of
+from composekit.compose.verifiers.jobs import Elsewhere, Job
 from composekit.compose.verifiers.program_text import find_program
 from composekit.compose.verifiers.results import kind_of, matches, same_output
 from composekit.compose.verifiers.sandbox.client import Broken, Ending, Limits, Over, Session
@@ -49,7 +50,8 @@ class CodeVerifier(Verifier):
         isolation: The tier, or ``"auto"``: the highest that works here.
         min_isolation: The tier below which nothing runs.
         runner: A callable that runs prepared jobs elsewhere, in place of this machine: it gets a
-            :class:`~composekit.compose.verifiers.jobs.Job` and returns what ``job.program`` printed.
+            :class:`~composekit.compose.verifiers.jobs.Job` and returns what ``job.program`` printed. A ``check(candidate)``
+            still runs here; each of its calls is another job, in which the earlier ones are repeated.
         timeout: Seconds for a response in all, tests and checker included.
         memory: Bytes: address space of each process, and memory of all processes of a candidate together.
         processes: Processes and threads of a candidate.
@@ -65,7 +67,8 @@ class CodeVerifier(Verifier):
 
     Example:
         >>> from composekit.compose import CodeVerifier, Problem
-        >>> problem = Problem("Write f(n) = n + 1.", "", verifier="code", tests=[{"args": [1], "expected": 2}], entry_point="f")
+        >>> tests = [{"args": [1], "expected": 2}]
+        >>> problem = Problem("Write f(n) = n + 1.", "", verifier="code", tests=tests, entry_point="f")
         >>> judge = CodeVerifier()
         >>> judge.verify("```python\\ndef f(n):\\n    return n + 1\\n```", problem).status
         'correct'
@@ -78,7 +81,7 @@ class CodeVerifier(Verifier):
         *,
         isolation: str = _AUTO,
         min_isolation: str = "T0",
-        runner: Callable[[Any], Any] | None = None,
+        runner: Callable[[Job], Any] | None = None,
         timeout: float = 10.0,
         memory: int = 1 << 30,
         processes: int = 64,
@@ -108,7 +111,8 @@ class CodeVerifier(Verifier):
 
     def __repr__(self) -> str:
         runner = f", runner={self.runner!r}" if self.runner else ""
-        return f"CodeVerifier(isolation={self.isolation!r}, min_isolation={self.min_isolation!r}, timeout={self.timeout}{runner})"
+        tiers = f"isolation={self.isolation!r}, min_isolation={self.min_isolation!r}"
+        return f"CodeVerifier({tiers}, timeout={self.timeout}{runner})"
 
     def tiers(self) -> dict[str, str]:
         """For every tier, an empty text if it works here, or why it does not."""
@@ -126,11 +130,11 @@ class CodeVerifier(Verifier):
         if not isinstance(problem, Problem):
             raise bad_type("CodeVerifier.verify", "problem", "be a Problem", type(problem).__name__, "Build a Problem")
         tests = tests_of(problem)
-        room = rooms.room(self.isolation, self.min_isolation, self.packages)
+        tier = "T3 (runner)" if self.runner else self._room().tier
         found = find_program(response, problem.entry_point)
         if found.source is None:
-            return Verdict(0.0, "unparseable", None, f"{room.tier}: {found.detail}")
-        trial = _Trial(room, self.limits, time.monotonic() + self.timeout, found.source, problem.prompt, tests)
+            return Verdict(0.0, "unparseable", None, f"{tier}: {found.detail}")
+        trial = _Trial(self, found.source, problem.prompt, tests)
         try:
             status, detail = trial.judge()
         except Over as problem_:
@@ -139,7 +143,19 @@ class CodeVerifier(Verifier):
             status, detail = "error", f"the sandbox failed: {problem_}"
         if status == "timeout":
             detail = f"{trial.at}no end within {self.timeout:g} s"
-        return Verdict(float(status == "correct"), status, found.source, f"{room.tier}: {detail}")
+        return Verdict(float(status == "correct"), status, found.source, f"{tier}: {detail}")
+
+    def _room(self) -> rooms.Room:
+        """Where code runs on this machine: candidates, or, with a runner, only the checkers that come with problems."""
+        if self.runner:
+            return rooms.room(_AUTO, "T0", self.packages)
+        return rooms.room(self.isolation, self.min_isolation, self.packages)
+
+    def session(self, mode: str, deadline: float, stdin: bytes | None = None) -> Session | Elsewhere:
+        """Start a job of a mode: a candidate's runs where the verifier says, a checker's always here."""
+        if self.runner and mode != "checker":
+            return Elsewhere(self.runner, mode, self.limits, deadline, (stdin or b"").decode())
+        return self._room().session(mode, self.limits, deadline, stdin)
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
         """Judge a bare result, or the text that a program printed, against a bare gold one.
@@ -179,11 +195,9 @@ Outcome = tuple[Status, str]
 class _Trial:
     """The trial of one candidate."""
 
-    def __init__(
-        self, room: rooms.Room, limits: Limits, deadline: float, source: str, prompt: str, tests: Tests
-    ) -> None:
-        self.room, self.limits, self.deadline, self.tests = room, limits, deadline, tests
-        self.source = source
+    def __init__(self, judge: CodeVerifier, source: str, prompt: str, tests: Tests) -> None:
+        self.start, self.tests = judge.session, tests
+        self.deadline = time.monotonic() + judge.timeout
         self.job = {"source": source, "prompt": prompt, "entry_point": tests.entry_point}
         self.at = ""  # which test is in hand
 
@@ -203,12 +217,12 @@ class _Trial:
         for check in self.tests.checks:
             yield self._check(check)
 
-    def _session(self, mode: str, job: Any, stdin: bytes | None = None) -> Session:
-        session = self.room.session(mode, self.limits, self.deadline, stdin)
+    def _session(self, mode: str, job: Any, stdin: bytes | None = None) -> Session | Elsewhere:
+        session = self.start(mode, self.deadline, stdin)
         session.send(dumps(job))
         return session
 
-    def _loaded(self, candidate: Session) -> Outcome | None:
+    def _loaded(self, candidate: Session | Elsewhere) -> Outcome | None:
         """Wait until the candidate's definitions are executed."""
         self.at = ""
         word = candidate.hear()
@@ -262,7 +276,7 @@ class _Trial:
 
     def _check(self, source: str) -> Outcome | None:
         candidate = self._session("function", self.job)
-        checker: Session | None = None
+        checker: Session | Elsewhere | None = None
         try:
             checker = self._session("checker", {**self.job, "tests": source})
             failure = self._loaded(candidate)
@@ -282,7 +296,7 @@ class _Trial:
             if checker is not None:
                 _closed(checker)
 
-    def _checker_says(self, checker: Session, calls: int) -> Any:
+    def _checker_says(self, checker: Session | Elsewhere, calls: int) -> Any:
         try:
             return checker.hear()
         except Over as problem:
@@ -293,7 +307,7 @@ class _Trial:
             raise Broken(f"the checker stopped: {problem}") from None
 
 
-def _closed(session: Session) -> None:
+def _closed(session: Session | Elsewhere) -> None:
     """End a job; what survived its end is the machinery's failure."""
     ending = session.close()
     if not ending.swept:

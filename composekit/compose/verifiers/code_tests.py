@@ -50,7 +50,12 @@ def tests_of(problem: Problem) -> Tests:
         if isinstance(test, str):
             found.checks.append(test)
         elif not isinstance(test, Mapping):
-            raise _bad(f"tests[{number - 1}]", "be a mapping or the source of check(candidate)", type(test).__name__, typed=True)
+            raise _bad(
+                f"tests[{number - 1}]",
+                "be a mapping or the source of check(candidate)",
+                type(test).__name__,
+                typed=True,
+            )
         elif "stdin" in test or "stdout" in test:
             found.runs.append(_run(test, number))
         else:

@@ -58,8 +58,8 @@ def final_answer(response: str) -> Extraction:
         response: The whole text that the model wrote.
 
     Returns:
-        The declared answers; ``source`` is ``"box"``, ``"marker"`` (a ``####`` or answer line), ``"bare"`` (the response is
-        one line and nothing but the answer, as far as its form tells), or ``"none"``.
+        The declared answers; ``source`` is ``"box"``, ``"marker"`` (``<answer>`` tags, a ``####`` or answer
+        line), ``"bare"`` (the response is one line and nothing but the answer, as far as its form tells), or ``"none"``.
 
     Example:
         >>> final_answer(r"<think>perhaps \boxed{7}</think> So it is \boxed{8}.").answers

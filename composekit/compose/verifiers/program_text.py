@@ -35,7 +35,7 @@ def find_program(response: str, entry_point: str | None = None) -> Program:
         entry_point: The function or class that is asked for.
 
     Example:
-        >>> find_program("First ```x``` is wrong.\\n```python\\ndef f(n):\\n    return n\\n```\\nUse it:\\n```\\nf(3)\\n```").source
+        >>> find_program("```python\\ndef f(n):\\n    return n\\n```\\nUse it:\\n```\\nf(3)\\n```").source
         'def f(n):\\n    return n\\n'
         >>> find_program("I do not know.")
         Program(source=None, detail='there is no code block')
@@ -70,7 +70,11 @@ def _blocks(text: str) -> tuple[list[tuple[str, str]], bool]:
         found = True
         if fence is None:
             fence = match
-        elif match["mark"][0] == fence["mark"][0] and len(match["mark"]) >= len(fence["mark"]) and not match["info"].strip():
+        elif (
+            match["mark"][0] == fence["mark"][0]
+            and len(match["mark"]) >= len(fence["mark"])
+            and not match["info"].strip()
+        ):
             blocks.append((_language(fence["info"]), text[fence.end() + 1 : match.start()]))
             fence = None
     if fence is not None:

@@ -1,4 +1,4 @@
-"""Whether what a candidate returned is what a test expects. Runs beside the expected values, so it is careful with the other."""
+"""Whether what a candidate returned is what a test expects. Runs beside the expected values, so it trusts no other."""
 
 from __future__ import annotations
 
@@ -9,8 +9,26 @@ from composekit.compose.verifiers.sandbox.values import Refused, decode, untag
 
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-12
 _LARGEST_SET_IN_KEY = 64
-_WORDS = {"": "list", "t": "tuple", "s": "set", "z": "frozenset", "d": "dict", "b": "bytes", "a": "bytearray", "c": "complex"}
-_TAG_OF: dict[type, str] = {list: "", tuple: "t", set: "s", frozenset: "z", dict: "d", bytes: "b", bytearray: "a", complex: "c"}
+_WORDS = {
+    "": "list",
+    "t": "tuple",
+    "s": "set",
+    "z": "frozenset",
+    "d": "dict",
+    "b": "bytes",
+    "a": "bytearray",
+    "c": "complex",
+}
+_TAG_OF: dict[type, str] = {
+    list: "",
+    tuple: "t",
+    set: "s",
+    frozenset: "z",
+    dict: "d",
+    bytes: "b",
+    bytearray: "a",
+    complex: "c",
+}
 
 
 def matches(expected: Any, raw: Any, tolerance: float | None = None) -> bool:
@@ -79,7 +97,9 @@ def _close(expected: float, value: float, tolerance: float | None) -> bool:
 
 
 def _items(expected: Any, content: list[Any], tolerance: float | None) -> bool:
-    return len(expected) == len(content) and all(matches(e, c, tolerance) for e, c in zip(expected, content, strict=True))
+    return len(expected) == len(content) and all(
+        matches(e, c, tolerance) for e, c in zip(expected, content, strict=True)
+    )
 
 
 def _members(expected: Any, content: list[Any]) -> bool:

@@ -154,7 +154,7 @@ class Comparison:
                 distinct = [x for x in (g, a) if not _is_set(x)]
                 if len(self._members(distinct[0])) > 1 or len(gold) + len(given) > 2:
                     return False
-            return _both(self._covered(gold, given), self._covered(given, gold), self._no_repeats(g, a))
+            return _both(self._cover_each_other(gold, given), self._no_repeats(g, a))
         if len(gold) != len(given):
             return False
         return self._multisets(gold, given)
@@ -178,15 +178,12 @@ class Comparison:
         items = self._members(a if _is_set(g) else g)
         return not any(self.equal(x, y) for k, x in enumerate(items) for y in items[:k])
 
-    def _covered(self, items: Sequence[Node], by: Sequence[Node]) -> bool | None:
-        verdict: bool | None = True
-        for x in items:
-            found = [self.equal(x, y) for y in by]
-            if True not in found:
-                if None not in found:
-                    return False
-                verdict = None
-        return verdict
+    def _cover_each_other(self, gold: Sequence[Node], given: Sequence[Node]) -> bool | None:
+        """Whether every item has an equal one on the other side. Each pair is compared once: sets may nest."""
+        if not gold or not given:
+            return not gold and not given
+        table = [[self.equal(x, y) for y in given] for x in gold]
+        return _both(*(_either(*found) for found in [*table, *(list(column) for column in zip(*table, strict=True))]))
 
     def _multisets(self, gold: list[Node], given: list[Node]) -> bool | None:
         """A perfect matching, by augmenting paths: equality with omitted units is not transitive, so greed can fail."""

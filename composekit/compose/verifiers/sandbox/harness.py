@@ -1,4 +1,4 @@
-"""What runs behind the walls: a function that is called, a program that is run, or a checker that calls a function elsewhere.
+"""What runs behind the walls: a function that is called, a program that is run, or a checker that calls a function.
 
 The harness shares its process with the candidate, so nothing that it says is trusted; it knows no expected value either.
 Messages on the private channel are a length of four bytes and that many bytes of JSON.
@@ -199,7 +199,9 @@ def _function(job: Any) -> None:
 def _entry(space: Mapping[str, Any], wanted: str | None, code: Any) -> Callable[..., Any] | None:
     """The function to call: by name, or the only one that there is; ``Class.method`` is called on a new instance."""
     if wanted is None:
-        own = [v for k, v in space.items() if isinstance(v, types.FunctionType) and v.__code__.co_filename == "solution.py"]
+        own = [
+            v for k, v in space.items() if isinstance(v, types.FunctionType) and v.__code__.co_filename == "solution.py"
+        ]
         return own[0] if len(own) == 1 else None
     first, _, method = wanted.partition(".")
     found = space.get(first)

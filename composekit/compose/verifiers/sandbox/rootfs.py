@@ -29,7 +29,9 @@ def build(layout: Layout, *, size: int, inodes: int, uid: int, gid: int) -> None
     for path in layout.devices:
         _bind(path, new + path, linux.MS_NOSUID)
     for path in layout.covered:
-        linux.mount("tmpfs", new + path, "tmpfs", linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV, "size=4k,mode=555")
+        linux.mount(
+            "tmpfs", new + path, "tmpfs", linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV, "size=4k,mode=555"
+        )
     os.mkdir(new + WORK)
     options = f"mode=700,size={size},nr_inodes={inodes},uid={uid},gid={gid}"
     linux.mount("tmpfs", new + WORK, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
@@ -38,7 +40,9 @@ def build(layout: Layout, *, size: int, inodes: int, uid: int, gid: int) -> None
     linux.pivot_root(".", ".")
     linux.umount(".")
     os.chdir("/")
-    linux.mount("none", "/", flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV)
+    linux.mount(
+        "none", "/", flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV
+    )
     os.chdir(WORK)
 
 
@@ -97,4 +101,6 @@ def uncover(paths: Iterable[str]) -> None:
         for path, fd in inside:
             _bind(f"/proc/self/fd/{fd}", path, linux.MS_NOSUID | linux.MS_NODEV)
             os.close(fd)
-        linux.mount("none", closed, flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV)
+        linux.mount(
+            "none", closed, flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV
+        )
