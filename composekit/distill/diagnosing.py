@@ -45,7 +45,8 @@ def diagnostics(
 
     Args:
         student: Logits [B, T, V] or a :class:`LinearHead`.
-        teacher: The same; or :class:`Teachers`, which adds ``teacher/<name>/...`` for each; None at ``reward_scale=0.0`` only.
+        teacher: The same; or :class:`Teachers`, which adds ``teacher/<name>/...`` for each; None at scale 0.0
+            only.
         reference: The same; None at ``reward_scale=1.0`` only.
         reward_scale: :math:`\lambda`, a float or a tensor [B] or [B, T].
         temperature: Divides the logits of all models.
@@ -60,7 +61,8 @@ def diagnostics(
     Returns:
         Names to scalars, detached: ``tokens``, ``entropy``, ``loss``, ``log_z``, ``kl_target``; ``kl_teacher``,
         ``kl_reference`` and ``log_ratio`` where there are such models; for several teachers ``teacher/<name>/tokens``,
-        ``teacher/<name>/kl`` and ``teacher/<name>/log_ratio``, over the tokens routed to each. NaN where there is nothing to average.
+        ``teacher/<name>/kl`` and ``teacher/<name>/log_ratio``, over the tokens routed to each. NaN where there is nothing
+        to average.
 
     Raises:
         ShapeError, ArgumentError, ArgumentTypeError: as :func:`linear_gopd_loss`.

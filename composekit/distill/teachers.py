@@ -20,8 +20,8 @@ class Teachers:
     r"""The outputs of several teachers, each for its samples or all mixed, in the place of the teacher in any loss here.
 
     *Routed*, the target of a token is that of its own teacher, :math:`m = \lambda_k \log T_k + (1 - \lambda_k) \log R_k`.
-    *Mixed*, the implicit rewards add up with weights :math:`w_k` (which need not sum to one) on top of the reference R of the
-    loss,
+    *Mixed*, the implicit rewards add up with weights :math:`w_k` (which need not sum to one) on top of the reference R of
+    the loss,
 
     .. math:: m = \log R + \sum_k w_k \lambda_k (\log T_k - \log R_k).
 

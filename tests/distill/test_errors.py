@@ -19,6 +19,7 @@ from composekit.distill import (
 from composekit.testing import assert_close
 
 S, T, R = torch.randn(3, 2, 3, 9).unbind(0)
+LOGP = -S[..., 0].abs()
 HEAD = LinearHead(torch.randn(2, 3, 4), torch.randn(9, 4))
 FORM = re.compile(r"^\w+: [\w.\[\]' ]+ must .+; got .+\. .+\.$", re.S)
 
@@ -41,7 +42,7 @@ CASES = {
     "a truth": (lambda: gopd_loss(S, T, R, reward_scale=True), "reward_scale must be a number"),
     "infinite scale": (lambda: gopd_loss(S, T, R, reward_scale=float("inf")), "reward_scale must be finite"),
     "negative scale": (lambda: gopd_loss(S, T, R, reward_scale=-0.5), "reward_scale must be finite and at least 0"),
-    "scale of V": (lambda: gopd_loss(S, T, R, reward_scale=torch.ones(9)), r"reward_scale must have shape \[2\] or \[2, 3\]"),
+    "scale of V": (lambda: gopd_loss(S, T, R, reward_scale=torch.ones(9)), r"reward_scale must have shape \[2\] or"),
     "scale of nothing": (lambda: gopd_loss(S, T, R, reward_scale=torch.tensor(1.25)), "reward_scale must have shape"),
     "whole scale": (lambda: gopd_loss(S, T, R, reward_scale=torch.ones(2).long()), "reward_scale must have a floating"),
     "nan scale": (lambda: gopd_loss(S, T, R, reward_scale=torch.tensor([1.0, torch.nan])), "reward_scale must hold finite"),
@@ -60,13 +61,13 @@ CASES = {
     "beyond": (lambda: selected_logp(HEAD, torch.full((2, 3), 9)), r"tokens must lie in \[0, 9\); got 9"),
     "soft tokens": (lambda: selected_logp(S, torch.zeros(2, 3)), "tokens must be an integer tensor"),
     "flat logp": (lambda: gopd_advantages(S[0, 0], T[0, 0], reward_scale=1.0), "student_logp must have shape"),
-    "positive logp": (lambda: gopd_advantages(S[..., 0].abs(), T[..., 0], reward_scale=1.0), "student_logp must hold log-prob"),
-    "discount": (lambda: gopd_advantages(-S[..., 0].abs(), -S[..., 0].abs(), reward_scale=1.0, discount=1.1), "discount must be at most 1"),
-    "clip": (lambda: gopd_advantages(-S[..., 0].abs(), -S[..., 0].abs(), reward_scale=1.0, clip=0.0), "clip must be finite and above 0"),
-    "baseline": (lambda: gopd_advantages(-S[..., 0].abs(), -S[..., 0].abs(), reward_scale=1.0, baseline=torch.ones(3)), "baseline must have shape"),
-    "cap": (lambda: sampled_gopd_loss(-S[..., 0].abs(), S[..., 0], rollout_logp=-S[..., 0].abs(), cap=0.0), "cap must be finite and above 0"),
-    "advantages": (lambda: sampled_gopd_loss(-S[..., 0].abs(), S[:, :2, 0]), "advantages must have shape"),
-    "nan advantages": (lambda: sampled_gopd_loss(-S[..., 0].abs(), S[..., 0] * torch.nan), "advantages must hold numbers"),
+    "positive logp": (lambda: gopd_advantages(-LOGP, LOGP, reward_scale=1.0), "student_logp must hold log-prob"),
+    "discount": (lambda: gopd_advantages(LOGP, LOGP, reward_scale=1.0, discount=1.1), "discount must be at most 1"),
+    "clip": (lambda: gopd_advantages(LOGP, LOGP, reward_scale=1.0, clip=0.0), "clip must be finite and above 0"),
+    "baseline": (lambda: gopd_advantages(LOGP, LOGP, reward_scale=1.0, baseline=torch.ones(3)), "baseline must have shape"),
+    "cap": (lambda: sampled_gopd_loss(LOGP, S[..., 0], rollout_logp=LOGP, cap=0.0), "cap must be finite and above 0"),
+    "advantages": (lambda: sampled_gopd_loss(LOGP, S[:, :2, 0]), "advantages must have shape"),
+    "nan advantages": (lambda: sampled_gopd_loss(LOGP, S[..., 0] * torch.nan), "advantages must hold numbers"),
 }  # fmt: skip
 
 

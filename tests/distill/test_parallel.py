@@ -42,5 +42,5 @@ def test_slices_equal_the_whole(ranks: int, tmp_path: Path) -> None:
 
 def test_it_needs_a_process_group() -> None:
     head = LinearHead(torch.randn(1, 2, 3), torch.randn(7, 3))
-    with pytest.raises(ComposeKitError, match="group must belong to an initialised torch.distributed"):
+    with pytest.raises(ComposeKitError, match=r"group must belong to an initialised torch\.distributed"):
         vocab_parallel_gopd_loss(head, head, head)
