@@ -99,7 +99,10 @@ def flaw(rows: Sequence[Row]) -> Any:
             level(axes, rows, student.replace("student", "teacher"), field=field, color=f"C{k}")
         level(axes, rows, "base", field=field, color="0.6", label="base")
         axes.set(title=name, ylim=(0, None))
-    both[1].legend(frameon=False, fontsize=8, title="dashed: its teacher", title_fontsize=8)
+    handles, labels = both[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8, title="dashed: the teacher"
+    )
     both[0].set_ylabel("share of answers to held-out problems")
     return figure
 
