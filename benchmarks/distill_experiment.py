@@ -29,6 +29,12 @@ def single(ctx: Context) -> Iterator[Row]:
     return _part("single", ctx)
 
 
+@case("distill_experiment", "colder")
+def colder(ctx: Context) -> Iterator[Row]:
+    """Base and teacher sampled at lower temperatures."""
+    return _part("colder", ctx)
+
+
 @case("distill_experiment", "merged")
 def merged(ctx: Context) -> Iterator[Row]:
     """Two teachers in one student."""

@@ -169,7 +169,20 @@ def strong_to_weak(settings: Settings) -> Iterator[Row]:
     yield from measured.rows()
 
 
-PARTS = {"single": single, "merged": merged, "flaw": flaw, "strong_to_weak": strong_to_weak}
+def colder(settings: Settings) -> Iterator[Row]:
+    """The base and the teacher of addition sampled at temperature 1 / scale: sharper, with nothing learned."""
+    measured = _Measured()
+    for seed in settings.seeds:
+        shared = world(settings, seed)
+        test = shared.test[0]
+        reached = score(shared.teachers[0], test)
+        for scale in settings.scales + settings.beyond:
+            for method, model in (("base, colder", shared.base), ("teacher, colder", shared.teachers[0])):
+                measured.add(method, scale, 0, score(model, test, temperature=1 / scale), teacher=reached)
+    yield from measured.rows()
+
+
+PARTS = {"single": single, "colder": colder, "merged": merged, "flaw": flaw, "strong_to_weak": strong_to_weak}
 
 
 class _Measured:

@@ -59,6 +59,18 @@ def single(rows: Sequence[Row]) -> Any:
     return figure
 
 
+def colder(rows: Sequence[Row]) -> Any:
+    """Base and teacher at lower temperatures."""
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    for method in ("teacher, colder", "base, colder"):
+        curve(axes, rows, method, label=method.partition(",")[0])
+    axes.set(ylabel="accuracy on held-out problems", xlabel="1 / temperature", title="Sampled colder, nothing learned")
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
 def merged(rows: Sequence[Row]) -> Any:
     """One student of both teachers, domain by domain."""
     from matplotlib import pyplot as plt
@@ -87,7 +99,10 @@ def flaw(rows: Sequence[Row]) -> Any:
             level(axes, rows, student.replace("student", "teacher"), field=field, color=f"C{k}")
         level(axes, rows, "base", field=field, color="0.6", label="base")
         axes.set(title=name, ylim=(0, None))
-    both[1].legend(frameon=False, fontsize=8, title="dashed: its teacher", title_fontsize=8)
+    handles, labels = both[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8, title="dashed: the teacher"
+    )
     both[0].set_ylabel("share of answers to held-out problems")
     return figure
 
@@ -106,4 +121,4 @@ def strong_to_weak(rows: Sequence[Row]) -> Any:
     return figure
 
 
-FIGURES = {"single": single, "merged": merged, "flaw": flaw, "strong_to_weak": strong_to_weak}
+FIGURES = {"single": single, "colder": colder, "merged": merged, "flaw": flaw, "strong_to_weak": strong_to_weak}

@@ -57,11 +57,12 @@ class Score(NamedTuple):
 
 
 @torch.no_grad()
-def score(model: Student, test: Problems) -> Score:
+def score(model: Student, test: Problems, *, temperature: float = 1.0) -> Score:
     """Sum over all first tokens instead of sampling: no noise of evaluation is left in the comparisons."""
     n = len(test)
     first = torch.arange(VOCAB).repeat(n)
-    log_p = model(test.prompts.repeat_interleave(VOCAB, 0), first[:, None]).log_softmax(-1).view(n, VOCAB, STEPS, VOCAB)
+    logits = model(test.prompts.repeat_interleave(VOCAB, 0), first[:, None]) / temperature
+    log_p = logits.log_softmax(-1).view(n, VOCAB, STEPS, VOCAB)
     p_first, p_second = log_p[:, 0, 0].exp(), log_p[:, :, 1].exp()  # [n, VOCAB] and [n, VOCAB, VOCAB]
     right = p_second.gather(2, test.answers[:, -1].view(n, 1, 1).expand(n, VOCAB, 1)).squeeze(2)
     wrong_exploit = (p_first * (1 - right))[:, list(EXPLOIT)].sum(1)

@@ -63,6 +63,18 @@ def test_exact_score_is_what_sampling_estimates() -> None:
     assert exact.entropy == pytest.approx(-logp.mean().item(), abs=0.02)
 
 
+def test_temperature_sharpens() -> None:
+    torch.manual_seed(0)
+    model, problems = Student(16), task.problems((0,))
+    colder, same = score(model, problems, temperature=0.25), score(model, problems, temperature=1.0)
+    assert same == score(model, problems)
+    assert colder.entropy < same.entropy
+    with torch.no_grad():
+        model.head.weight.mul_(4)
+        model.head.bias.mul_(4)
+    assert score(model, problems).accuracy == pytest.approx(colder.accuracy, abs=1e-5)
+
+
 def test_rewards() -> None:
     batch = task.problems()[torch.tensor([0, 1, 2, 3])]  # 0+0+0, 0+0+1, 0+0+2, 0+0+3
     tokens = torch.tensor([[0, 0], [7, 1], [8, 9], [1, 9]])
