@@ -9,6 +9,9 @@ from composekit_kernels.dispatch import Call, Capability
 
 IMPLS: dict[str, dict[str, str]] = {
     "gopd": {"triton": "composekit_kernels.ops.distill:gopd"},
+    "lightning": {"triton": "composekit_kernels.ops.lightning:forward"},
+    "lightning_backward": {"triton": "composekit_kernels.ops.lightning:backward"},
+    "lightning_decode": {"triton": "composekit_kernels.ops.lightning:decode"},
     "linear_gopd": {"triton": "composekit_kernels.ops.distill:gopd"},
     "linear_gopd_sum": {"triton": "composekit_kernels.ops.distill:linear_gopd_sum"},
     "forward_kl": {"triton": "composekit_kernels.ops.distill:divergence"},
@@ -28,9 +31,22 @@ _LOSS = Capability(
     interpretable=True,
 )
 
+_LIGHTNING = Capability(
+    devices=("cuda",),
+    dtypes=("float32", "bfloat16", "float16"),
+    sizes={"Dk": (1, 256), "Dv": (1, 256)},
+    features=frozenset({"cu_seqlens"}),
+    min_arch=80,
+    modules=("triton",),
+    interpretable=True,
+)
+
 # What each implementation can take, readable without importing it.
 CAPABILITIES: dict[tuple[str, str], Capability] = {
     ("gopd", "triton"): _LOSS,
+    ("lightning", "triton"): _LIGHTNING,
+    ("lightning_backward", "triton"): _LIGHTNING,
+    ("lightning_decode", "triton"): _LIGHTNING,
     ("linear_gopd", "triton"): _LOSS,
     ("linear_gopd_sum", "triton"): _LOSS,
     ("forward_kl", "triton"): _LOSS,
@@ -66,6 +82,10 @@ KERNELS: tuple[str, ...] = (
     "composekit_kernels.triton.distill_rows",
     "composekit_kernels.triton.distill_pairs",
     "composekit_kernels.triton.channel_bridge",
+    "composekit_kernels.triton.lightning_segments",
+    "composekit_kernels.triton.lightning_forward",
+    "composekit_kernels.triton.lightning_backward",
+    "composekit_kernels.triton.lightning_decode",
 )
 
 __all__ = ["CAPABILITIES", "IMPLS", "KERNELS", "Call", "Capability"]

@@ -18,6 +18,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from composekit_kernels.aot import Configuration
 from composekit_kernels.triton.lightning_forward import programs, walk
 from composekit_kernels.triton.lightning_segments import (
     Segments,
@@ -27,7 +28,7 @@ from composekit_kernels.triton.lightning_segments import (
     segment_bounds,
     segment_length,
 )
-from composekit_kernels.triton.lightning_tiles import Shape, dot_types, row_strides, tiles
+from composekit_kernels.triton.lightning_tiles import AOT_SHAPES, Shape, aot, dot_types, row_strides, tiles
 
 
 @triton.jit(do_not_specialize=["T", "N", "per_sequence", "length"])
@@ -237,3 +238,12 @@ def backward(
         dv = dv.unflatten(2, (shared, -1)).sum(3).to(v.dtype)
     dslopes = slopes_gradient(q, k, v, do, slopes, enter, leave, segments, scale) if need_slopes else None
     return Gradients(dq, dk, dv, dslopes, dinitial)
+
+
+def configurations() -> list[Configuration]:
+    """The slopes' kernel with states on both sides at every shape; the other gradients are walks."""
+    found = []
+    for shape in AOT_SHAPES:
+        flags = {"PACKED": False, "ENTERS": True, "LEAVES": True, "share": 1}
+        found += aot(lightning_slopes, "batch", shape, flags, quick=shape == ("bf16", 128, 128))
+    return found

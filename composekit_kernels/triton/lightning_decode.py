@@ -11,6 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from composekit_kernels.aot import Configuration
 from composekit_kernels.triton.lightning_tiles import row_strides, width
 
 _BLOCK = 4096  # numbers of state a program holds: 32 a thread
@@ -111,3 +112,26 @@ def decode(q: Tensor, k: Tensor, v: Tensor, slopes: Tensor, scale: float, state:
             enable_fp_fusion=True,
         )
     return out
+
+
+def configurations() -> list[Configuration]:
+    """A token at every head size."""
+    found = []
+    strides = [f"{name}_{axis}" for name in ("q", "k", "v", "out") for axis in "bth"] + ["state_b", "state_h"]
+    for kind, keys, values in (("bf16", 64, 64), ("bf16", 128, 128), ("fp32", 256, 256), ("fp16", 96, 80)):
+        block_k = width(keys)
+        signature = {name: f"*{kind}" for name in ("q", "k", "v", "out")} | {"slopes": "*fp32", "state": "*fp32"}
+        signature |= dict.fromkeys(strides, "i32") | {"scale": "fp32", "T": "i32", "H": "i32"}
+        flags = {"DK": keys, "DV": values, "BK": block_k, "BV": min(_BLOCK // block_k, width(values)), "share": 1}
+        found.append(
+            Configuration(
+                "lightning_decode",
+                f"{kind} {keys}x{values}",
+                signature,
+                flags,
+                num_stages=1,
+                divisible=(*strides, "H"),
+                quick=(kind, keys) == ("bf16", 128),
+            )
+        )
+    return found

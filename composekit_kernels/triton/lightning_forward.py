@@ -26,7 +26,7 @@ from composekit_kernels.triton.lightning_segments import (
     segment_bounds,
     segment_length,
 )
-from composekit_kernels.triton.lightning_tiles import Shape, dot_types, row_strides, tiles
+from composekit_kernels.triton.lightning_tiles import AOT_SHAPES, Shape, aot, dot_types, row_strides, tiles
 
 
 @triton.jit(do_not_specialize=["T", "N", "per_sequence", "length"])
@@ -235,3 +235,19 @@ def forward(
     segments = cut(q, cu_seqlens, length)
     enter = entering_states(k, v, slopes, initial, segments, scale=1.0, reverse=False)
     return walk(q, k, v, slopes, enter, final, segments, scale=scale)
+
+
+def configurations() -> list[Configuration]:
+    """Forwards with states in and out at every shape; at D = 128 the other uses, too."""
+    plain = {"PACKED": False, "REVERSE": False, "ENTERS": True, "LEAVES": True, "state_v": 1, "share_x": 1, "share_yz": 1}
+    found = []
+    for shape in AOT_SHAPES:
+        found += aot(lightning_walk, "forward", shape, plain, quick=shape == ("bf16", 128, 128))
+        turned = {**plain, "REVERSE": True, "state_k": 1, "LEAVES": False}
+        del turned["state_v"]
+        found += aot(lightning_walk, "reverse transposed", shape, turned)
+        if shape == ("bf16", 128, 128):
+            found += aot(lightning_walk, "reverse", shape, {**plain, "REVERSE": True})
+            found += aot(lightning_walk, "packed", shape, {**plain, "PACKED": True})
+            found += aot(lightning_walk, "no states", shape, {**plain, "ENTERS": False, "LEAVES": False})
+    return found

@@ -19,7 +19,7 @@ import triton.language as tl
 from torch import Tensor
 
 from composekit_kernels.aot import Configuration
-from composekit_kernels.triton.lightning_tiles import Shape, dot_types, row_strides, tiles
+from composekit_kernels.triton.lightning_tiles import AOT_SHAPES, Shape, aot, dot_types, row_strides, tiles
 
 _TABLE_BLOCK = 256
 _SCAN_BLOCK = 1024
@@ -340,3 +340,23 @@ def entering_states(
         enable_fp_fusion=True,
     )
     return sums
+
+
+def configurations() -> list[Configuration]:
+    """The sums at every shape and in both directions, the table and the scan once."""
+    found = []
+    for shape in AOT_SHAPES:
+        flags = {"PACKED": False, "REVERSE": False, "share": 1}
+        found += aot(segment_states, "forward", shape, flags, quick=shape == ("bf16", 128, 128))
+        found += aot(segment_states, "reverse", shape, {**flags, "REVERSE": True})
+    integers = ("T", "N", "per_sequence", "length", "H")
+    signature = {"sums": "*fp32", "initial": "*fp32", "slopes": "*fp32", "cu": "*i32", "first": "*i32"}
+    flags = {"SIZE": 128 * 128, "BLOCK": _SCAN_BLOCK, "PACKED": True, "REVERSE": False, "STARTS": True}
+    found.append(
+        Configuration(
+            "segment_scan", "128x128", signature | dict.fromkeys(integers, "i32"), flags, num_stages=1, quick=True
+        )
+    )
+    signature = {"cu": "*i32", "first": "*i32", "owner": "*i32"} | dict.fromkeys(("N", "slots", "length"), "i32")
+    found.append(Configuration("segment_table", "any", signature, {"BLOCK": _TABLE_BLOCK}, num_stages=1, quick=True))
+    return found

@@ -6,6 +6,7 @@ does not stall, nothing depends on the length of the sequence, and the kernels c
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from composekit_kernels.aot import ARCHS, Configuration
 from composekit_kernels.dispatch import interpreter_on
 
 SMALL_SHARED = (86, 87, 89, 120, 121)  # chips on which a block has about 99 KiB of shared memory, not 163 or more
@@ -29,12 +31,12 @@ class Tile(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """What a choice depends on: the kernel, the channels of keys and values, the bytes of a number, the chip."""
+    """What a choice depends on: the kernel, the channels of keys and values, bfloat16 operands or wider ones, the chip."""
 
     kernel: str
     keys: int
     values: int
-    itemsize: int
+    narrow: bool
     arch: int
 
     @classmethod
@@ -44,7 +46,7 @@ class Shape(NamedTuple):
         if y.device.type == "cuda":
             major, minor = torch.cuda.get_device_capability(y.device)
             arch = 10 * major + minor
-        return cls(kernel, y.shape[3], z.shape[3], y.element_size(), arch)
+        return cls(kernel, y.shape[3], z.shape[3], y.dtype == torch.bfloat16, arch)
 
 
 def width(channels: int) -> int:
@@ -52,19 +54,19 @@ def width(channels: int) -> int:
     return max(16, triton.next_power_of_2(channels))
 
 
-# kernel -> bytes of a number -> widest key block -> (chunk, block_v, num_warps, num_stages)
-PINNED: dict[str, dict[int, dict[int, tuple[int, int, int, int]]]] = {
+# kernel -> bfloat16 -> widest key block -> (chunk, block_v, num_warps, num_stages)
+PINNED: dict[str, dict[bool, dict[int, tuple[int, int, int, int]]]] = {
     "walk": {
-        2: {64: (64, 64, 4, 3), 128: (64, 64, 4, 2), 256: (64, 32, 4, 2)},
-        4: {64: (32, 32, 4, 2), 128: (32, 32, 4, 2), 256: (16, 32, 8, 1)},
+        True: {64: (64, 64, 4, 3), 128: (64, 64, 4, 2), 256: (64, 32, 4, 2)},
+        False: {64: (32, 32, 4, 2), 128: (32, 32, 4, 2), 256: (16, 32, 8, 1)},
     },
     "slopes": {
-        2: {64: (64, 32, 4, 2), 128: (64, 32, 4, 2), 256: (32, 32, 8, 1)},
-        4: {64: (32, 32, 4, 1), 128: (32, 16, 4, 1), 256: (16, 16, 8, 1)},
+        True: {64: (64, 32, 4, 2), 128: (64, 32, 4, 2), 256: (32, 32, 8, 1)},
+        False: {64: (32, 32, 4, 1), 128: (32, 16, 4, 1), 256: (16, 16, 8, 1)},
     },
     "states": {
-        2: {64: (64, 64, 4, 3), 128: (64, 64, 4, 3), 256: (64, 64, 4, 3)},
-        4: {64: (32, 32, 4, 2), 128: (32, 32, 4, 2), 256: (32, 32, 4, 2)},
+        True: {64: (64, 64, 4, 3), 128: (64, 64, 4, 3), 256: (64, 64, 4, 3)},
+        False: {64: (32, 32, 4, 2), 128: (32, 32, 4, 2), 256: (32, 32, 4, 2)},
     },
 }
 
@@ -73,7 +75,7 @@ def tiles(shape: Shape) -> Tile:
     """The pinned tile of a shape."""
     keys = width(shape.keys)
     column = next(limit for limit in (64, 128, 256) if keys <= limit)
-    chunk, block_v, warps, stages = PINNED[shape.kernel][shape.itemsize][column]
+    chunk, block_v, warps, stages = PINNED[shape.kernel][shape.narrow][column]
     block_k = min(keys, 128) if shape.kernel == "states" else keys
     if shape.arch in SMALL_SHARED:
         stages = 1 if column > 64 else min(stages, 2)
@@ -100,4 +102,59 @@ def row_strides(x: Tensor) -> tuple[int, int, int]:
     return x.stride(0), x.stride(1), x.stride(2)
 
 
-AOT_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+_MATRIX = {80: ("mma_sync",), 90: ("wgmma",), 100: ("tcgen05",), 120: ("mma_sync",)}
+AOT_SHAPES = (
+    ("bf16", 64, 64),
+    ("bf16", 128, 128),
+    ("bf16", 256, 256),
+    ("bf16", 96, 80),
+    ("fp16", 128, 128),
+    ("fp32", 64, 64),
+    ("fp32", 128, 128),
+    ("fp32", 256, 256),
+)
+
+
+def aot(
+    kernel: Any, case: str, shape: tuple[str, int, int], constants: Mapping[str, Any], *, quick: bool = False
+) -> Iterator[Configuration]:
+    """The configurations of a kernel for one dtype and head size, one for each set of chips with a tile of its own.
+
+    The types of arguments follow from their names: integers, but for data and float32 pointers. ``constants`` are added to
+    the tile's; one of them may be an ordinary argument that a launch specialises, such as a stride of 1.
+    """
+    kind, keys, values = shape
+    dot, precision = dot_types(_TYPES[kind])
+    chips: dict[Tile, list[int]] = {}
+    for arch in ARCHS:
+        chips.setdefault(tiles(Shape(kernel.__name__.split("_")[1], keys, values, kind == "bf16", arch)), []).append(arch)
+    for tile, archs in chips.items():
+        fixed: dict[str, Any] = {
+            "DK": keys, "DV": values, "BK": tile.block_k, "BV": tile.block_v, "CHUNK": tile.chunk, "DOT": dot,
+            "PRECISION": precision, **constants,
+        }  # fmt: skip
+        signature = {name: _kind(name, kind) for name in kernel.arg_names if name not in fixed}
+        yield Configuration(
+            kernel.__name__,
+            f"{kind} {keys}x{values} {case}",
+            signature,
+            fixed,
+            num_warps=tile.num_warps,
+            num_stages=tile.num_stages,
+            divisible=tuple(n for n in signature if n[-2:] in ("_b", "_t", "_h") or n.startswith("state_") or n == "H"),
+            archs=tuple(archs),
+            instructions={a: _MATRIX[a] for a in archs},
+            may_spill=max(keys, values) > 128,
+            quick=quick and 90 in archs,
+        )
+
+
+def _kind(name: str, data: str) -> str:
+    if name in ("x", "y", "z", "q", "k", "v", "do", "out"):
+        return f"*{data}"
+    if name in ("slopes", "enter", "leave", "sums", "partial", "initial", "state"):
+        return "*fp32"
+    if name in ("cu", "first", "owner"):
+        return "*i32"
+    return "fp32" if name == "scale" else "i32"

@@ -332,3 +332,34 @@ def test_different_gold_answers_are_equal_only_where_they_are_one_value(data_dir
     texts = sorted({p.answer for p in _math500(data_dir)})
     equal = {(g, a) for g, a in itertools.combinations(texts, 2) if JUDGE.compare(gold=g, answer=a).correct}
     assert equal == SAME_GOLD
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "status"),
+    [
+        ("12,345", "345,12", "wrong"),
+        ("12,345", r"\{345, 12\}", "wrong"),
+        ("-12,345", "345, -12", "wrong"),
+        ("12,345", "12345", "correct"),
+        ("12,345", "12, 345", "correct"),
+        ("2,3", "3,2", "correct"),
+    ],
+)
+def test_a_number_in_groups_is_no_list_in_another_order(gold: str, answer: str, status: str) -> None:
+    assert MathVerifier().compare(gold=gold, answer=answer).status == status
+
+
+def test_no_answer_vanishes_at_points_that_can_be_known_beforehand() -> None:
+    """A product of zeros at every point of sampling, added to the gold answer, must not be found equal to it."""
+    mpmath = pytest.importorskip("mpmath")
+    from fractions import Fraction
+
+    from composekit.compose.verifiers.exactmath import numeric
+    from composekit.compose.verifiers.exactmath.reading import readings
+
+    places = [next(iter(point.values())) for point in numeric._points({"x"}, 6, positive=False)]
+    zeros = [Fraction(x).limit_denominator(10**9) for x in places]
+    product = "".join(rf"(x - \frac{{{z.numerator}}}{{{z.denominator}}})" for z in zeros)
+    gold, answer = (readings(t, gold=True)[0] for t in (r"\sin(x)", rf"\sin(x) + {product}\cos(\sin(x))"))
+    assert numeric.agree(gold, answer, mpmath.mp, 60) is False
+    assert numeric.agree(gold, gold, mpmath.mp, 60) is True

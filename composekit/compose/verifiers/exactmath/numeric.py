@@ -8,7 +8,9 @@ digits more than the literals hold, at points on both sides of zero, is taken as
 from __future__ import annotations
 
 import cmath
+import hashlib
 import math
+import random
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -273,9 +275,12 @@ def agree(g: Node, a: Node, mp: Any, digits: int, *, sign: int = 1, decimal_log:
     """Whether two expressions agree to ``digits`` digits at several points; None where too few points have values."""
     names = variables(g) | variables(a)
     arithmetic = LongArithmetic(mp, digits + 20)
+    # The points follow from the two expressions, so that no answer can be built to vanish at points known beforehand.
+    shift = random.Random(hashlib.sha256(repr((g, a)).encode()).digest())
     seen = 0
     for point in _points(names, 6 if names else 1, positive=False):
-        exact_point = {n: arithmetic.rational(Fraction(v).limit_denominator(10**9)) for n, v in point.items()}
+        shifted = {n: Fraction(v + 0.01 * shift.random()).limit_denominator(10**12) for n, v in point.items()}
+        exact_point = {n: arithmetic.rational(v) for n, v in shifted.items()}
         sampler = Sampler(arithmetic, exact_point, sign=sign, decimal_log=decimal_log)
         try:
             (x, ex), (y, ey) = sampler.value(g), sampler.value(a)
