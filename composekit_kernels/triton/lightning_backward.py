@@ -226,9 +226,7 @@ def backward(
     leave = entering_states(q, do, slopes, dfinal, segments, scale=scale, reverse=True)
     dinitial = None
     if need_initial:
-        dinitial = torch.empty(
-            segments.sequences, heads, k.shape[3], v.shape[3], dtype=torch.float32, device=q.device
-        )
+        dinitial = torch.empty(segments.sequences, heads, k.shape[3], v.shape[3], dtype=torch.float32, device=q.device)
     dq = walk(do, v, k, slopes, enter, None, segments, scale=scale, transposed=True)
     wide = None if shared == heads else torch.float32
     dv = walk(k, q, do, slopes, leave, dinitial, segments, scale=scale, reverse=True, dtype=wide)

@@ -84,7 +84,9 @@ def lightning_walk(
     pid = tl.program_id(0)
     h = (pid // blocks) % H
     segment = pid // (blocks * H)
-    n, row, begin, size, is_first, is_last = segment_bounds(cu, first, owner, segment, T, N, per_sequence, length, PACKED)
+    n, row, begin, size, is_first, is_last = segment_bounds(
+        cu, first, owner, segment, T, N, per_sequence, length, PACKED
+    )
 
     i = tl.arange(0, CHUNK)
     dk = tl.arange(0, BK)
@@ -239,7 +241,15 @@ def forward(
 
 def configurations() -> list[Configuration]:
     """Forwards with states in and out at every shape; at D = 128 the other uses, too."""
-    plain = {"PACKED": False, "REVERSE": False, "ENTERS": True, "LEAVES": True, "state_v": 1, "share_x": 1, "share_yz": 1}
+    plain = {
+        "PACKED": False,
+        "REVERSE": False,
+        "ENTERS": True,
+        "LEAVES": True,
+        "state_v": 1,
+        "share_x": 1,
+        "share_yz": 1,
+    }
     found = []
     for shape in AOT_SHAPES:
         found += aot(lightning_walk, "forward", shape, plain, quick=shape == ("bf16", 128, 128))
