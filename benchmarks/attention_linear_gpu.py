@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from benchmarks._ceilings import ceilings
 from benchmarks.attention_linear import CHANNELS, check, dense, inputs
-from benchmarks.harness import Context, Row, case, timed
+from benchmarks.harness import Context, Row, against_ceilings, case, gate, peak_memory, timed
 from composekit.attention import alibi_slopes, lightning_attention
-from composekit.testing import assert_close
 
 HEADS = 32
 LENGTHS = (8192, 32768, 131072)
@@ -41,55 +41,32 @@ def rivals(device: str, slopes: Tensor) -> dict[str, Rival]:
     return found
 
 
-def ceilings(device: str) -> tuple[float, float]:
-    """Measured here: bytes a second of a copy, floating-point operations a second of a bfloat16 product."""
-    size = 2**28 if device == "cuda" else 2**20
-    source = torch.empty(size, dtype=torch.uint8, device=device)
-    target = torch.empty_like(source)
-    copy = timed(lambda: target.copy_(source))["median_s"]
-    side = 8192 if device == "cuda" else 256
-    a = torch.randn(side, side, device=device).bfloat16()
-    product = timed(lambda: a @ a)["median_s"]
-    return 2 * size / copy, 2 * side**3 / product
-
-
 def work(length: int, heads: int, *, passes: int) -> tuple[float, float]:
-    """Least bytes (every input and output once, bfloat16) and operations (chunks of 64) of a forward, or with backward."""
+    """Least operations (chunks of 64) and bytes (every input and output once, bfloat16) of a forward, or with backward."""
     tensors = 4 if passes == 1 else 11  # q k v o; backward: q k v do, dq dk dv
     moved = tensors * length * heads * CHANNELS * 2.0
     operations = (1 if passes == 1 else 3.5) * length * heads * (2 * 64 * CHANNELS * 2 / 2 + 4 * CHANNELS**2)
-    return moved, operations
+    return operations, moved
 
 
 def _measure(ctx: Context, *, passes: int) -> Iterator[Row]:
     device, heads = ctx.device, 2 if ctx.dry_run else HEADS
     slopes = alibi_slopes(heads, device=device)
     check(torch.bfloat16, device)
-    bandwidth, arithmetic = ceilings(device)
+    ceiling = ceilings(ctx)
     for length in (256,) if ctx.dry_run else LENGTHS[:1] if ctx.quick else LENGTHS:
         q, k, v = inputs(length, torch.bfloat16, heads=heads, device=device, grad=passes > 1)
-        moved, operations = work(length, heads, passes=passes)
+        flops, moved = work(length, heads, passes=passes)
         row: Row = {"dtype": "bfloat16", "T": length, "heads": heads, "channels": CHANNELS}
         found = rivals(device, slopes)
         if "fla" in found:
             with torch.no_grad():
-                assert_close(found["fla"](q, k, v), found["linear"](q, k, v), rtol=0.02, name="flash-linear-attention")
+                gate("flash-linear-attention", found["fla"](q, k, v), found["linear"](q, k, v), 0.02)
         for name, rival in found.items():
             with torch.set_grad_enabled(passes > 1):
                 row[f"{name}_s"] = timed(lambda: _run(rival, q, k, v), repeats=5 if ctx.dry_run else 20)["median_s"]  # noqa: B023
-        row |= {
-            "memory_limit_s": moved / bandwidth,
-            "arithmetic_limit_s": operations / arithmetic,
-            "bytes_per_s": moved / row["linear_s"],
-            "flop_per_s": operations / row["linear_s"],
-            "copy_bytes_per_s": bandwidth,
-            "product_flop_per_s": arithmetic,
-        }
-        if device == "cuda":
-            torch.cuda.reset_peak_memory_stats()
-            base = torch.cuda.memory_allocated()
-            _run(found["linear"], q, k, v)
-            row["linear_peak_mib"] = (torch.cuda.max_memory_allocated() - base) / 2**20
+        row |= against_ceilings(row["linear_s"], flops=flops, moved=moved, **ceiling._asdict())
+        row["linear_peak_bytes"] = peak_memory(lambda: _run(found["linear"], q, k, v))  # noqa: B023
         yield row
 
 

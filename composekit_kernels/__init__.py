@@ -14,7 +14,12 @@ IMPLS: dict[str, dict[str, str]] = {
     "lightning_decode": {"triton": "composekit_kernels.ops.lightning:decode"},
     "linear_gopd": {"triton": "composekit_kernels.ops.distill:gopd"},
     "linear_gopd_sum": {"triton": "composekit_kernels.ops.distill:linear_gopd_sum"},
+    "forward_kl": {"triton": "composekit_kernels.ops.distill:divergence"},
+    "linear_forward_kl": {"triton": "composekit_kernels.ops.distill:divergence"},
+    "jsd": {"triton": "composekit_kernels.ops.distill:divergence"},
+    "linear_jsd": {"triton": "composekit_kernels.ops.distill:divergence"},
     "selected_logp": {"triton": "composekit_kernels.ops.distill:selected_logp"},
+    "channel_bridge": {"triton": "composekit_kernels.ops.channel_bridge:forward"},
 }
 
 _LOSS = Capability(
@@ -44,7 +49,32 @@ CAPABILITIES: dict[tuple[str, str], Capability] = {
     ("lightning_decode", "triton"): _LIGHTNING,
     ("linear_gopd", "triton"): _LOSS,
     ("linear_gopd_sum", "triton"): _LOSS,
+    ("forward_kl", "triton"): _LOSS,
+    ("linear_forward_kl", "triton"): _LOSS,
+    ("jsd", "triton"): _LOSS,
+    ("linear_jsd", "triton"): _LOSS,
     ("selected_logp", "triton"): _LOSS,
+    ("channel_bridge", "triton"): Capability(
+        devices=("cuda",),
+        dtypes=("float32", "bfloat16", "float16"),
+        sizes={"L": (1, 8)},
+        features=frozenset(
+            {
+                "none",
+                "layer_rms",
+                "joint_ln",
+                "layer_major",
+                "channel_major",
+                "mask",
+                "bias",
+                "norm_weight",
+                "norm_bias",
+            }
+        ),
+        min_arch=80,
+        modules=("triton",),
+        interpretable=True,
+    ),
 }
 
 # The modules whose kernels are compiled ahead of time (composekit_kernels.aot); each lists its configurations().
@@ -54,6 +84,8 @@ KERNELS: tuple[str, ...] = (
     "composekit_kernels.triton.lightning_forward",
     "composekit_kernels.triton.lightning_backward",
     "composekit_kernels.triton.lightning_decode",
+    "composekit_kernels.triton.distill_pairs",
+    "composekit_kernels.triton.channel_bridge",
 )
 
 __all__ = ["CAPABILITIES", "IMPLS", "KERNELS", "Call", "Capability"]

@@ -17,7 +17,7 @@ class Decay:
     Attributes:
         mask: *M*, ``[1, H, L, L]``, in the dtype of the products; the factor *c* is in it.
         entering: *a*, ``[m * H, L, 1]``, in the dtype of the state; *c* is in it.
-        leaving: *b*, ``[m * H, L, 1]``, in the dtype of the state; 0 behind the end of a piece.
+        leaving: *b*, ``[m * H, L, 1]``, in the dtype of the state.
         total: :math:`e^{-sL}`, ``[m * H, 1, 1]``, in the dtype of the state.
         lengths: ``[m]`` or one number, how long the pieces are.
     """
@@ -39,19 +39,16 @@ def decay_of(tile: Tile, rows: int, slopes: Tensor, scale: float, compute: torch
     steps = torch.arange(length + 1, device=slopes.device, dtype=slopes.dtype)
     powers = torch.exp(-slopes[:, None] * steps)  # [H, L + 1]: e^(-s n)
     ahead = torch.cat([powers[:, :length].flip(1), powers.new_zeros(slopes.shape[0], length - 1)], dim=1)
-    mask = (ahead.unfold(1, length, 1).flip(1) * scale).to(
-        compute
-    )  # row i holds e^(-s (i - j)) up to j = i, then zeros
+    # Row i holds e^(-s (i - j)) up to j = i, then zeros.
+    mask = (ahead.unfold(1, length, 1).flip(1) * scale).to(compute)
     entering = powers[:, 1:, None] * scale
     if tile.gather is None:
         leaving, total = powers[:, :length].flip(1)[:, :, None], powers[:, length, None, None]
         entering, leaving, total = (x.repeat(rows, 1, 1) for x in (entering, leaving, total))
         return Decay(mask, entering, leaving, total, length)
-    lengths, kept = tile.gather.lengths, tile.gather.kept
-    left = (lengths[:, None] - 1 - steps[:length].long()).clamp(
-        min=0
-    )  # [m, L]: steps from a token to the end of its piece
-    leaving = (powers[:, left] * kept).transpose(0, 1).flatten(0, 1)[:, :, None]
+    lengths = tile.gather.lengths
+    left = (lengths[:, None] - 1 - steps[:length].long()).clamp(min=0)  # [m, L]: steps to the end of the piece
+    leaving = powers[:, left].transpose(0, 1).flatten(0, 1)[:, :, None]  # keys behind the end are 0
     total = powers[:, lengths].t().flatten()[:, None, None]
     return Decay(mask, entering.repeat(rows, 1, 1), leaving, total, lengths)
 

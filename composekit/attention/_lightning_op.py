@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from composekit._dispatch import choose
+from composekit._dispatch import choose, describe
 from composekit._errors import bad_value
 from composekit.attention._checks import check_cu_data, state_dtype
 from composekit.attention.chunked import lightning_backward_chunked, lightning_chunked
@@ -31,22 +31,10 @@ _PORTABLE: dict[str, Callable[..., Any]] = {"chunked": lightning_chunked, "refer
 _PORTABLE_BACKWARD: dict[str, Callable[..., Any]] = {"chunked": lightning_backward_chunked}
 
 
-def describe(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None, chunk_size: int | None) -> Call:
+def facts(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None) -> Call:
     """The facts of a call on which the choice of a kernel may depend."""
-    arch = 0
-    if q.device.type == "cuda" and torch.version.hip is None:
-        major, minor = torch.cuda.get_device_capability(q.device)
-        arch = 10 * major + minor
-    sizes = {"Dk": q.shape[3], "Dv": v.shape[3], "Hq": q.shape[2], "Hkv": k.shape[2]}
-    if chunk_size is not None:
-        sizes["chunk_size"] = chunk_size
-    return Call(
-        device="hip" if torch.version.hip and q.device.type == "cuda" else q.device.type,
-        dtype=str(q.dtype).removeprefix("torch."),
-        arch=arch,
-        sizes=sizes,
-        features=frozenset() if cu_seqlens is None else frozenset({"cu_seqlens"}),
-    )
+    features = () if cu_seqlens is None else ("cu_seqlens",)
+    return describe(q, features=features, Dk=q.shape[3], Dv=v.shape[3], Hq=q.shape[2], Hkv=k.shape[2])
 
 
 @torch.library.custom_op("composekit::lightning", mutates_args=())
@@ -65,7 +53,7 @@ def lightning(
     """The forward pass; without ``output_final_state`` the second result is an empty tensor."""
     if cu_seqlens is not None:
         check_cu_data(_OP, cu_seqlens, q.shape[1])
-    _, run = choose("lightning", impl, describe(q, k, v, cu_seqlens, chunk_size), _PORTABLE)
+    _, run = choose("lightning", impl, facts(q, k, v, cu_seqlens), _PORTABLE)
     with torch.autocast(q.device.type, enabled=False):
         out, state = run(
             q,
@@ -97,7 +85,7 @@ def lightning_backward(
     need_slopes: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients to q, k, v, slopes and the initial state; empty where they are not wanted."""
-    call = describe(q, k, v, cu_seqlens, chunk_size)
+    call = facts(q, k, v, cu_seqlens)
     _, run = choose("lightning_backward", impl, call, _PORTABLE_BACKWARD)
     with torch.autocast(q.device.type, enabled=False):
         dq, dk, dv, dslopes, dinitial = run(

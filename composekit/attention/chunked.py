@@ -64,8 +64,9 @@ def _compute_dtype(q: Tensor) -> torch.dtype:
     """float16 would overflow in the scores, and bfloat16 is emulated on old CPUs: both then work in float32."""
     if q.dtype == torch.float16:
         return torch.float32
-    if q.dtype == torch.bfloat16 and q.device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return torch.float32
+    if q.dtype == torch.bfloat16 and q.device.type == "cpu":
+        fast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return torch.bfloat16 if fast else torch.float32
     return q.dtype
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from composekit._dispatch import choose
-from composekit.attention._lightning_op import describe
+from composekit.attention._lightning_op import facts
 
 
 def decode_portable(q: Tensor, k: Tensor, v: Tensor, slopes: Tensor, state: Tensor, *, scale: float) -> Tensor:
@@ -33,7 +33,7 @@ _PORTABLE: dict[str, Callable[..., Any]] = {"chunked": decode_portable, "referen
 @torch.library.custom_op("composekit::lightning_decode", mutates_args={"state"})
 def lightning_decode(q: Tensor, k: Tensor, v: Tensor, slopes: Tensor, state: Tensor, scale: float, impl: str) -> Tensor:
     """One step for ``q [B, 1, Hq, Dk]``, ``k [B, 1, Hkv, Dk]``, ``v [B, 1, Hkv, Dv]``, ``state [B, Hq, Dk, Dv]``."""
-    _, run = choose("lightning_decode", impl, describe(q, k, v, None, None), _PORTABLE)
+    _, run = choose("lightning_decode", impl, facts(q, k, v, None), _PORTABLE)
     with torch.autocast(q.device.type, enabled=False):
         return run(q, k, v, slopes, state, scale=scale)
 

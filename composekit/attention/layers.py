@@ -69,11 +69,11 @@ class LightningAttention(nn.Module):
                 _OP, "layer_idx", f"be from 0 to {config.num_layers - 1}", layer_idx, "Or raise config.num_layers"
             )
         self.config, self.layer_idx, self.impl = config, layer_idx, impl
-        heads, kv_heads, channels = config.linear_heads, config.linear_kv_heads, config.linear_head_dim
-        width = heads * config.linear_value_dim
+        heads, kv_heads, channels, value_channels, self.scale = config.linear
+        width = heads * value_channels
         self.q_proj = nn.Linear(config.d_model, heads * channels, bias=False)
         self.k_proj = nn.Linear(config.d_model, kv_heads * channels, bias=False)
-        self.v_proj = nn.Linear(config.d_model, kv_heads * config.linear_value_dim, bias=False)
+        self.v_proj = nn.Linear(config.d_model, kv_heads * value_channels, bias=False)
         self.o_proj = nn.Linear(width, config.d_model, bias=False)
         self.gate = nn.Linear(config.d_model, width, bias=False) if config.linear_gate else None
         self.q_norm = RMSNorm(channels, config.norm_eps) if config.linear_qk_norm else nn.Identity()
@@ -87,7 +87,7 @@ class LightningAttention(nn.Module):
 
     @property
     def slopes(self) -> Tensor:
-        """The decay rates of the heads, ``[linear_heads]``."""
+        """The decay rates of the heads, one per head."""
         if not self.config.learned_slopes:
             return self.fixed_slopes
         return self.log_slopes.to(checks.state_dtype(self.log_slopes.dtype)).exp()
@@ -96,7 +96,7 @@ class LightningAttention(nn.Module):
         """Move or convert; fixed decay rates move, but are never rounded (and come to life on leaving the meta device)."""
         super()._apply(fn, recurse)
         if not self.config.learned_slopes:
-            self.fixed_slopes = alibi_slopes(self.config.linear_heads, device=self.fixed_slopes.device)
+            self.fixed_slopes = alibi_slopes(self.config.linear.heads, device=self.fixed_slopes.device)
         return self
 
     def forward(
@@ -138,7 +138,7 @@ class LightningAttention(nn.Module):
         state = None if cache is None else cache.linear_state(self.layer_idx)
         q, k, v = self._project(x, position_ids)
         if state is not None and cu_seqlens is None and x.shape[1] == 1 and not _tracks_gradient(q, k, v, state):
-            mixed = lightning_decode(q, k, v, self.slopes, state, self._scale, self.impl)
+            mixed = lightning_decode(q, k, v, self.slopes, state, self.scale, self.impl)
             final: Tensor | None = state
         else:
             mixed, final = self._attend(q, k, v, cu_seqlens, state, cache is not None)
@@ -168,15 +168,10 @@ class LightningAttention(nn.Module):
             cache.store_linear(self.layer_idx, padding.states_out(final), padding.counts)
         return padding.unpack(self._finish(packed, mixed)).masked_fill(~mask[:, :, None], 0.0)
 
-    @property
-    def _scale(self) -> float:
-        given = self.config.linear_scale
-        return self.config.linear_head_dim**-0.5 if given is None else given
-
     def _project(self, x: Tensor, position_ids: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        q = self.q_norm(rearrange(self.q_proj(x), "b t (h d) -> b t h d", d=self.config.linear_head_dim))
-        k = self.k_norm(rearrange(self.k_proj(x), "b t (h d) -> b t h d", d=self.config.linear_head_dim))
-        v = rearrange(self.v_proj(x), "b t (h d) -> b t h d", d=self.config.linear_value_dim)
+        q = self.q_norm(rearrange(self.q_proj(x), "b t (h d) -> b t h d", d=self.config.linear.head_dim))
+        k = self.k_norm(rearrange(self.k_proj(x), "b t (h d) -> b t h d", d=self.config.linear.head_dim))
+        v = rearrange(self.v_proj(x), "b t (h d) -> b t h d", d=self.config.linear.value_dim)
         if self.config.linear_rope and position_ids is not None:
             q, k = (rotate(each, position_ids, self.config.rope_theta) for each in (q, k))
         return q, k, v
@@ -189,7 +184,7 @@ class LightningAttention(nn.Module):
             k,
             v,
             self.slopes,
-            scale=self._scale,
+            scale=self.scale,
             cu_seqlens=cu_seqlens,
             initial_state=state,
             output_final_state=keep,

@@ -50,13 +50,13 @@ def lightning_parallel(
         raise bad_type(_OP, "group", "be a torch.distributed process group", type(group).__name__, "Use new_group(...)")
     rank, world = dist.get_rank(group), dist.get_world_size(group)
     own = torch.tensor([q.shape[1]], dtype=torch.int64, device=q.device)
-    totals = _Gather.apply(own, group)[:, 0]  # [R]
+    totals = gather_ranks(own, world, group.group_name)[:, 0]  # [R]
     bounds = torch.stack([totals.new_zeros(()), totals.sum()]).to(torch.int32) if cu_seqlens is None else cu_seqlens
     local, lengths, starts_here = shard_bounds(bounds, totals, rank)
     if initial_state is not None:
         initial_state = initial_state * starts_here[:, None, None, None]
     out, own_state = run(None if cu_seqlens is None else local, initial_state)
-    states = _Gather.apply(own_state, group)  # [R, N, H, Dk, Dv]
+    states = gather_ranks(own_state, world, group.group_name)  # [R, N, H, Dk, Dv]
     with torch.autocast(q.device.type, enabled=False):
         rates = slopes.to(states.dtype)
         final = _carried(states, lengths, rates, world)
@@ -121,18 +121,42 @@ def _(cu_seqlens, totals, rank):  # type: ignore[no-untyped-def]
     )
 
 
-class _Gather(torch.autograd.Function):
-    """Stack a tensor of every rank; the gradient of each rank's tensor is the sum over all ranks."""
+@torch.library.custom_op("composekit::gather_ranks", mutates_args=())
+def gather_ranks(x: Tensor, world: int, group: str) -> Tensor:
+    """Stack a tensor of every rank, ``[world, ...]``. An operator, so that tracing never communicates."""
+    out = torch.empty((world, *x.shape), dtype=x.dtype, device=x.device)
+    dist.all_gather(list(out.unbind(0)), x.contiguous(), group=_named(group))
+    return out
 
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, group: Any) -> Tensor:
-        ctx.group = group
-        out = x.new_empty((dist.get_world_size(group), *x.shape))
-        dist.all_gather(list(out.unbind(0)), x.contiguous(), group=group)
-        return out
 
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        grad = grad.contiguous().clone()
-        dist.all_reduce(grad, group=ctx.group)
-        return grad[dist.get_rank(ctx.group)], None
+@gather_ranks.register_fake
+def _(x, world, group):  # type: ignore[no-untyped-def]
+    return x.new_empty((world, *x.shape))
+
+
+@torch.library.custom_op("composekit::sum_own", mutates_args=())
+def sum_own(grad: Tensor, group: str) -> Tensor:
+    """The sum over all ranks of the part of ``grad [world, ...]`` that belongs to this one."""
+    process_group = _named(group)
+    total = grad.clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(total, group=process_group)
+    return total[dist.get_rank(process_group)].clone()
+
+
+@sum_own.register_fake
+def _(grad, group):  # type: ignore[no-untyped-def]
+    return grad.new_empty(grad.shape[1:])
+
+
+def _named(group: str) -> Any:
+    """The process group of this name; not every build of torch has the module, so it is imported here."""
+    from torch.distributed.distributed_c10d import _resolve_process_group
+
+    return _resolve_process_group(group)  # type: ignore[arg-type]
+
+
+def _keep_group(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    ctx.group = inputs[2]
+
+
+gather_ranks.register_autograd(lambda ctx, grad: (sum_own(grad, ctx.group), None, None), setup_context=_keep_group)

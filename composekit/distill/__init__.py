@@ -24,9 +24,13 @@ _HOME = {
     "linear_reverse_kl": "divergences",
     "linear_jsd": "divergences",
     "Teachers": "teachers",
+    "conflict": "conflicts",
+    "Conflict": "conflicts",
     "reduce": "reducing",
+    "diagnostics": "diagnosing",
     "ExOPDLoss": "module",
     "ExOPDOutput": "module",
+    "vocab_parallel_gopd_loss": "parallel",
 }
 
 __all__ = sorted(_HOME)

@@ -134,7 +134,7 @@ def number(op: str, argument: str, value: object, *, low: float = -math.inf, abo
     if isinstance(value, bool) or not isinstance(value, Real):
         raise bad_type(op, argument, "be a number", _kind(value), "Pass a float")
     x = float(value)
-    if not (math.isfinite(x) and x >= low and x > above):
+    if not (-math.inf < x < math.inf and x >= low and x > above):  # isfinite would not trace
         rule = "be finite" + (f" and above {above:g}" if above > -math.inf else f" and at least {low:g}")
         raise bad_value(
             op, argument, rule if max(low, above) > -math.inf else "be finite", value, "Pass a valid number"

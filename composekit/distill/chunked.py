@@ -71,8 +71,9 @@ def absorb(x: Tensor, top: Tensor, total: Tensor, weights: Tensor) -> Tensor:
 
 
 def row_dot(a: Tensor, b: Tensor) -> Tensor:
-    """Sum of products along the last axis, with no array of products."""
-    return torch.bmm(a.unsqueeze(1), b.unsqueeze(2)).flatten()
+    """Sum of products along the last axis; overwrites ``a``. A sum adds in pairs, where a product of matrices adds in a row
+    and loses two digits over a vocabulary."""
+    return a.mul_(b).sum(-1)
 
 
 class Walk:
@@ -138,6 +139,7 @@ class Walk:
         factor = absorb(s, totals.top[0], totals.total[0], weights)
         if self.careful:
             gap.masked_fill_(weights == 0, 0.0)
+            factor = torch.where(totals.dot.isinf(), 1.0, factor)  # infinite stays infinite, however small its weight
         totals.dot.mul_(factor).add_(row_dot(weights, gap))
 
     def slope(self, s: Tensor, gap: Tensor, lse: Tensor, mean: Tensor, weight: Tensor) -> Tensor:
@@ -215,7 +217,7 @@ def backward(
 def with_gradient(
     mixture: Mixture, weights: Tensor, needs: list[bool], chunk: int
 ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
-    """Values [B, T], 0 where the weight is; log-sum-exp of student and models [1 + J, B T]; gradients of the weighted sum."""
+    """Values [B, T], 0 where the weight is; log-sum-exp of student and models [1 + J, B T]; gradients of the sum."""
     sink = Sink(mixture.student, needs, mixture.temperature, mixture.dtype)
     values = torch.zeros(weights.shape, dtype=mixture.dtype, device=weights.device)
     flat, weight, careful = values.view(-1), weights.to(mixture.dtype).flatten(), False

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from composekit._dispatch import choose
 from composekit._errors import bad_value
 from composekit.distill import _checks, operators, reference
-from composekit.distill.engine import pick, plain_logits, prepare, run_target, student_parts, triple
+from composekit.distill.engine import call_facts, plain_logits, prepare, run_target, student_parts, triple
 from composekit.distill.heads import LinearHead, Model, align, check_against, check_model, head_dtype, leading
 from composekit.distill.linear import chunk_rows
 
@@ -318,8 +319,10 @@ def _pair(
     common: dict[str, Any] = {"beta": beta, "temperature": temperature, "op": op, "names": names}
     portable = {"chunked": partial(_chunked, chunk_size=chunk_size, **common), "reference": partial(_plain, **common)}
     key = "jsd" if beta is not None else "forward_kl"
-    run = pick("linear_" + key if LinearHead in kinds else key, impl, student, portable, others=[teacher])
-    return run(models[names[0]], models[names[1]])
+    key = "linear_" + key if LinearHead in kinds else key
+    name, run = choose(key, impl, call_facts(student, others=[teacher]), portable)
+    options = {} if name in portable else {"beta": beta, "temperature": temperature, "chunk_size": chunk_size}
+    return run(models[names[0]], models[names[1]], **options)
 
 
 def _chunked(
@@ -333,7 +336,7 @@ def _chunked(
     names: tuple[str, str],
 ) -> Tensor:
     return operators.pair_rows(
-        *student_parts(student), triple(teacher), beta, temperature, chunk_size or 0, op, " ".join(names)
+        *student_parts(student), triple(teacher), beta, temperature, chunk_size or 0, op, "\n".join(names)
     )[0]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -76,7 +76,7 @@ def mixture_chunked(
     floats, rows = split(coefficients, student)
     tensors = [x for model in models for x in triple(model)]
     return operators.mixture_rows(
-        *student_parts(student), tensors, floats, rows, temperature, normalize, chunk_size or 0, op, " ".join(names)
+        *student_parts(student), tensors, floats, rows, temperature, normalize, chunk_size or 0, op, "\n".join(names)
     )[0]
 
 
@@ -155,6 +155,7 @@ def prepare(
     for name, model in ((names[1], None if isinstance(teacher, Teachers) else teacher), (names[2], reference)):
         if model is not None:  # also one that the scale switches off must be of the right kind
             check_against(op, name, check_model(op, name, model, kinds=kinds), student)
+            models[name] = model
     for name, model, _ in parts:
         check_against(op, name, check_model(op, name, model, kinds=kinds), student)
         models[name] = model

@@ -152,7 +152,7 @@ class ExOPDLoss(nn.Module):
             self.temperature,
             self.chunk_size or 0,
             op,
-            " ".join(target.names),
+            "\n".join(target.names),
         )
         return ExOPDOutput(loss, _summary(values, mask))
 

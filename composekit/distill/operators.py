@@ -21,7 +21,7 @@ def sources_of(tensors: Sequence[Tensor]) -> list[Source]:
     return [Source(*tensors[i : i + 3]) for i in range(0, len(tensors), 3)]
 
 
-def _mixture(
+def mixture_of(
     student: Sequence[Tensor | None],
     models: Sequence[Tensor],
     coefficients: Sequence[float],
@@ -41,20 +41,20 @@ def _student(x: Tensor | None, weight: Tensor | None, bias: Tensor | None) -> So
     return Source(x, none if weight is None else weight, none if bias is None else bias)
 
 
-def _inspect_rows(
+def inspect_rows(
     lse: Sequence[Tensor], unread: Sequence[Tensor | None], shape: torch.Size, op: str, names: str
 ) -> None:
-    for x, skip, name in zip(lse, unread, names.split(), strict=True):
+    for x, skip, name in zip(lse, unread, names.split("\n"), strict=True):
         inspect((x if skip is None else x.masked_fill(skip, 0.0)).view(shape), op, name, "rows")
 
 
-def _unread(mixture: Mixture) -> list[Tensor | None]:
+def unread(mixture: Mixture) -> list[Tensor | None]:
     if not mixture.row_coefficients.numel():
         return [None] * (1 + len(mixture.models))
     return [None, *(c.flatten() == 0 for c in mixture.row_coefficients)]
 
 
-class _Quiet(torch.autocast):
+class quiet(torch.autocast):
     """Autocast off on the device of a tensor: the products of a loss keep the precision of its statistics."""
 
     def __init__(self, x: Tensor) -> None:
@@ -91,13 +91,13 @@ def mixture_rows(
     names: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Values, log-sum-exp of the student and mean gap [B, T], and whether -inf was met."""
-    with _Quiet(x):
-        mixture = _mixture((x, weight, bias), models, coefficients, row_coefficients, temperature, normalize)
+    with quiet(x):
+        mixture = mixture_of((x, weight, bias), models, coefficients, row_coefficients, temperature, normalize)
         totals, careful = chunked.totals_of(mixture, chunk)
         everything = slice(0, x.shape[0] * x.shape[1])
         summary = chunked.finish(totals, chunked.rows_coefficients(mixture, everything), normalize)
     shape = x.shape[:2]
-    _inspect_rows([summary.lse, *summary.model_lse], _unread(mixture), shape, op, names)
+    inspect_rows([summary.lse, *summary.model_lse], unread(mixture), shape, op, names)
     flag = torch.tensor(careful)
     return summary.value.view(shape), summary.lse.clone().view(shape), summary.mean.view(shape), flag
 
@@ -125,8 +125,8 @@ def mixture_rows_backward(
     chunk: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of input, weight and bias; an empty tensor for each that is not needed."""
-    with _Quiet(x):
-        mixture = _mixture((x, weight, bias), models, coefficients, row_coefficients, temperature, False)
+    with quiet(x):
+        mixture = mixture_of((x, weight, bias), models, coefficients, row_coefficients, temperature, False)
         return chunked.backward(mixture, grad, lse, mean, list(needs), chunk, bool(careful))
 
 
@@ -162,10 +162,10 @@ def _mixture_grad(ctx: Any, grad: Tensor | None, *unused: None) -> tuple:
     dx, dw, db = mixture_rows_backward(
         grad, lse, mean, careful, needs, x, weight, bias, models, coefficients, rows, temperature, chunk
     )
-    return _spread(_kept(needs, dx, dw, db), ctx.lists, 7)
+    return _spread(kept(needs, dx, dw, db), ctx.lists, 7)
 
 
-def _kept(needs: Sequence[bool], *gradients: Tensor) -> tuple:
+def kept(needs: Sequence[bool], *gradients: Tensor) -> tuple:
     return tuple(g if need else None for need, g in zip(needs, gradients, strict=True))
 
 
@@ -197,11 +197,11 @@ def mixture_sum(
     names: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """sum(weights * values), the values [B, T], and the sum's gradients of input, weight and bias as far as needed."""
-    with _Quiet(x):
-        mixture = _mixture((x, weight, bias), models, coefficients, row_coefficients, temperature, False)
+    with quiet(x):
+        mixture = mixture_of((x, weight, bias), models, coefficients, row_coefficients, temperature, False)
         values, lse, gradients = chunked.with_gradient(mixture, weights, list(needs), chunk)
         loss = (values * weights).masked_fill(weights == 0, 0.0).sum()
-    _inspect_rows(list(lse), _unread(mixture), x.shape[:2], op, names)
+    inspect_rows(list(lse), unread(mixture), x.shape[:2], op, names)
     return loss, values, *gradients
 
 
@@ -231,20 +231,21 @@ def _sum_grad(ctx: Any, grad: Tensor | None, *unused: None) -> tuple:
         weights, x, weight, bias, rows, *models = ctx.saved_tensors
         gradients = list(mixture_sum(weights, needs, x, weight, bias, models, coefficients, rows, *settings)[2:])
     if torch.is_grad_enabled():
-        out = [scaled(g, grad) for g in gradients]
-    else:
-        out = [g.mul_(grad) for g in gradients]
-    return _spread((None, None, *_kept(needs, *out)), ctx.lists, 6)
+        inputs = [x for x in ctx.saved_tensors[1:4] if x is not None]
+        out = [scaled(g, grad, inputs) for g in gradients]
+    else:  # in place, but for the tensors that stand for others while a graph is traced
+        out = [g.mul_(grad) if type(g) is Tensor else g * grad for g in gradients]
+    return _spread((None, None, *kept(needs, *out)), ctx.lists, 6)
 
 
 @torch.library.custom_op("composekit::distill_scaled", mutates_args=())
-def scaled(x: Tensor, factor: Tensor) -> Tensor:
-    """x * factor, not to be differentiated."""
+def scaled(x: Tensor, factor: Tensor, inputs: Sequence[Tensor]) -> Tensor:
+    """x * factor, where x is a gradient of the inputs that nobody can differentiate again."""
     return (x * factor).to(x.dtype)
 
 
 @scaled.register_fake
-def _(x: Tensor, factor: Tensor) -> Tensor:
+def _(x: Tensor, factor: Tensor, inputs: Sequence[Tensor]) -> Tensor:
     return torch.empty_like(x)
 
 
@@ -270,12 +271,12 @@ def pair_rows(
     """Values, log-sum-exp of student and teacher, and a mean, all [B, T]; ``beta=None`` means the forward KL."""
     source, other = _student(x, weight, bias), Source(*teacher)
     dtype, shape = wide(*source, *other), x.shape[:2]
-    with _Quiet(x):
+    with quiet(x):
         if beta is None:
             rows = pairs.forward_kl(source, other, temperature, dtype, chunk)
         else:
             rows = pairs.jsd(source, other, beta, temperature, dtype, chunk)
-    _inspect_rows(rows[1:3], [None, None], shape, op, names)
+    inspect_rows(rows[1:3], [None, None], shape, op, names)
     value, lse, lse_t, mean = (row.clone().view(shape) for row in rows)
     return value, lse, lse_t, mean
 
@@ -301,7 +302,7 @@ def pair_rows_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of input, weight and bias; an empty tensor for each that is not needed."""
     source, other = _student(x, weight, bias), Source(*teacher)
-    with _Quiet(x):
+    with quiet(x):
         return pairs.backward(
             source, other, beta, grad, list(saved), list(needs), temperature, wide(*source, *other), chunk
         )
@@ -326,7 +327,7 @@ def _pair_grad(ctx: Any, grad: Tensor | None, *unused: None) -> tuple:
     *saved, x, weight, bias, t, t_weight, t_bias = ctx.saved_tensors
     needs = list(ctx.needs_input_grad[:3])
     gradients = pair_rows_backward(grad, saved, needs, x, weight, bias, [t, t_weight, t_bias], *ctx.settings)
-    return _spread(_kept(needs, *gradients), 3, 5)
+    return _spread(kept(needs, *gradients), 3, 5)
 
 
 pair_rows.register_autograd(_pair_grad, setup_context=_setup_pair)
@@ -349,9 +350,9 @@ def selected_rows(
 ) -> tuple[Tensor, Tensor]:
     """Log-probabilities [B, T, K] of tokens [B, T, K], and the log-sum-exp [B, T]."""
     source = _student(x, weight, bias)
-    with _Quiet(x):
+    with quiet(x):
         logp, lse = pairs.selected(source, tokens.flatten(0, 1), temperature, wide(*source), chunk)
-    _inspect_rows([lse], [None], x.shape[:2], op, name)
+    inspect_rows([lse], [None], x.shape[:2], op, name)
     return logp.view(tokens.shape), lse.view(x.shape[:2])
 
 
@@ -375,7 +376,7 @@ def selected_rows_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of input, weight and bias; an empty tensor for each that is not needed."""
     source, flat = _student(x, weight, bias), tokens.flatten(0, 1)
-    with _Quiet(x):
+    with quiet(x):
         grad = grad.reshape(flat.shape)
         return pairs.selected_backward(
             source, flat, grad, lse.flatten(), list(needs), temperature, wide(*source), chunk
@@ -401,7 +402,7 @@ def _selected_grad(ctx: Any, grad: Tensor | None, unused: None) -> tuple:
     lse, x, weight, bias, tokens = ctx.saved_tensors
     needs = list(ctx.needs_input_grad[:3])
     gradients = selected_rows_backward(grad, lse, needs, x, weight, bias, tokens, *ctx.settings)
-    return _kept(needs, *gradients) + (None,) * 5
+    return kept(needs, *gradients) + (None,) * 5
 
 
 selected_rows.register_autograd(_selected_grad, setup_context=_setup_selected)

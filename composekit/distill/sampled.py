@@ -33,7 +33,7 @@ def gopd_advantages(
     r is clamped to :math:`\pm` ``clip``; the sum stays inside the sequence and skips what is masked. With
     :math:`\gamma = 0` the expected gradient of :func:`sampled_gopd_loss` is exactly that of :func:`gopd_loss`; a
     baseline that depends on the state alone, ideally :math:`E_\pi[r]`, that is minus :func:`gopd_loss`, keeps it and
-    lowers the variance.
+    takes all variance away at the optimum.
 
     Args:
         student_logp: [B, T], log-probabilities of the sampled tokens (:func:`selected_logp`).
@@ -110,8 +110,8 @@ def _target(
             if x is not None:
                 _checks.per_token(op, name, x, shape, device=device)
     logps = []
-    for name, x, c in parts:
-        logp = _checks.per_token(op, name, x, shape, device=device).detach()
+    for name, model, c in parts:
+        logp = _checks.per_token(op, name, model, shape, device=device).detach()
         read = logp.masked_fill(c == 0, 0.0) if isinstance(c, Tensor) else logp
         logps.append(_checks.checked(read, op, name, "logp"))
     dtype = _checks.wide(student, *logps)

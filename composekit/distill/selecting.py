@@ -12,6 +12,7 @@ from composekit._errors import ShapeError, message
 from composekit.distill import _checks, operators
 from composekit.distill.engine import pick, plain_logits, student_parts
 from composekit.distill.heads import Model, check_model, head_dtype, leading, vocabulary
+from composekit.distill.linear import chunk_rows
 from composekit.distill.reference import log_softmax
 
 
@@ -56,7 +57,7 @@ def selected_logp(
     Source: arXiv 2602.12125, whose estimator scores sampled tokens.
     """
     op = "selected_logp"
-    temperature = _checks.temperature(op, temperature)
+    temperature, chunk_size = _checks.temperature(op, temperature), chunk_rows(op, chunk_size)
     model = check_model(op, "head_or_logits", head_or_logits)
     shape = leading(model).shape[:2]
     if isinstance(tokens, Tensor) and (tokens.dim() not in (2, 3) or tokens.shape[:2] != shape):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 Rows = slice | Tensor
 BLOCK = 1 << 19  # elements of one block: four of them at work fit a shared cache
+NARROWEST, WIDEST = 128, 4096  # columns of a block; longer sums of products lose digits in float32
 MAX_ROWS = 1024
 
 
@@ -65,7 +66,7 @@ def chunks(count: int, size: int, live: Tensor | None = None) -> Iterator[Rows]:
 
 def columns_of(vocabulary: int, rows: int) -> Iterator[slice]:
     """Blocks of columns, even in size."""
-    pieces = -(-vocabulary // max(BLOCK // rows, 128))
+    pieces = -(-vocabulary // min(max(BLOCK // rows, NARROWEST), WIDEST))
     for i in range(pieces):
         yield slice(vocabulary * i // pieces, vocabulary * (i + 1) // pieces)
 

@@ -17,6 +17,50 @@ Part = tuple[str, Model, Coefficient]
 
 
 class Teachers:
+    r"""The outputs of several teachers, each for its samples or all mixed, in the place of the teacher in any loss here.
+
+    *Routed*, the target of a token is that of its own teacher, :math:`m = \lambda_k \log T_k + (1 - \lambda_k) \log R_k`.
+    *Mixed*, the implicit rewards add up with weights :math:`w_k` (which need not sum to one) on top of the reference R of the
+    loss,
+
+    .. math:: m = \log R + \sum_k w_k \lambda_k (\log T_k - \log R_k).
+
+    Args:
+        models: A list of K teachers, or a dict from names to teachers: logits [B, T, V] for :func:`gopd_loss`,
+            :class:`LinearHead` for :func:`linear_gopd_loss`, log-probabilities [B, T] for :func:`gopd_advantages`. Rows
+            that are not routed to a teacher are not read there, and may hold anything.
+        references: One reference a teacher, of the same kind; None where its scale is 1. By default, that of
+            the loss.
+        reward_scale: :math:`\lambda_k`, a number for all or one a teacher; by default the scale of the loss.
+        route: The index of the teacher, int [B] or [B, T]; or a tag out of the names for each sample.
+        weights: :math:`w_k`, K numbers, or a tensor [K], [B, K] or [B, T, K].
+
+    Raises:
+        ArgumentError: no teachers, both or neither of ``route`` and ``weights``, a tag that is missing or unknown, names
+            that do not match. The losses raise where a reference is missing that a scale other than 1 needs.
+        ArgumentTypeError: something is no list or mapping.
+        ShapeError: from the losses, where route or weights do not fit the batch.
+
+    Guarantees:
+        gradient: Reaches none of the teachers and references.
+
+    Example:
+        >>> from composekit.distill import gopd_loss
+        >>> student, math, code, reference = torch.randn(4, 2, 3, 50).unbind(0)
+        >>> routed = Teachers({"math": math, "code": code}, route=["code", "math"], reward_scale={"math": 1.25, "code": 1.5})
+        >>> gopd_loss(student, routed, reference).shape
+        torch.Size([2, 3])
+        >>> merged = Teachers({"math": math, "code": code}, weights={"math": 0.5, "code": 0.5})
+        >>> gopd_loss(student, merged, reference, reward_scale=1.25).shape
+        torch.Size([2, 3])
+        >>> Teachers({"math": math}, route=["maths"])
+        Traceback (most recent call last):
+            ...
+        composekit._errors.ArgumentError: Teachers: route must hold tags out of ['math']; got 'maths' at 0. Tag every sample.
+
+    Source: multi-teacher merging of arXiv 2602.12125, without its fallback to the first teacher.
+    """
+
     def __init__(
         self,
         models: Mapping[str, Model] | Sequence[Model],
@@ -34,6 +78,7 @@ class Teachers:
             raise bad_value(op, "models", "name at least one teacher", "none", "Pass the teachers' outputs")
         self.names = list(models) if isinstance(models, Mapping) else [f"teacher {k}" for k in range(len(models))]
         self._named = isinstance(models, Mapping)
+        self.labels = [f"teacher {name!r}" for name in self.names] if self._named else self.names
         self.models = list(models.values()) if isinstance(models, Mapping) else list(models)
         if (route is None) == (weights is None):
             got = "neither" if route is None else "both"
@@ -84,16 +129,21 @@ class Teachers:
         self, op: str, shared: Model | None, scale: Coefficient, shape: Sequence[int], device: torch.device, name: str
     ) -> list[Part]:
         """The models with their coefficients; ``shared`` is the reference of the loss, ``scale`` its reward scale."""
+        run = self._mixed if self.route is None else self._routed
+        return run(op, shared, scale, shape, device, name)
+
+    def gains(self, op: str, scale: Coefficient, shape: Sequence[int], device: torch.device) -> list[Coefficient]:
+        """Weight times scale of each teacher; equal weights where they are routed."""
         scales: list[Coefficient] = [scale] * len(self.models) if self.reward_scale is None else [*self.reward_scale]
-        if self.route is not None:
-            return self._routed(op, shared, scales, shape, device, name)
-        return self._mixed(op, shared, scales, shape, device, name)
+        equal: list[Coefficient] = [1.0 / len(self.models)] * len(self.models)
+        shares = equal if self.weights is None else self._shares(op, shape, device)
+        return [w * c for w, c in zip(shares, scales, strict=True)]
 
     def _routed(
         self,
         op: str,
         shared: Model | None,
-        scales: list[Coefficient],
+        scale: Coefficient,
         shape: Sequence[int],
         device: torch.device,
         name: str,
@@ -102,23 +152,25 @@ class Teachers:
             repair = "Drop one of the two"
             raise bad_value(op, name, "be None where every teacher has its own reference", "both", repair)
         references = self.references or [shared] * len(self.models)
-        route = self._route(op, shape, device)
+        scales: list[Coefficient] = [scale] * len(self.models) if self.reward_scale is None else [*self.reward_scale]
+        route = self.index(op, shape, device)
         parts: list[Part] = []
-        for k, (tag, model, reference, scale) in enumerate(
-            zip(self.names, self.models, references, scales, strict=True)
+        for k, (tag, model, reference, own_scale) in enumerate(
+            zip(self.labels, self.models, references, scales, strict=True)
         ):
             here = (route == k).double()
-            _checks.models_needed(op, model, reference, scale, [tag, f"the reference of {tag}"])
+            _checks.models_needed(op, model, reference, own_scale, [tag, f"the reference of {tag}"])
             own = shared is None or self.references is not None
             for label, x, c in (
-                (tag, model, scale),
-                (f"the reference of {tag}" if own else name, reference, 1.0 - scale),
+                (tag, model, own_scale),
+                (f"the reference of {tag}" if own else name, reference, 1.0 - own_scale),
             ):
                 if isinstance(c, Tensor) or c != 0.0:
                     parts.append((label, x, here * c))
         return merged(parts)
 
-    def _route(self, op: str, shape: Sequence[int], device: torch.device) -> Tensor:
+    def index(self, op: str, shape: Sequence[int], device: torch.device) -> Tensor:
+        """[B, T]: the teacher of each token, where they are routed."""
         route = self.route
         batch, time = shape
         if route is None or route.is_floating_point() or route.dtype == torch.bool:
@@ -134,15 +186,14 @@ class Teachers:
         self,
         op: str,
         shared: Model | None,
-        scales: list[Coefficient],
+        scale: Coefficient,
         shape: Sequence[int],
         device: torch.device,
         name: str,
     ) -> list[Part]:
-        shares = self._shares(op, shape, device)
-        gains = [w * c for w, c in zip(shares, scales, strict=True)]
+        gains = self.gains(op, scale, shape, device)
         parts: list[Part] = [
-            (tag, model, gain) for tag, model, gain in zip(self.names, self.models, gains, strict=True)
+            (tag, model, gain) for tag, model, gain in zip(self.labels, self.models, gains, strict=True)
         ]
         total: Coefficient = sum(gains[1:], start=gains[0])
         if self.references is None and shared is None:
@@ -152,7 +203,7 @@ class Teachers:
             return merged(parts)
         if shared is None:
             raise bad_value(op, name, "be given where rewards are mixed", "None", "It is the anchor of the mixture")
-        for tag, reference, gain in zip(self.names, self.references or [shared] * len(gains), gains, strict=True):
+        for tag, reference, gain in zip(self.labels, self.references or [shared] * len(gains), gains, strict=True):
             if reference is None:
                 raise bad_value(op, f"the reference of {tag}", "be given", "None", "An implicit reward needs it")
             parts.append((name if reference is shared else f"the reference of {tag}", reference, -gain))

@@ -25,6 +25,11 @@ class Mutant:
             ``"one percent"``, ``"thought"``, ``"swapped"``.
         response: The whole response.
         answer: The bare answer in it, None where the response declares none.
+
+    Example:
+        >>> from composekit.compose import Problem
+        >>> answer_mutants(Problem("What is 6 times 7?", 42))[0].kind
+        'empty'
     """
 
     kind: str

@@ -60,7 +60,7 @@ def gopd_rows(
         student, *others = _heads((x, weight, bias, t, t_weight, t_bias, r, r_weight, r_bias))
         results = distill_heads.forward(student, others, scale.flatten(), temperature, normalize, chunk)
     # Operators return no views of one another.
-    value, lse, mean = (row.clone().view(x.shape[:2]) for row in results)
+    value, lse, mean = (row.clone().view(x.shape[:2]) for row in results[:3])
     return value, lse, mean
 
 
@@ -84,7 +84,8 @@ def gopd_rows_backward(
 
     with _quiet(x):
         student, *others = _heads((x, weight, bias, t, t_weight, t_bias, r, r_weight, r_bias))
-        results = Results(mean.flatten(), lse.flatten(), mean.flatten())  # the value is not read
+        lse, mean = lse.flatten(), mean.flatten()
+        results = Results(value=mean, lse=lse, mean=mean, lse_t=mean)  # the slope reads lse and mean alone
         flat = grad.float().flatten().contiguous()  # of a sum it is one number, expanded
         dx, dw, db = distill_heads.backward(
             student, others, scale.flatten(), temperature, results, flat, list(needs), chunk
@@ -241,6 +242,73 @@ selected_rows.register_autograd(_selected_grad, setup_context=_setup_selected)
 forbid_double_backward(selected_rows_backward, "selected_logp")
 
 
+# --- forward KL and Jensen-Shannon -------------------------------------------------------------------------------------
+
+
+@torch.library.custom_op("composekit::divergence_triton", mutates_args=())
+def pair_rows(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, t: Tensor, t_weight: Tensor | None, t_bias: Tensor | None,
+    beta: float | None, temperature: float, chunk: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """Value, log-sum-exp of student and teacher, and a mean, float32 [B, T]; ``beta=None`` is the forward KL."""
+    from composekit_kernels.triton import distill_heads
+
+    with _quiet(x):
+        student, teacher = _heads((x, weight, bias, t, t_weight, t_bias))
+        rows = distill_heads.pair_forward(student, teacher, beta, temperature, chunk)
+    value, lse, lse_t, mean = (row.clone().view(x.shape[:2]) for row in rows)
+    return value, lse, lse_t, mean
+
+
+@pair_rows.register_fake
+def _(x, *rest):  # type: ignore[no-untyped-def]
+    row = x.new_empty(x.shape[:2], dtype=torch.float32)
+    return row, torch.empty_like(row), torch.empty_like(row), torch.empty_like(row)
+
+
+@torch.library.custom_op("composekit::divergence_triton_backward", mutates_args=())
+def pair_rows_backward(
+    grad: Tensor, lse: Tensor, lse_t: Tensor, mean: Tensor, needs: Sequence[bool],
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, t: Tensor, t_weight: Tensor | None, t_bias: Tensor | None,
+    beta: float | None, temperature: float, chunk: int,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """Gradients of the student's input, weight and bias; an empty tensor for each that is not needed."""
+    from composekit_kernels.triton import distill_heads
+
+    with _quiet(x):
+        student, teacher = _heads((x, weight, bias, t, t_weight, t_bias))
+        saved = [row.flatten() for row in (lse, lse_t, mean)]
+        flat = grad.float().flatten().contiguous()
+        dx, dw, db = distill_heads.pair_backward(student, teacher, beta, temperature, saved, flat, list(needs), chunk)
+    return dx.view(x.shape) if needs[0] else dx, dw, db
+
+
+@pair_rows_backward.register_fake
+def _(grad, lse, lse_t, mean, needs, x, weight, bias, *rest):  # type: ignore[no-untyped-def]
+    return _fake_gradients(needs, x, weight, bias)
+
+
+def _setup_pair(ctx: Any, inputs: tuple, output: tuple) -> None:
+    *parts, beta, temperature, chunk = inputs
+    ctx.save_for_backward(*output[1:], *parts)
+    ctx.mark_non_differentiable(*output[1:])
+    ctx.set_materialize_grads(False)
+    ctx.settings = beta, temperature, chunk
+
+
+def _pair_grad(ctx: Any, grad: Tensor | None, *unused: None) -> tuple:
+    if grad is None:
+        return (None,) * 9
+    lse, lse_t, mean, *parts = ctx.saved_tensors
+    needs = list(ctx.needs_input_grad[:3])
+    gradients = pair_rows_backward(grad, lse, lse_t, mean, needs, *parts, *ctx.settings)
+    return (*_kept(needs, gradients), *(None,) * 6)
+
+
+pair_rows.register_autograd(_pair_grad, setup_context=_setup_pair)
+forbid_double_backward(pair_rows_backward, "forward_kl and jsd")
+
+
 # --- what the kernels table names ------------------------------------------------------------------------------------
 
 
@@ -289,3 +357,14 @@ def selected_logp(model: Model, tokens: Tensor, *, temperature: float, chunk_siz
     x, weight, bias = _parts(model)
     assert x is not None
     return selected_rows(x, weight, bias, wide.long(), temperature, chunk_size or 0)[0].view(tokens.shape)
+
+
+def divergence(
+    student: Model, teacher: Model, *, beta: float | None, temperature: float, chunk_size: int | None = None
+) -> Tensor:
+    """[B, T]: the forward KL (``beta=None``), or the Jensen-Shannon divergence strictly between the two KLs."""
+    x, weight, bias = _parts(student)
+    t, t_weight, t_bias = _parts(teacher, detach=True)
+    assert x is not None
+    assert t is not None
+    return pair_rows(x, weight, bias, t, t_weight, t_bias, beta, temperature, chunk_size or 0)[0]

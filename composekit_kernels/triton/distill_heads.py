@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from composekit_kernels.triton import distill_pairs as pairs
 from composekit_kernels.triton import distill_rows as rows
 from composekit_kernels.triton.distill_rows import STATES, Results, Rows
 
@@ -276,5 +277,59 @@ def selected_backward(
 
     def write(out: Tensor, s: Rows, picked: slice, columns: slice) -> None:
         rows.pick_slope(out, s, tokens[picked], lse[picked], grad[picked], columns.start, 1.0 / temperature)
+
+    return _through_head(student, write, needs, chunk)
+
+
+# --- forward KL and Jensen-Shannon -------------------------------------------------------------------------------------
+
+
+def pair_forward(
+    student: Head, teacher: Head, beta: float | None, temperature: float, chunk: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Value, log-sum-exp of student and teacher, and E_pi[log pi - log M], each of all rows.
+
+    ``beta=None`` is the forward KL: the loss of the exchanged pair at a scale of one.
+    """
+    count = student.x.shape[:-1].numel()
+    ones = torch.ones(count, dtype=torch.float32, device=student.x.device)
+    found = forward(teacher, (student, None), ones, temperature, False, chunk)
+    lse, lse_t = found.lse_t, found.lse
+    if beta is None:
+        return found.value, lse, lse_t, torch.zeros_like(lse)
+    near, far = torch.zeros(2, count, dtype=torch.float32, device=lse.device)
+    if student.weight is None:
+        stored = Rows(student.x, None), Rows(teacher.x, None)
+        pairs.means(*stored, beta, 1.0 / temperature, lse, lse_t, near, far)
+    else:
+        height, width = _sizes(count, student.vocabulary, chunk)
+        tiles = _Tiles([student, teacher], height, width, lse.device)
+        for columns in pieces(student.vocabulary, width):
+            for picked in pieces(count, height):
+                s, t = tiles(picked, columns)
+                assert s is not None
+                assert t is not None
+                sums = (x[picked] for x in (lse, lse_t, near, far))
+                pairs.means(s, t, beta, 1.0 / temperature, *sums)
+    return beta * far + (1.0 - beta) * near, lse, lse_t, near
+
+
+def pair_backward(
+    student: Head, teacher: Head, beta: float | None, temperature: float, saved: Sequence[Tensor], grad: Tensor,
+    needs: list[bool], chunk: int,
+) -> Gradients:  # fmt: skip
+    """Gradients of input, weight and bias; ``saved`` is what :func:`pair_forward` gave after the value."""
+    lse, lse_t, near = saved
+    if student.weight is None:
+        out = torch.empty(grad.numel(), student.vocabulary, dtype=student.x.dtype, device=grad.device)
+        pairs.slope(out, Rows(student.x, None), Rows(teacher.x, None), beta, 1.0 / temperature, lse, lse_t, near, grad)
+        return out.view(student.x.shape), grad.new_empty(0), grad.new_empty(0)
+    theirs = _Tiles([teacher], *_sizes(grad.numel(), student.vocabulary, chunk), grad.device)
+
+    def write(out: Tensor, s: Rows, picked: slice, columns: slice) -> None:
+        t = theirs(picked, columns)[0]
+        assert t is not None
+        rows_of = lse[picked], lse_t[picked], near[picked]
+        pairs.slope(out, s, t, beta, 1.0 / temperature, *rows_of, grad[picked])
 
     return _through_head(student, write, needs, chunk)

@@ -75,7 +75,7 @@ def _absorb(x, top, total):
 
 @triton.jit
 def mixture_stats(
-    s, s_bias, t, t_bias, r, r_bias, scale, state, gap, value, lse, mean,
+    s, s_bias, t, t_bias, r, r_bias, scale, state, gap, value, lse, mean, lse_t,
     time, width, inverse_temperature, state_stride,
     s_batch, s_time, t_batch, t_time, r_batch, r_time, gap_time,
     HAS_T: tl.constexpr, HAS_R: tl.constexpr,
@@ -139,6 +139,7 @@ def mixture_stats(
         sound = tl.abs(norm) < float("inf")
         if HAS_T:
             norm_t = top_t + tl.log(sum_t)
+            tl.store(lse_t + row, norm_t)
             sound = sound & ((tl.abs(norm_t) < float("inf")) | (c_t == 0.0))
             if not NORMALIZE:
                 loss += tl.where(c_t == 0.0, 0.0, c_t * norm_t)
@@ -196,7 +197,9 @@ def mixture_slope(
             other_r = _read(r, r_bias, columns, columns < width_r, inverse_temperature, R_BIAS)
         gap = x - _mix(other_t, other_r, c_t, c_r, HAS_T, HAS_R)
     pi = tl.exp(x - tl.load(lse + row))
-    slope = g * inverse_temperature * pi * (tl.where(pi == 0.0, 0.0, gap) - tl.load(mean + row))
+    average = tl.load(mean + row)
+    slope = g * inverse_temperature * pi * (tl.where(pi == 0.0, 0.0, gap) - average)
+    slope = tl.where(tl.abs(average) < float("inf"), slope, float("nan"))  # an infinite loss has no gradient
     out += row.to(tl.int64) * out_time
     tl.store(out + columns, tl.where(g == 0.0, 0.0, slope).to(out.dtype.element_ty), mask=columns < width)
 
@@ -250,16 +253,17 @@ class Rows(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What the forward knows of each row, float32 [B T]: the loss, the student's log-sum-exp, E_pi[s - mu]."""
+    """What the forward knows of each row, float32 [B T]: the loss, log-sum-exp of student and teacher, E_pi[s - mu]."""
 
     value: Tensor
     lse: Tensor
     mean: Tensor
+    lse_t: Tensor
 
     @staticmethod
     def empty(count: int, device: torch.device) -> Results:
-        """Three unwritten rows."""
-        return Results(*torch.empty(3, count, dtype=torch.float32, device=device))
+        """Four unwritten rows."""
+        return Results(*torch.empty(4, count, dtype=torch.float32, device=device))
 
 
 def _block(width: int) -> int:
@@ -347,14 +351,14 @@ def pick_slope(
 
 # --- what is compiled ahead of time ----------------------------------------------------------------------------------
 
-_ROWS = ("scale", "lse", "mean", "grad")
+_ROWS = ("scale", "value", "lse", "lse_t", "mean", "grad")
 
 
 def _signature(kernel: triton.JITFunction, logits: str, out: str, constants: dict[str, object]) -> dict[str, str]:
     kinds = {
         "s": logits, "t": logits, "r": logits, "out": out,
         "inverse_temperature": "fp32", "tokens": "*i64", "picked": "*fp32",
-        "s_bias": "*bf16", "t_bias": "*bf16", "r_bias": "*bf16", "state": "*fp32", "gap": "*fp32", "value": "*fp32",
+        "s_bias": "*bf16", "t_bias": "*bf16", "r_bias": "*bf16", "state": "*fp32", "gap": "*fp32",
         **dict.fromkeys(_ROWS, "*fp32"),
     }  # fmt: skip
     return {name: kinds.get(name, "i32") for name in kernel.arg_names if name not in constants}

@@ -7,7 +7,7 @@ One kernel is the whole algorithm, for three gradients have the form of the outp
     out: x, y, z = q, k, v            dq: x, y, z = dout, v, k with the state transposed
     dv:  x, y, z = k, q, dout, in reverse     dk: x, y, z = v, dout, q, in reverse, transposed
 
-A program owns ``BV`` channels of z and all of y, reads x, y, z once and writes out once; between chunks nothing touches memory.
+A program owns ``BV`` channels of z and all of y, reads x, y, z once and writes out once; the state stays in registers.
 """
 
 from __future__ import annotations

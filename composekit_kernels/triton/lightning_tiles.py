@@ -62,7 +62,7 @@ PINNED: dict[tuple[bool, str, bool], dict[int, tuple[int, int, int, int]]] = {
     (True, "slopes", False): {64: (16, 32, 4, 1), 128: (16, 16, 8, 1), 256: (16, 16, 8, 1)},
     (True, "states", True): {64: (64, 64, 4, 3), 128: (64, 64, 4, 3), 256: (64, 64, 4, 3)},
     (True, "states", False): {64: (32, 32, 8, 2), 128: (32, 32, 8, 2), 256: (32, 32, 8, 2)},
-    (False, "walk", True): {64: (64, 64, 8, 2), 128: (64, 32, 8, 2), 256: (32, 32, 8, 2)},
+    (False, "walk", True): {64: (64, 32, 8, 2), 128: (64, 32, 8, 2), 256: (32, 32, 8, 2)},
     (False, "walk", False): {64: (32, 16, 4, 2), 128: (16, 32, 8, 2), 256: (16, 16, 8, 1)},
     (False, "slopes", True): {64: (32, 32, 4, 1), 128: (32, 32, 8, 1), 256: (32, 16, 8, 1)},
     (False, "slopes", False): {64: (32, 16, 4, 1), 128: (16, 16, 8, 1), 256: (16, 16, 8, 1)},
@@ -92,8 +92,8 @@ def tiles(shape: Shape) -> Tile:
 def dot_types(dtype: torch.dtype) -> tuple[Any, str]:
     """(type of the operands of products, precision of float32 products); sums are float32 always.
 
-    bfloat16 stays what it is. float16 goes through tf32, whose mantissa is as long and whose range is that of float32: scores
-    and states of ordinary float16 inputs pass 65504. float32 takes three tf32 products, whose error is that of float32.
+    bfloat16 stays what it is. float16 goes through tf32, with as long a mantissa and the range of float32: scores and
+    states of ordinary float16 inputs pass 65504. float32 takes three tf32 products, whose error is that of float32.
     The interpreter computes in float32, as it gets bfloat16 wrong.
     """
     if dtype == torch.bfloat16 and not interpreter_on():

@@ -14,16 +14,18 @@ GOOD = {"d_model": 64, "num_layers": 8, "num_heads": 4}
 
 def test_sizes_follow_from_the_others() -> None:
     config = HybridConfig(**GOOD)
-    assert (config.head_dim, config.linear_heads, config.linear_kv_heads) == (16, 4, 4)
-    assert (config.linear_head_dim, config.linear_value_dim, config.sparse_layers) == (16, 16, (0, 4))
-    wider = dataclasses.replace(config, linear_head_dim=8)
-    assert (wider.linear_head_dim, wider.head_dim) == (8, 16)
+    assert config.linear == (4, 4, 16, 16, 0.25)
+    assert [config.kind(layer) for layer in range(8)] == ["sparse", *["lightning"] * 3] * 2
+    changed = dataclasses.replace(config, d_model=128, linear_heads=2, sparse_layers=())
+    assert changed.linear == (2, 2, 32, 32, 32**-0.5)
+    assert {changed.kind(layer) for layer in range(8)} == {"lightning"}
+    assert dataclasses.replace(config, linear_head_dim=8, linear_scale=2.0).linear == (4, 4, 8, 8, 2.0)
 
 
 def test_the_released_model() -> None:
     config = HybridConfig.minicpm_sala()
     assert [layer for layer in range(32) if config.kind(layer) == "sparse"] == [0, 9, 16, 17, 22, 29, 30, 31]
-    assert (config.d_model, config.linear_heads, config.linear_kv_heads, config.linear_head_dim) == (4096, 32, 32, 128)
+    assert (config.d_model, *config.linear) == (4096, 32, 32, 128, 128, 128**-0.5)
 
 
 @pytest.mark.parametrize(

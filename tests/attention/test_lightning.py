@@ -91,7 +91,7 @@ def test_decays_of_any_size_stay_finite(path) -> None:
 @pytest.mark.parametrize("with_state", [False, True])
 @pytest.mark.parametrize(
     "lengths",
-    [[0], [1], [5, 0, 1, 70, 0], [0, 0, 40], [3] * 25, [130, 2, 200, 17, 16, 1]],
+    [[0], [1], [5, 0, 1, 70, 0], [0, 0, 40], [3] * 25, [5, 8, 6, 33, 7, 5], [130, 2, 200, 17, 16, 1]],
     ids=lambda x: f"{len(x)}of{max(x)}",
 )
 def test_packed_sequences_are_each_sequence_alone(path, lengths, with_state) -> None:

@@ -39,6 +39,7 @@ def layer(request):
 def by_hand(layer: LightningAttention, x: torch.Tensor) -> torch.Tensor:
     """One sequence ``[T, d_model]``, token by token and head by head; rotation as a product of complex numbers."""
     c = layer.config
+    heads, kv_heads, channels, value_channels, scale = c.linear
 
     def norm(vector, module, on):
         return vector / (vector.square().mean() + c.norm_eps).sqrt() * module.weight if on else vector
@@ -52,20 +53,20 @@ def by_hand(layer: LightningAttention, x: torch.Tensor) -> torch.Tensor:
         )
         return torch.cat([turned.real, turned.imag])
 
-    states = [0.0] * c.linear_heads
+    states = [0.0] * heads
     rows = []
     for t, token in enumerate(x):
-        q = (layer.q_proj.weight @ token).split(c.linear_head_dim)
-        k = (layer.k_proj.weight @ token).split(c.linear_head_dim)
-        v = (layer.v_proj.weight @ token).split(c.linear_value_dim)
-        heads = []
-        for h in range(c.linear_heads):
-            g = h // (c.linear_heads // c.linear_kv_heads)
+        q = (layer.q_proj.weight @ token).split(channels)
+        k = (layer.k_proj.weight @ token).split(channels)
+        v = (layer.v_proj.weight @ token).split(value_channels)
+        mixed = []
+        for h in range(heads):
+            g = h // (heads // kv_heads)
             query = turn(norm(q[h], layer.q_norm, c.linear_qk_norm), t)
             key = turn(norm(k[g], layer.k_norm, c.linear_qk_norm), t)
             states[h] = torch.exp(-layer.slopes[h].to(x.dtype)) * states[h] + torch.outer(key, v[g])
-            heads.append((c.linear_head_dim**-0.5 if c.linear_scale is None else c.linear_scale) * query @ states[h])
-        mixed = norm(torch.cat(heads), layer.o_norm, c.linear_output_norm)
+            mixed.append(scale * query @ states[h])
+        mixed = norm(torch.cat(mixed), layer.o_norm, c.linear_output_norm)
         if c.linear_gate:
             mixed = mixed * torch.sigmoid(layer.gate.weight @ token)
         rows.append(layer.o_proj.weight @ mixed)

@@ -27,7 +27,7 @@ def test_ranks_agree_with_one_process(world, tmp_path) -> None:
         for rank in range(world)
     ]
     try:
-        outputs = [rank.communicate(timeout=120)[0] for rank in ranks]
+        outputs = [rank.communicate(timeout=300)[0] for rank in ranks]
     finally:
         for rank in ranks:
             rank.kill()

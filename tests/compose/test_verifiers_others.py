@@ -38,7 +38,10 @@ CHOICE = Problem("Which?", "B", verifier="choice", metadata={"choices": {"A": "9
         ("The correct option is B.", "correct"), ("B", "correct"), ("(B)", "correct"), ("**Answer: B**", "correct"),
         (r"\boxed{A}", "wrong"), (r"\boxed{91}", "wrong"), (r"\boxed{A or B}", "wrong"), (r"\boxed{A, B}", "wrong"),
         (r"\boxed{B} or \boxed{A}", "wrong"), ("Answer: A or B", "wrong"), (r"\boxed{(B) or 91}", "wrong"),
-        (r"\boxed{(A) (B)}", "wrong"),
+        (r"\boxed{(A) (B)}", "wrong"), ("The answer is **B**: 97", "correct"), (r"\boxed{B. A}", "wrong"),
+        (r"\boxed{(B) A}", "wrong"), (r"\boxed{(B) 97, A}", "wrong"), (r"\boxed{(B) unless A}", "wrong"),
+        (r"\boxed{B. Also A}", "wrong"), (r"\boxed{(B) 91}", "wrong"), (r"\boxed{(B) a number that nobody may use}",
+        "correct"),
         (r"\boxed{ABC}", "wrong"), (r"\boxed{B and A}", "wrong"), ("I like B, a lot.", "unparseable"),
         ("", "unparseable"),
         (r"<think>\boxed{B}</think>", "unparseable"), (r"\boxed{}", "unparseable"), ("Answer: not B", "wrong"),
@@ -328,3 +331,10 @@ def test_verify_batch_that_is_interrupted_leaves_nothing_half_done() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert verify_batch([r"\boxed{7}"], [SEVEN], workers=1)[0].correct
+
+
+def test_verify_batch_refuses_one_response_in_place_of_a_list() -> None:
+    with pytest.raises(_errors.ArgumentTypeError, match="two lists"):
+        verify_batch("7", [SEVEN])
+    with pytest.raises(_errors.ArgumentTypeError, match="two lists"):
+        verify_batch(["7"], SEVEN)  # type: ignore[arg-type]

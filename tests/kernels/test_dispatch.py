@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -136,3 +139,16 @@ def test_the_choice_is_made_at_trace_time_without_a_graph_break() -> None:
     assert torch.equal(compiled(x, "auto"), x.sin())
     assert torch.equal(compiled(x, "reference"), x.cos())
     assert torch.equal(compiled(torch.ones(7, 5), "auto"), torch.ones(7, 5).sin())
+
+
+def test_every_entry_point_of_the_table_can_be_loaded_without_triton() -> None:
+    code = (
+        "import sys; sys.modules['triton'] = None\n"
+        "from composekit_kernels import IMPLS\n"
+        "from composekit_kernels.dispatch import LOADED, load\n"
+        "for row in IMPLS.values():\n"
+        "    for entry in row.values():\n"
+        "        assert load(entry) and callable(LOADED[entry]), entry\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
