@@ -1,14 +1,19 @@
-"""How code is judged elsewhere, written anew for comparison: a plain subprocess, and the candidate inside the grader's process."""
+"""How code is judged elsewhere, written anew for comparison: a plain subprocess, and candidate and tests in one process."""
 
 from __future__ import annotations
 
+import builtins
 import multiprocessing
 import os
+import resource
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from composekit.compose import Problem
 
@@ -40,43 +45,35 @@ def in_process(source: str, problem: Problem) -> bool:
     """
     context = multiprocessing.get_context("fork")
     verdict = context.Value("i", 0)
-    process = context.Process(target=_guarded, args=(script(source, problem), verdict))
-    process.start()
-    process.join(TIMEOUT + 1)
-    if process.is_alive():
-        process.kill()
-        process.join()
-    return verdict.value == 1
+    with tempfile.TemporaryDirectory() as work:
+        process = context.Process(target=_guarded, args=(script(source, problem), work, verdict))
+        process.start()
+        process.join(TIMEOUT + 1)
+        if process.is_alive():
+            process.kill()
+            process.join()
+    return bool(verdict.value == 1)
 
 
-def _guarded(text: str, verdict: object) -> None:
-    import builtins
-    import resource
-    import shutil
-    import signal
-
+def _guarded(text: str, work: str, verdict: Any) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
     quiet = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(quiet, fd)
-    with tempfile.TemporaryDirectory() as work:
-        os.chdir(work)
-        rmtree, chdir, rmdir = shutil.rmtree, os.chdir, os.rmdir
-        for module, names in (
-            (os, "kill system putenv remove removedirs rmdir fchdir setuid fork forkpty killpg rename renames truncate replace "
-                 "unlink fchmod fchown chmod chown chroot lchown getcwd chdir"),
-            (shutil, "rmtree move chown"), (subprocess, "Popen"), (builtins, "help exit quit"),
-        ):  # fmt: skip
-            for name in names.split():
-                setattr(module, name, None)
-        signal.setitimer(signal.ITIMER_REAL, TIMEOUT)
-        try:
-            exec(text, {"__name__": "candidate"})
-            verdict.value = 1  # type: ignore[attr-defined]
-        except BaseException:
-            verdict.value = 0  # type: ignore[attr-defined]
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        shutil.rmtree, os.chdir, os.rmdir = rmtree, chdir, rmdir
+    os.chdir(work)
+    for module, names in (
+        (os, "kill system putenv remove removedirs rmdir fchdir setuid fork forkpty killpg rename renames truncate replace"),
+        (os, "unlink fchmod fchown chmod chown chroot lchown getcwd chdir"), (shutil, "rmtree move chown"),
+        (subprocess, "Popen"), (builtins, "help exit quit"),
+    ):  # fmt: skip
+        for name in names.split():
+            setattr(module, name, None)
+    signal.setitimer(signal.ITIMER_REAL, TIMEOUT)
+    try:
+        exec(text, {"__name__": "candidate"})
+        verdict.value = 1
+    except BaseException:
+        verdict.value = 0
     os._exit(0)
 
 

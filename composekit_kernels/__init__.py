@@ -80,12 +80,12 @@ CAPABILITIES: dict[tuple[str, str], Capability] = {
 # The modules whose kernels are compiled ahead of time (composekit_kernels.aot); each lists its configurations().
 KERNELS: tuple[str, ...] = (
     "composekit_kernels.triton.distill_rows",
+    "composekit_kernels.triton.distill_pairs",
+    "composekit_kernels.triton.channel_bridge",
     "composekit_kernels.triton.lightning_segments",
     "composekit_kernels.triton.lightning_forward",
     "composekit_kernels.triton.lightning_backward",
     "composekit_kernels.triton.lightning_decode",
-    "composekit_kernels.triton.distill_pairs",
-    "composekit_kernels.triton.channel_bridge",
 )
 
 __all__ = ["CAPABILITIES", "IMPLS", "KERNELS", "Call", "Capability"]

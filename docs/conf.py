@@ -62,6 +62,8 @@ html_show_sourcelink = False
 # Every name in __all__ of these packages must have a page.
 coverage_packages = [
     "composekit.attention",
+    "composekit.bridge",
     "composekit.compose",
+    "composekit.distill",
     "composekit.testing",
 ]

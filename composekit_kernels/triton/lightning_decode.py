@@ -48,7 +48,7 @@ def lightning_decode(
     BK: tl.constexpr,
     BV: tl.constexpr,
 ):
-    """T steps of the recurrence for BV channels of one head: S = exp(-s) S + k v^T, out = scale q S. ``state`` is [DK, DV]."""
+    """T steps of S = exp(-s) S + k v^T, out = scale q S, for BV channels of one head's state [DK, DV]."""
     blocks: tl.constexpr = (DV + BV - 1) // BV
     pid = tl.program_id(0)
     h = (pid // blocks) % H

@@ -61,13 +61,13 @@ PINNED: dict[tuple[bool, str, bool], dict[int, tuple[int, int, int, int]]] = {
     (True, "slopes", True): {64: (64, 32, 4, 1), 128: (64, 16, 4, 1), 256: (64, 16, 4, 1)},
     (True, "slopes", False): {64: (16, 32, 4, 1), 128: (16, 16, 8, 1), 256: (16, 16, 8, 1)},
     (True, "states", True): {64: (64, 64, 4, 3), 128: (64, 64, 4, 3), 256: (64, 64, 4, 3)},
-    (True, "states", False): {64: (32, 32, 8, 2), 128: (32, 32, 8, 2), 256: (32, 32, 8, 2)},
+    (True, "states", False): {64: (32, 32, 4, 2), 128: (32, 32, 4, 2), 256: (32, 32, 4, 2)},
     (False, "walk", True): {64: (64, 32, 8, 2), 128: (64, 32, 8, 2), 256: (32, 32, 8, 2)},
     (False, "walk", False): {64: (32, 16, 4, 2), 128: (16, 32, 8, 2), 256: (16, 16, 8, 1)},
     (False, "slopes", True): {64: (32, 32, 4, 1), 128: (32, 32, 8, 1), 256: (32, 16, 8, 1)},
     (False, "slopes", False): {64: (32, 16, 4, 1), 128: (16, 16, 8, 1), 256: (16, 16, 8, 1)},
     (False, "states", True): {64: (64, 64, 4, 3), 128: (64, 64, 4, 3), 256: (64, 64, 4, 3)},
-    (False, "states", False): {64: (32, 32, 8, 2), 128: (32, 32, 8, 2), 256: (32, 32, 8, 2)},
+    (False, "states", False): {64: (32, 32, 4, 2), 128: (32, 32, 4, 2), 256: (32, 32, 4, 2)},
 }
 
 # What to try in the place of a pinned tile of the walk, on a card: no choice above has been timed on one.
@@ -86,6 +86,8 @@ def tiles(shape: Shape) -> Tile:
     column = next(limit for limit in (64, 128, 256) if keys <= limit)
     group = shape.arch // 10 in (9, 10, 11)
     chunk, block_v, warps, stages = PINNED[group, shape.kernel, shape.narrow][column]
+    if keys != shape.keys or shape.values % block_v:
+        block_v = min(block_v, 32)  # masks of channels take registers, too
     return Tile(chunk, block_k, min(block_v, width(shape.values)), warps, stages)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from composekit import ComposeKitError
 from composekit.bridge import ChannelBridge, channel_bridge
@@ -231,6 +234,43 @@ def test_saved_for_backward_is_what_the_formula_says(norm: str, extra: int, impl
         y = channel_bridge(taps, **parameters, norm=norm, impl=impl)
     assert sum(saved.values()) == extra
     y.sum().backward()
+
+
+class LiveBytes(TorchDispatchMode):
+    """The most bytes that tensors of at least ``least`` elements held at once, among those made in the block."""
+
+    def __init__(self, least: int) -> None:
+        super().__init__()
+        self.least, self.alive, self.peak = least, 0, 0
+        self.known: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        given = {t.untyped_storage()._cdata for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
+        for t in tree_leaves(out):
+            key = t.untyped_storage()._cdata if isinstance(t, Tensor) else 0
+            if isinstance(t, Tensor) and t.numel() >= self.least and key not in given | self.known:
+                self.known.add(key)
+                self.alive += t.untyped_storage().nbytes()
+                self.peak = max(self.peak, self.alive)
+                weakref.finalize(t.untyped_storage(), self.gone, key, t.untyped_storage().nbytes())
+        return out
+
+    def gone(self, key: int, size: int) -> None:
+        self.known.discard(key)
+        self.alive -= size
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("impl", ["sum", "pack"])
+def test_peak_bytes_of_inference_are_what_the_formula_says(norm: str, impl: str) -> None:
+    layers, dim, rows = 6, 64, 2048  # more rows than one chunk, so that scratch stays below a tensor of all rows
+    taps = [torch.randn(rows, dim).bfloat16() for _ in range(layers)]
+    bridge = ChannelBridge(layers, dim, dim, norm=norm).bfloat16()
+    with torch.no_grad(), LiveBytes(rows * dim) as live:
+        bridge(taps, impl=impl)
+    result = rows * dim * 2
+    assert live.peak == (rows * dim * 4 + result if impl == "sum" else layers * result + result)
 
 
 def test_frozen_inputs_get_no_gradient_and_cost_none() -> None:

@@ -53,6 +53,12 @@ BOMBS = {
 }
 
 
+def say(text: str) -> None:
+    """A line for the test that started this process."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def contained(tier: str, names: list[str]) -> None:
     """In the namespace: judge the bombs one after the other, look around after each, and print what was found."""
     work = tempfile.mkdtemp(prefix="bombs-")
@@ -81,9 +87,9 @@ def contained(tier: str, names: list[str]) -> None:
         rows[-1] |= {"left": left_over(quiet), "files": os.listdir(work)}
     end = {"left": left_over(quiet), "files": os.listdir(work)}
     for row in rows:
-        print(json.dumps({**end, **row}), flush=True)
+        say(json.dumps({**end, **row}))
     after = judge.verify("```python\nimport os\ndef f():\n    return os.listdir('.') == []\n```", problem)
-    print(json.dumps({"name": "", "status": after.status, "detail": after.detail}), flush=True)
+    say(json.dumps({"name": "", "status": after.status, "detail": after.detail}))
     os.rmdir(work)
 
 
@@ -115,7 +121,7 @@ def in_namespace() -> None:
     uid, gid = os.getuid(), os.getgid()
     flags = 0x20000000 | 0x00020000 | (0 if uid == 0 else 0x10000000)
     if libc.unshare(flags):
-        print(f"no namespace: {os.strerror(ctypes.get_errno())}", flush=True)
+        say(f"no namespace: {os.strerror(ctypes.get_errno())}")
         sys.exit(77)
     if uid:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
@@ -128,7 +134,7 @@ def in_namespace() -> None:
     libc.prctl(1, 9, 0, 0, 0)
     libc.mount(b"none", b"/", None, 0x44000, None)
     if libc.mount(b"proc", b"/proc", b"proc", 0, None):
-        print(f"no /proc: {os.strerror(ctypes.get_errno())}", flush=True)
+        say(f"no /proc: {os.strerror(ctypes.get_errno())}")
         sys.exit(77)
 
 

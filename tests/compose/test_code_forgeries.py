@@ -33,7 +33,10 @@ def problems() -> dict[str, Problem]:
     """The same task in two forms: f(1) = 1, which is in the prompt, and f(2) is what nobody can guess."""
     prompt = 'def f(n):\n    """Write f.\n\n    >>> f(1)\n    1\n    """\n'
     calls = ({"args": [1], "expected": 1}, {"args": [2], "expected": TOKEN}, {"args": [3], "expected": TOKEN + 3})
-    check = f"expected = {TOKEN}\ndef check(candidate):\n    assert candidate(1) == 1\n    assert candidate(2) == expected\n    assert candidate(3) == {TOKEN} + 3\n"
+    asserts = (
+        f"    assert candidate(1) == 1\n    assert candidate(2) == expected\n    assert candidate(3) == {TOKEN} + 3\n"
+    )
+    check = f"expected = {TOKEN}\ndef check(candidate):\n{asserts}"
     return {
         "calls": Problem(prompt, "", verifier="code", tests=calls, entry_point="f"),
         "check": Problem(prompt, "", verifier="code", tests=check, entry_point="f"),
@@ -72,7 +75,9 @@ def test_colliding_keys_do_not_slow_the_caller_down() -> None:
     size = 100_000
     problem = Problem("q", "", verifier="code", entry_point="f", tests=({"args": [], "expected": set(range(size))},))
     judge = CodeVerifier(timeout=60)
-    source = f"class S:\n    pass\ndef f():\n    import sys\n    space = sys._getframe(1).f_globals\n    space['encode'] = lambda v: {{'s': [{{'i': hex(k * ((1 << 61) - 1))}} for k in range({size})]}}\n    return 0"
+    keys = f"[{{'i': hex(k * ((1 << 61) - 1))}} for k in range({size})]"
+    patch = f"sys._getframe(1).f_globals['encode'] = lambda v: {{'s': {keys}}}"
+    source = f"import sys\ndef f():\n    {patch}\n    return 0"
     start = time.monotonic()
     verdict = judge.verify(f"```python\n{source}\n```", problem)
     assert verdict.status == "wrong", verdict
@@ -95,9 +100,13 @@ PROGRAMS = {
     "the right output, then a failure": "print(1)\nprint(918273645)\nraise ValueError",
     "the right output and one line more": "print(1)\nprint(918273645)\nprint()\nprint('x')",
     "the right output on the error stream": "import sys\nprint(1, file=sys.stderr)\nprint(918273645, file=sys.stderr)",
-    "a message that it is done": "import os, struct\nb = b'{\"done\":null}'\nos.write(4, struct.pack('>I', len(b)) + b)\nos._exit(0)",
+    "a message that it is done": (
+        "import os, struct\nb = b'{\"done\":null}'\nos.write(4, struct.pack('>I', len(b)) + b)\nos._exit(0)"
+    ),
     "all answers": "for k in range(1000):\n    print(k)",
-    "a child that goes on printing": "import os, time\nif os.fork() == 0:\n    time.sleep(0.5)\n    print(1)\n    print(918273645)\nelse:\n    os._exit(0)",
+    "a child that goes on printing": (
+        "import os, time\nif os.fork() == 0:\n    time.sleep(0.5)\n    print('1\\n918273645')\nelse:\n    os._exit(0)"
+    ),
 }
 
 

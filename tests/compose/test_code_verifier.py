@@ -132,7 +132,8 @@ def test_without_namespaces_and_filters_the_basic_tier_remains(monkeypatch: pyte
         "from composekit.compose import CodeVerifier, Problem\n"
         "judge = CodeVerifier()\n"
         "problem = Problem('q', '', verifier='code', tests=[{'args': [1], 'expected': 2}], entry_point='f')\n"
-        "print(judge.verify('```python\\ndef f(n): return n + 1\\n```', problem).detail, sorted(t for t, w in judge.tiers().items() if w))\n"
+        "detail = judge.verify('```python\\ndef f(n): return n + 1\\n```', problem).detail\n"
+        "print(detail, sorted(t for t, w in judge.tiers().items() if w))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, env=dict(os.environ, PATH="")
@@ -375,12 +376,16 @@ def test_without_an_entry_point_the_only_function_counts() -> None:
 
 def test_a_method_is_called_on_a_new_instance() -> None:
     problem = function({"args": [1], "expected": 1}, {"args": [2], "expected": 2}, entry_point="Solution.solve")
-    source = "class Solution:\n    def __init__(self):\n        self.seen = []\n    def solve(self, n):\n        self.seen.append(n)\n        return sum(self.seen)"
+    source = (
+        "class Solution:\n    def __init__(self):\n        self.seen = []\n"
+        "    def solve(self, n):\n        self.seen.append(n)\n        return sum(self.seen)"
+    )
     assert judged(source, problem) == ("correct", "2 tests pass")
 
 
 def test_the_prompt_supplies_helpers_and_imports() -> None:
-    prompt = "from typing import List\nimport math\ndef helper(x):\n    return x * 10\n\ndef f(xs: List[int]) -> int:\n    pass\n"
+    helper = "from typing import List\nimport math\ndef helper(x):\n    return x * 10\n\n"
+    prompt = helper + "def f(xs: List[int]) -> int:\n    pass\n"
     check = "def check(candidate):\n    assert candidate([1, 2]) == helper(3)\n"
     problem = Problem(prompt, "", verifier="code", tests=check, entry_point="f")
     assert judged("def f(xs: List[int]):\n    return helper(sum(xs)) + math.floor(0.5)", problem)[0] == "correct"
@@ -437,7 +442,8 @@ VALUES = [
 def test_every_builtin_value_comes_back_as_it_is() -> None:
     tests = [{"args": [value], "expected": value} for value in VALUES]
     assert judged("def f(x):\n    return x", function(*tests)) == ("correct", f"{len(VALUES)} tests pass")
-    check = "def check(candidate):\n    for v in VALUES:\n        r = candidate(v)\n        assert r == v and type(r) is type(v), v\n"
+    check = "def check(candidate):\n    for v in VALUES:\n"
+    check += "        r = candidate(v)\n        assert r == v and type(r) is type(v), v\n"
     shown = [v for v in VALUES[:-2] if not isinstance(v, (int, complex))]
     source = f"from math import inf\nVALUES = {shown!r} + [1j, complex(inf, -0.0), 10**5000, -7, True]\n" + check
     problem = Problem("q", "", verifier="code", tests=source, entry_point="f")
@@ -641,11 +647,21 @@ def test_numpy_may_be_imported_at_every_tier_and_other_packages_may_not() -> Non
 def test_worker_processes_of_multiprocessing_work_in_a_file_system_of_ones_own() -> None:
     if JUDGE.tiers()["T2"]:
         pytest.skip(f"T2: {JUDGE.tiers()['T2']}")
-    source = "import multiprocessing as mp\ndef g(n):\n    return n * n\ndef f(n):\n    with mp.get_context('fork').Pool(2) as pool:\n        return sum(pool.map(g, range(3))) + n - 4"
+    source = (
+        "import multiprocessing as mp\ndef g(n):\n    return n * n\ndef f(n):\n"
+        "    with mp.get_context('fork').Pool(2) as pool:\n        return sum(pool.map(g, range(3))) + n - 4"
+    )
     assert judged(source, NEXT, CodeVerifier(isolation="T2"))[0] == "correct"
 
 
 # --- limits
+
+SLEEPERS = """import threading, time
+def f(n):
+    for _ in range({count}):
+        threading.Thread(target=time.sleep, args=(9,), daemon=True).start()
+    return n + 1
+"""
 
 
 @pytest.mark.parametrize(
@@ -662,13 +678,13 @@ def test_worker_processes_of_multiprocessing_work_in_a_file_system_of_ones_own()
         ({"files": 4 << 20}, "def f(n):\n    open('x', 'wb').write(bytes(2 << 20))\n    return n + 1", "correct", ""),
         (
             {"processes": 5},
-            "import threading, time\ndef f(n):\n    [threading.Thread(target=time.sleep, args=(9,), daemon=True).start() for _ in range(6)]\n    return n + 1",
+            SLEEPERS.format(count="6"),
             "wrong",
             "can't start new thread",
         ),
         (
             {"processes": 9},
-            "import threading, time\ndef f(n):\n    [threading.Thread(target=time.sleep, args=(9,), daemon=True).start() for _ in range(4 * (n < 2))]\n    return n + 1",
+            SLEEPERS.format(count="4 * (n < 2)"),
             "correct",
             "",
         ),
@@ -949,7 +965,9 @@ def test_human_eval_solutions_pass_and_mutants_fail(data_dir: Path) -> None:
     verdicts = verify_batch([block(s) for s in sources] + [block(program_mutants(s)[0]) for s in sources], problems * 2)
     statuses = [v.status for v in verdicts]
     assert statuses[: len(problems)] == ["correct"] * len(problems)
-    mutants = statuses[len(problems) :]  # the first mutant returns nothing at some place, which tests reach nearly always
+    mutants = statuses[
+        len(problems) :
+    ]  # the first mutant returns nothing at some place, which tests reach nearly always
     assert mutants.count("correct") <= 2
     assert set(mutants) <= {"correct", "wrong", "timeout"}
 
@@ -1018,7 +1036,8 @@ def test_a_bundle_of_arithmetic_debugging_and_logic_is_judged_part_by_part() -> 
         generators.logic.sample(2, 0, family="survey"),
     )
     three = bundle(sums, repair, riddle)
-    right = f"Part 1: \\boxed{{{sums.answer}}}\n\nPart 2:\n{block(repair.solution or '')}\n\nPart 3: \\boxed{{{riddle.answer}}}"
+    second = block(repair.solution or "")
+    right = f"Part 1: \\boxed{{{sums.answer}}}\n\nPart 2:\n{second}\n\nPart 3: \\boxed{{{riddle.answer}}}"
     verdict = verify(right, three)
     assert (verdict.score, [v.status for v in verdict.parts]) == (1.0, ["correct"] * 3)
     broken = right.replace("current += 1", "current += 2")

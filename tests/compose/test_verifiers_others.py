@@ -20,6 +20,7 @@ from composekit.compose import (
     Problem,
     Verifier,
     bundle,
+    chain,
     verify,
     verify_batch,
 )  # fmt: skip
@@ -338,3 +339,21 @@ def test_verify_batch_refuses_one_response_in_place_of_a_list() -> None:
         verify_batch("7", [SEVEN])
     with pytest.raises(_errors.ArgumentTypeError, match="two lists"):
         verify_batch(["7"], SEVEN)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [
+        ("Part 1: \\boxed{192}\nPart 2: \\boxed{24}", "correct"),
+        ("Part 2: \\boxed{8}\nPart 1: \\boxed{24}", "wrong"),
+        ("Part 2: \\boxed{24}\nPart 1: \\boxed{8}", "correct"),
+        ("Part 1: \\boxed{24}\nPart 2: I do not know.", "wrong"),
+        ("It is \\boxed{24}.\nPart 1: that was \\boxed{8}.\nPart 2: see above.", "correct"),
+        ("Part 1: \\boxed{192}\nSo in the end \\boxed{24}.", "correct"),
+        ("Part 1: read.\nPart 2: think of \\boxed{8}.\nPart 3: so \\boxed{24}.", "correct"),
+    ],
+)
+def test_the_answer_of_an_earlier_part_is_not_that_of_a_chain(response: str, status: str) -> None:
+    crate = Problem("A crate holds 12 boxes of 16 pencils. How many pencils?", 192)
+    both = chain(crate, Problem("Tom has 35 nuts and eats 11. How many are left?", 24))
+    assert CompositeVerifier().verify(response, both).status == status

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from composekit import ComposeKitError
 from composekit.distill import (
@@ -165,12 +166,14 @@ def test_sampled_losses_compile_without_a_graph_break() -> None:
 
 def test_inductor_compiles_it() -> None:
     student, teacher = torch.randn(2, 1, 3, 7, dtype=torch.float64).unbind(0)
-    compiled(lambda s, t: gopd_loss(s.tanh(), t, reward_scale=1.0), student.requires_grad_(), teacher, backend="inductor")
+    compiled(
+        lambda s, t: gopd_loss(s.tanh(), t, reward_scale=1.0), student.requires_grad_(), teacher, backend="inductor"
+    )
 
 
 def test_one_graph_serves_every_length() -> None:
     torch._dynamo.reset()
-    counter = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
+    counter = CompileCounterWithBackend("aot_eager")
 
     def both(s: Tensor, t: Tensor, r: Tensor, m: Tensor) -> Tensor:
         return reduce(gopd_loss(s, t, r), m) + ExOPDLoss()(s, t, r, mask=m).loss

@@ -67,7 +67,8 @@ class CodeVerifier(Verifier):
 
     Example:
         >>> from composekit.compose import CodeVerifier, Problem
-        >>> problem = Problem("Write f(n) = n + 1.", "", verifier="code", tests=[{"args": [1], "expected": 2}], entry_point="f")
+        >>> tests = [{"args": [1], "expected": 2}]
+        >>> problem = Problem("Write f(n) = n + 1.", "", verifier="code", tests=tests, entry_point="f")
         >>> judge = CodeVerifier()
         >>> judge.verify("```python\\ndef f(n):\\n    return n + 1\\n```", problem).status
         'correct'
@@ -110,7 +111,8 @@ class CodeVerifier(Verifier):
 
     def __repr__(self) -> str:
         runner = f", runner={self.runner!r}" if self.runner else ""
-        return f"CodeVerifier(isolation={self.isolation!r}, min_isolation={self.min_isolation!r}, timeout={self.timeout}{runner})"
+        tiers = f"isolation={self.isolation!r}, min_isolation={self.min_isolation!r}"
+        return f"CodeVerifier({tiers}, timeout={self.timeout}{runner})"
 
     def tiers(self) -> dict[str, str]:
         """For every tier, an empty text if it works here, or why it does not."""

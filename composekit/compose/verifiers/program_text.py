@@ -35,7 +35,7 @@ def find_program(response: str, entry_point: str | None = None) -> Program:
         entry_point: The function or class that is asked for.
 
     Example:
-        >>> find_program("First ```x``` is wrong.\\n```python\\ndef f(n):\\n    return n\\n```\\nUse it:\\n```\\nf(3)\\n```").source
+        >>> find_program("```python\\ndef f(n):\\n    return n\\n```\\nUse it:\\n```\\nf(3)\\n```").source
         'def f(n):\\n    return n\\n'
         >>> find_program("I do not know.")
         Program(source=None, detail='there is no code block')

@@ -1,4 +1,4 @@
-"""Whether what a candidate returned is what a test expects. Runs beside the expected values, so it is careful with the other."""
+"""Whether what a candidate returned is what a test expects. Runs beside the expected values, so it trusts no other."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from composekit.compose.verifiers.sandbox import landlock, linux, rootfs, seccomp
@@ -71,9 +72,9 @@ def arrange(fds: Mapping[str, int]) -> None:
     for k, fd in enumerate(high):
         os.dup2(fd, k, inheritable=k < 3)
     os.closerange(5, resource.getrlimit(resource.RLIMIT_NOFILE)[0] if not linux.LINUX else 4096)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
-    sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
 
 
@@ -114,10 +115,8 @@ def _limit(spec: Mapping[str, Any], processes: int) -> None:
 def _wall(tier: int, place: Place, layout: Layout, work: str) -> None:
     """Landlock and the filter of system calls."""
     if tier >= 2:
-        try:
+        with suppress(OSError):  # where there is none, the mount namespace alone holds the files
             landlock.restrict(["/"], [work, "/dev/null"])
-        except OSError:
-            pass  # the mount namespace alone holds the files
         seccomp.install(shared_user=False, pid=None)
         return
     landlock.restrict(layout.readable(), [work, "/dev/null"])

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,13 +83,13 @@ class Server:
             "parents": parents[::-1],
             "wrap": shutil.which("bwrap") if wrapped else None,
         }
-        executable = getattr(sys, "_base_executable", None) or sys.executable
+        executable = str(getattr(sys, "_base_executable", None) or sys.executable)
         config |= {"python": executable, "boot": _BOOT}
         env = {"PATH": os.defpath, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
         try:
             self.process = subprocess.Popen(
                 [executable, "-I", "-S", "-X", "utf8", "-c", _BOOT, json.dumps(config)],
-                stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", env=env, start_new_session=True,
+                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", env=env, start_new_session=True,
             )  # fmt: skip
         except OSError as problem:
             ours.close()
@@ -424,10 +425,8 @@ class Session:
         if fd == -1:
             return
         if fd in self._queues or fd in (self._up, self._stdout):
-            try:
+            with suppress(KeyError):
                 self._selector.unregister(fd)
-            except KeyError:
-                pass
         self._queues.pop(fd, None)
         os.close(fd)
         for name in ("_down", "_up", "_stdin", "_stdout"):

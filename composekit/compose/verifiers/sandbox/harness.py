@@ -1,4 +1,4 @@
-"""What runs behind the walls: a function that is called, a program that is run, or a checker that calls a function elsewhere.
+"""What runs behind the walls: a function that is called, a program that is run, or a checker that calls a function.
 
 The harness shares its process with the candidate, so nothing that it says is trusted; it knows no expected value either.
 Messages on the private channel are a length of four bytes and that many bytes of JSON.

@@ -1,7 +1,7 @@
 """The process that forks: it knows the layout and the limits of jobs, and never their contents.
 
 Started as ``python -I -S`` with a socket as its standard input. Each message is a specification in JSON with the file
-descriptors of the job's pipes; the supervisor that is forked for it reports to the caller by itself. It ends with the socket.
+descriptors of the job's pipes; the supervisor that is forked for it reports to the caller itself. It ends with the socket.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ from composekit.compose.verifiers.sandbox import rootfs
 from composekit.compose.verifiers.sandbox.supervisor import Supervisor
 
 # What solutions import most; loaded once here instead of in every candidate.
-_COMMON = ["array", "abc", "bisect", "cmath", "collections", "collections.abc", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "heapq", "io", "itertools", "json", "math", "numbers", "operator", "queue", "random", "re", "signal", "statistics", "string", "textwrap", "threading", "time", "traceback", "types", "typing"]
+_COMMON = (
+    "array", "abc", "bisect", "cmath", "collections", "collections.abc", "copy", "dataclasses", "datetime", "decimal",
+    "enum", "fractions", "functools", "heapq", "io", "itertools", "json", "math", "numbers", "operator", "queue", "random", "re",
+    "signal", "statistics", "string", "textwrap", "threading", "time", "traceback", "types", "typing",
+)  # fmt: skip
 
 
 def main(config: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""One job without walls, for a machine that is itself one: a child process with limits, and what it said as a line of JSON."""
+"""One job without walls, for a machine that is itself one: a child process with limits; what it said, as JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def main(job: dict[str, Any]) -> None:
     """Do a job and print ``{"messages": [...], "output": base64, "why": ..., "exit": ...}``."""
     work = tempfile.mkdtemp()
     try:
-        print(json.dumps(run(job, work)))
+        sys.stdout.write(json.dumps(run(job, work)) + "\n")
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -129,11 +129,9 @@ def _child(job: dict[str, Any], work: str, fds: tuple[int, ...]) -> None:
         for k, fd in enumerate(high):
             os.dup2(fd, k)
         os.closerange(5, 1024)
-        sys.stdin, sys.stdout, sys.stderr = (
-            open(0, closefd=False),
-            open(1, "w", closefd=False),
-            open(2, "w", closefd=False),
-        )
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
         os.chdir(work)
         os.environ.clear()
         os.environ.update(HOME=work, TMPDIR=work, PATH="/usr/bin:/bin", LANG="C.UTF-8")

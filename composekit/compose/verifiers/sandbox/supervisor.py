@@ -13,6 +13,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from composekit.compose.verifiers.sandbox import child, harness, linux
@@ -60,10 +61,8 @@ class Supervisor:
             ended |= self._end()
         except BaseException as problem:
             ended["setup"] = f"{type(problem).__name__}: {problem}"
-        try:
+        with suppress(OSError):  # nobody may be interested any more
             self.status.sendall(json.dumps(ended).encode())
-        except OSError:
-            pass  # nobody is interested any more
 
     # --- before
 
@@ -189,10 +188,8 @@ class Supervisor:
                 return True
             self._kill_user()
             for pid in descendants(os.getpid()):
-                try:
+                with suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
-                except OSError:
-                    pass
             time.sleep(0.001)
         return False
 

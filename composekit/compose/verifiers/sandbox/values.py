@@ -1,8 +1,9 @@
 """Results as tagged JSON: the exact builtin types and nothing else.
 
-``None``, booleans, strings, lists, finite floats and integers below 2^53 are themselves. The rest is an object with one key:
-``{"i": hex}``, ``{"f": "nan"}``, ``{"t": [...]}`` tuple, ``{"s": [...]}`` set, ``{"z": [...]}`` frozenset, ``{"d": [[k, v], ...]}``
-dict, ``{"b": hex}`` bytes, ``{"a": hex}`` bytearray, ``{"c": [re, im]}`` complex. Runs in the sandbox too: standard library alone.
+``None``, booleans, strings, lists, finite floats and integers below 2^53 are themselves. The rest is an object with one
+key: ``{"i": hex}`` int, ``{"f": "nan"}`` float, ``{"t": [...]}`` tuple, ``{"s": [...]}`` set, ``{"z": [...]}`` frozenset,
+``{"d": [[k, v], ...]}`` dict, ``{"b": hex}`` bytes, ``{"a": hex}`` bytearray, ``{"c": [re, im]}`` complex. Runs in the
+sandbox too: standard library alone.
 """
 
 from __future__ import annotations
