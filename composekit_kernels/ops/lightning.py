@@ -32,7 +32,10 @@ def forward(
     chunk_size: int | None = None,
     segment: int = 0,
 ) -> tuple[Tensor, Tensor | None]:
-    """Output and final state. ``chunk_size`` is a hint that the pinned tiles overrule; ``segment`` tokens a segment or chosen."""
+    """Output and final state.
+
+    ``chunk_size`` is a hint that the pinned tiles overrule; ``segment`` is the tokens of a segment, 0 to have it chosen.
+    """
     from composekit_kernels.triton import lightning_forward
 
     q, k, v = _rows(q, k, v)

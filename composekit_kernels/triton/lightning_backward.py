@@ -5,8 +5,9 @@ dS_t = scale q_t^T do_t + exp(-s) dS_(t+1), and dq_t = scale do_t S_t^T, dk_t = 
 forward's equations with other names (see ``lightning_forward``). States are computed again, not kept from the forward pass:
 that reads keys and values once more and saves a buffer a layer.
 
-The slopes: with Z_t = dS_t / ds = exp(-s) (Z_(t-1) - S_(t-1)), dL/ds = sum_t scale q_t Z_t . do_t. A segment starts Z at zero
-and, at its end, adds <gradient of the state that leaves it, Z>. Nothing is telescoped, so nothing cancels over long sequences.
+The slopes: with Z_t = dS_t / ds = exp(-s) (Z_(t-1) - S_(t-1)), dL/ds = sum_t scale q_t Z_t . do_t. A segment starts Z at
+zero and, at its end, adds <gradient of the state that leaves it, Z>. Nothing is telescoped, so nothing cancels over long
+sequences.
 """
 
 from __future__ import annotations
@@ -226,9 +227,7 @@ def backward(
     leave = entering_states(q, do, slopes, dfinal, segments, scale=scale, reverse=True)
     dinitial = None
     if need_initial:
-        dinitial = torch.empty(
-            segments.sequences, heads, k.shape[3], v.shape[3], dtype=torch.float32, device=q.device
-        )
+        dinitial = torch.empty(segments.sequences, heads, k.shape[3], v.shape[3], dtype=torch.float32, device=q.device)
     dq = walk(do, v, k, slopes, enter, None, segments, scale=scale, transposed=True)
     wide = None if shared == heads else torch.float32
     dv = walk(k, q, do, slopes, leave, dinitial, segments, scale=scale, reverse=True, dtype=wide)

@@ -48,7 +48,7 @@ def lightning_decode(
     BK: tl.constexpr,
     BV: tl.constexpr,
 ):
-    """T steps of the recurrence for BV channels of one head: S = exp(-s) S + k v^T, out = scale q S. ``state`` is [DK, DV]."""
+    """T steps of S = exp(-s) S + k v^T, out = scale q S, for BV channels of one head's state [DK, DV]."""
     blocks: tl.constexpr = (DV + BV - 1) // BV
     pid = tl.program_id(0)
     h = (pid // blocks) % H
@@ -120,7 +120,7 @@ def configurations() -> list[Configuration]:
     strides = [f"{name}_{axis}" for name in ("q", "k", "v", "out") for axis in "bth"] + ["state_b", "state_h"]
     for kind, keys, values in (("bf16", 64, 64), ("bf16", 128, 128), ("fp32", 256, 256), ("fp16", 96, 80)):
         block_k = width(keys)
-        signature = {name: f"*{kind}" for name in ("q", "k", "v", "out")} | {"slopes": "*fp32", "state": "*fp32"}
+        signature = dict.fromkeys(("q", "k", "v", "out"), f"*{kind}") | {"slopes": "*fp32", "state": "*fp32"}
         signature |= dict.fromkeys(strides, "i32") | {"scale": "fp32", "T": "i32", "H": "i32"}
         flags = {"DK": keys, "DV": values, "BK": block_k, "BV": min(_BLOCK // block_k, width(values)), "share": 1}
         found.append(

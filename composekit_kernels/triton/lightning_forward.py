@@ -7,7 +7,7 @@ One kernel is the whole algorithm, for three gradients have the form of the outp
     out: x, y, z = q, k, v            dq: x, y, z = dout, v, k with the state transposed
     dv:  x, y, z = k, q, dout, in reverse     dk: x, y, z = v, dout, q, in reverse, transposed
 
-A program owns ``BV`` channels of z and all of y, reads x, y, z once and writes out once; between chunks nothing touches memory.
+A program owns ``BV`` channels of z and all of y, reads x, y, z once and writes out once; the state stays in registers.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def lightning_walk(
     pid = tl.program_id(0)
     h = (pid // blocks) % H
     segment = pid // (blocks * H)
-    n, row, begin, size, is_first, is_last = segment_bounds(cu, first, owner, segment, T, N, per_sequence, length, PACKED)
+    n, row, begin, size, is_first, is_last = segment_bounds(
+        cu, first, owner, segment, T, N, per_sequence, length, PACKED
+    )
 
     i = tl.arange(0, CHUNK)
     dk = tl.arange(0, BK)
@@ -239,7 +241,15 @@ def forward(
 
 def configurations() -> list[Configuration]:
     """Forwards with states in and out at every shape; at D = 128 the other uses, too."""
-    plain = {"PACKED": False, "REVERSE": False, "ENTERS": True, "LEAVES": True, "state_v": 1, "share_x": 1, "share_yz": 1}
+    plain = {
+        "PACKED": False,
+        "REVERSE": False,
+        "ENTERS": True,
+        "LEAVES": True,
+        "state_v": 1,
+        "share_x": 1,
+        "share_yz": 1,
+    }
     found = []
     for shape in AOT_SHAPES:
         found += aot(lightning_walk, "forward", shape, plain, quick=shape == ("bf16", 128, 128))

@@ -25,7 +25,7 @@ _TABLE_BLOCK = 256
 _SCAN_BLOCK = 1024
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["N", "slots", "length"])
 def segment_table(cu, first, owner, N, slots, length, BLOCK: tl.constexpr):
     """first[n] = number of segments before sequence n; owner[g] = sequence of segment g, N for the unused ones behind.
 
@@ -129,7 +129,9 @@ def segment_states(
     block_k = (pid // blocks_v) % blocks_k
     h = (pid // (blocks_k * blocks_v)) % H
     segment = pid // (blocks_k * blocks_v * H)
-    _, row, begin, size, is_first, is_last = segment_bounds(cu, first, owner, segment, T, N, per_sequence, length, PACKED)
+    _, row, begin, size, is_first, is_last = segment_bounds(
+        cu, first, owner, segment, T, N, per_sequence, length, PACKED
+    )
     if REVERSE:
         terminal = is_first
     else:
@@ -152,7 +154,9 @@ def segment_states(
             start = step * CHUNK
         live = tl.minimum(CHUNK, size - start)
         rows = (start + tl.minimum(i, live))[:, None].to(tl.int64)
-        y_chunk = tl.load(y + rows * y_t + dk[None, :], mask=chunk_mask(live, dk, CHUNK, DK, DK % BK != 0), other=0.0).to(DOT)
+        y_chunk = tl.load(
+            y + rows * y_t + dk[None, :], mask=chunk_mask(live, dk, CHUNK, DK, DK % BK != 0), other=0.0
+        ).to(DOT)
         z_chunk = tl.load(z + rows * z_t + dv[None, :], mask=chunk_mask(live, dv, CHUNK, DV, DV % BV != 0), other=0.0)
         if REVERSE:
             weight = tl.exp(-slope * tl.minimum(i + 1, live)) * scale
@@ -268,9 +272,7 @@ def cut(q: Tensor, cu_seqlens: Tensor | None, length: int) -> Segments:
     none = torch.empty(0, dtype=torch.int32, device=q.device)
     if cu_seqlens is None:
         per_sequence = max(1, -(-tokens // length))
-        return Segments(
-            tokens, batch, length, per_sequence, batch * per_sequence, per_sequence == 1, none, none, none
-        )
+        return Segments(tokens, batch, length, per_sequence, batch * per_sequence, per_sequence == 1, none, none, none)
     cu = cu_seqlens.contiguous()
     sequences = cu.shape[0] - 1
     single = tokens <= length

@@ -17,8 +17,6 @@ from torch import Tensor
 from composekit_kernels.aot import ARCHS, Configuration
 from composekit_kernels.dispatch import interpreter_on
 
-SMALL_SHARED = (86, 87, 89, 120, 121)  # chips on which a block has about 99 KiB of shared memory, not 163 or more
-
 
 class Tile(NamedTuple):
     """A program's share: ``chunk`` tokens at a time of a state of [block_k, block_v]."""
@@ -54,40 +52,50 @@ def width(channels: int) -> int:
     return max(16, triton.next_power_of_2(channels))
 
 
-# kernel -> bfloat16 -> widest key block -> (chunk, block_v, num_warps, num_stages)
-PINNED: dict[str, dict[bool, dict[int, tuple[int, int, int, int]]]] = {
-    "walk": {
-        True: {64: (64, 64, 4, 3), 128: (64, 64, 4, 2), 256: (64, 32, 4, 2)},
-        False: {64: (32, 32, 4, 2), 128: (32, 32, 4, 2), 256: (16, 32, 8, 1)},
-    },
-    "slopes": {
-        True: {64: (64, 32, 4, 2), 128: (64, 32, 4, 2), 256: (32, 32, 8, 1)},
-        False: {64: (32, 32, 4, 1), 128: (32, 16, 4, 1), 256: (16, 16, 8, 1)},
-    },
-    "states": {
-        True: {64: (64, 64, 4, 3), 128: (64, 64, 4, 3), 256: (64, 64, 4, 3)},
-        False: {64: (32, 32, 4, 2), 128: (32, 32, 4, 2), 256: (32, 32, 4, 2)},
-    },
+# (chips with wgmma or tcgen05, kernel, bfloat16) -> widest key block -> (chunk, block_v, num_warps, num_stages).
+# Chips that multiply with mma.sync keep operands in registers, hence their narrower blocks; three tf32 products for one of
+# float32 keep two copies of them.
+PINNED: dict[tuple[bool, str, bool], dict[int, tuple[int, int, int, int]]] = {
+    (True, "walk", True): {64: (64, 64, 4, 3), 128: (64, 64, 4, 2), 256: (64, 32, 4, 2)},
+    (True, "walk", False): {64: (16, 16, 4, 2), 128: (16, 32, 8, 2), 256: (16, 16, 8, 1)},
+    (True, "slopes", True): {64: (64, 32, 4, 1), 128: (64, 16, 4, 1), 256: (64, 16, 4, 1)},
+    (True, "slopes", False): {64: (16, 32, 4, 1), 128: (16, 16, 8, 1), 256: (16, 16, 8, 1)},
+    (True, "states", True): {64: (64, 64, 4, 3), 128: (64, 64, 4, 3), 256: (64, 64, 4, 3)},
+    (True, "states", False): {64: (32, 32, 4, 2), 128: (32, 32, 4, 2), 256: (32, 32, 4, 2)},
+    (False, "walk", True): {64: (64, 32, 8, 2), 128: (32, 32, 4, 2), 256: (32, 32, 8, 2)},
+    (False, "walk", False): {64: (32, 16, 4, 2), 128: (16, 32, 8, 2), 256: (16, 16, 8, 1)},
+    (False, "slopes", True): {64: (32, 32, 4, 1), 128: (32, 32, 8, 1), 256: (32, 16, 8, 1)},
+    (False, "slopes", False): {64: (32, 16, 4, 1), 128: (16, 16, 8, 1), 256: (16, 16, 8, 1)},
+    (False, "states", True): {64: (64, 64, 4, 3), 128: (64, 64, 4, 3), 256: (64, 64, 4, 3)},
+    (False, "states", False): {64: (32, 32, 4, 2), 128: (32, 32, 4, 2), 256: (32, 32, 4, 2)},
 }
+
+# What to try in the place of a pinned tile of the walk, on a card: no choice above has been timed on one.
+CANDIDATES = (
+    (64, 32, 4, 2), (64, 32, 4, 3), (64, 32, 8, 2), (64, 64, 4, 2), (64, 64, 4, 3), (64, 64, 8, 2), (64, 128, 8, 2),
+    (128, 32, 8, 2), (128, 64, 8, 2), (32, 32, 4, 3), (32, 64, 4, 2), (32, 64, 4, 3),
+)  # fmt: skip
 
 
 def tiles(shape: Shape) -> Tile:
-    """The pinned tile of a shape."""
+    """The pinned tile of a shape; chip 0 is the interpreter, for which programs are dear and registers free."""
     keys = width(shape.keys)
-    column = next(limit for limit in (64, 128, 256) if keys <= limit)
-    chunk, block_v, warps, stages = PINNED[shape.kernel][shape.narrow][column]
     block_k = min(keys, 128) if shape.kernel == "states" else keys
-    if shape.arch in SMALL_SHARED:
-        stages = 1 if column > 64 else min(stages, 2)
-        block_v = min(block_v, 32) if column > 128 else block_v
+    if shape.arch == 0:
+        return Tile(32, block_k, min(64, width(shape.values)), 4, 1)
+    column = next(limit for limit in (64, 128, 256) if keys <= limit)
+    group = shape.arch // 10 in (9, 10, 11)
+    chunk, block_v, warps, stages = PINNED[group, shape.kernel, shape.narrow][column]
+    if keys != shape.keys or shape.values % block_v:
+        block_v = min(block_v, 32)  # masks of channels take registers, too
     return Tile(chunk, block_k, min(block_v, width(shape.values)), warps, stages)
 
 
 def dot_types(dtype: torch.dtype) -> tuple[Any, str]:
     """(type of the operands of products, precision of float32 products); sums are float32 always.
 
-    bfloat16 stays what it is. float16 goes through tf32, whose mantissa is as long and whose range is that of float32: scores
-    and states of ordinary float16 inputs pass 65504. float32 takes three tf32 products, whose error is that of float32.
+    bfloat16 stays what it is. float16 goes through tf32, with as long a mantissa and the range of float32: scores and
+    states of ordinary float16 inputs pass 65504. float32 takes three tf32 products, whose error is that of float32.
     The interpreter computes in float32, as it gets bfloat16 wrong.
     """
     if dtype == torch.bfloat16 and not interpreter_on():
@@ -128,7 +136,9 @@ def aot(
     dot, precision = dot_types(_TYPES[kind])
     chips: dict[Tile, list[int]] = {}
     for arch in ARCHS:
-        chips.setdefault(tiles(Shape(kernel.__name__.split("_")[1], keys, values, kind == "bf16", arch)), []).append(arch)
+        chips.setdefault(tiles(Shape(kernel.__name__.split("_")[1], keys, values, kind == "bf16", arch)), []).append(
+            arch
+        )
     for tile, archs in chips.items():
         fixed: dict[str, Any] = {
             "DK": keys, "DV": values, "BK": tile.block_k, "BV": tile.block_v, "CHUNK": tile.chunk, "DOT": dot,
@@ -145,7 +155,7 @@ def aot(
             divisible=tuple(n for n in signature if n[-2:] in ("_b", "_t", "_h") or n.startswith("state_") or n == "H"),
             archs=tuple(archs),
             instructions={a: _MATRIX[a] for a in archs},
-            may_spill=max(keys, values) > 128,
+            may_spill=max(keys, values) > 128 or (kind == "fp32" and keys > 64),
             quick=quick and 90 in archs,
         )
 

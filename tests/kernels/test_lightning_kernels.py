@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from composekit.attention import lightning_attention
+from composekit.attention import decode, lightning_attention
 from composekit.testing import assert_close
 from composekit_kernels.dispatch import interpreter_on
 from composekit_kernels.ops import lightning as ops
@@ -87,6 +87,9 @@ def check(p: Problem, got: list[Tensor | None], factor: float = 4.0) -> None:
     for name, actual, same, exact in zip(NAMES, got, plain, truth, strict=True):
         if exact is None:
             assert actual is None
+        elif name == "dslopes":  # a sum over all tokens, of which the reference's own error is one sample a head
+            eps = torch.finfo(p.q.dtype).eps
+            assert_close(actual, exact.to(actual.dtype), rtol=100 * eps if eps < 1e-6 else 4 * eps, name=name)
         elif p.q.dtype == torch.float32:
             assert_close(actual, same, exact=exact, factor=factor, name=name)
         else:
@@ -141,7 +144,9 @@ def test_half_precision(device, dtype) -> None:
 def test_float16_scores_and_states_beyond_its_range(device) -> None:
     p = problem(device, tokens=40, heads=1, shared=1, dk=32, dtype=torch.float16, slopes=(0.001,), initial=False)
     p = p._replace(q=p.q * 60, k=p.k * 60, v=p.v / 64, scale=1.0)
-    assert (p.q[0, 5, 0].float() @ p.k[0, 5, 0].float()).abs() < (p.q[0, :, 0].float() @ p.k[0, :, 0].float().mT).abs().max()
+    assert (p.q[0, 5, 0].float() @ p.k[0, 5, 0].float()).abs() < (
+        p.q[0, :, 0].float() @ p.k[0, :, 0].float().mT
+    ).abs().max()
     assert (p.q[0, :, 0].float() @ p.k[0, :, 0].float().mT).abs().max() > 65504
     out, final = ops.forward(
         p.q, p.k, p.v, p.slopes, scale=1.0, cu_seqlens=None, initial_state=None, output_final_state=True
@@ -164,27 +169,25 @@ def test_a_gradient_that_nobody_asks_for_is_not_made(device) -> None:
 # --- layouts ---------------------------------------------------------------------------------------------------------
 
 
-def layouts(x: Tensor) -> dict[str, Tensor]:
-    """The values of ``x`` [B, T, H, D] in other places of memory."""
-    b, t, h, d = x.shape
-    wide = x.new_full((b, 2 * t, h, 2 * d), float("nan"))
-    wide[:, ::2, :, ::2] = x
-    return {
-        "heads before tokens": x.transpose(1, 2).contiguous().transpose(1, 2),
-        "channels first": x.permute(0, 3, 2, 1).contiguous().permute(0, 3, 2, 1),
-        "every other token and channel": wide[:, ::2, :, ::2],
-        "a slice of a fused projection": torch.cat([x, x * float("nan")], 3)[..., :d],
-    }
+def scattered(p: Problem) -> Problem:
+    """The same problem in other places of memory: transposed, strided, a slice of a fused projection; NaN in between."""
+    b, t, h, d = p.k.shape
+    wide = p.k.new_full((b, 2 * t, h, 2 * d), float("nan"))
+    wide[:, ::2, :, ::2] = p.k
+    return p._replace(
+        q=p.q.transpose(1, 2).contiguous().transpose(1, 2),
+        k=wide[:, ::2, :, ::2],
+        v=torch.cat([p.v, p.v * float("nan")], 3)[..., : p.v.shape[3]],
+        dout=p.dout.permute(0, 3, 2, 1).contiguous().permute(0, 3, 2, 1),
+        slopes=p.slopes.repeat_interleave(2)[::2],
+        initial=p.initial.mT.contiguous().mT,
+        dfinal=p.dfinal.mT.contiguous().mT,
+    )
 
 
-@pytest.mark.parametrize("layout", ["heads before tokens", "channels first", "every other token and channel",
-                                    "a slice of a fused projection"])  # fmt: skip
-def test_the_place_in_memory_changes_no_bit(device, layout) -> None:
-    p = problem(device, batch=2, tokens=35, heads=2, shared=1, dk=16, dv=24)
-    turned = [layouts(x)[layout] for x in (p.q, p.k, p.v, p.dout)]
-    states = [x.mT.contiguous().mT for x in (p.initial, p.dfinal)]
-    moved = p._replace(q=turned[0], k=turned[1], v=turned[2], dout=turned[3], initial=states[0], dfinal=states[1])
-    for name, a, b in zip(NAMES, run(moved, 16), run(p, 16), strict=True):
+def test_the_place_in_memory_changes_no_bit(device) -> None:
+    p = problem(device, batch=2, tokens=20, heads=2, shared=1, dk=16, dv=24)
+    for name, a, b in zip(NAMES, run(scattered(p), 16), run(p, 16), strict=True):
         assert torch.equal(a, b), name
 
 
@@ -225,14 +228,14 @@ def test_offsets_beyond_two_to_the_31(device) -> None:
 
 
 def test_two_runs_are_bit_equal(device) -> None:
-    p = problem(device, lengths=[40, 0, 25], heads=4, shared=2)
+    p = problem(device, lengths=[20, 0, 17], heads=2, shared=1)
     for name, a, b in zip(NAMES, run(p, 16), run(p, 16), strict=True):
         assert torch.equal(a, b), name
 
 
 @pytest.mark.parametrize("segment", [0, 16])
 def test_later_tokens_never_change_earlier_outputs(device, segment) -> None:
-    p = problem(device, tokens=50, heads=2, shared=2)
+    p = problem(device, tokens=50, heads=1, shared=1, slopes=(0.1,))
     options: dict[str, Any] = {"scale": 1.0, "cu_seqlens": None, "initial_state": None, "segment": segment}
     before, _ = ops.forward(p.q, p.k, p.v, p.slopes, output_final_state=False, **options)
     for t in (0, 15, 16, 31, 48):
@@ -246,7 +249,7 @@ def test_later_tokens_never_change_earlier_outputs(device, segment) -> None:
 
 def test_a_pack_is_each_sequence_alone_and_sees_no_neighbour(device) -> None:
     """Neighbours of NaN: not even a masked product may touch them."""
-    p = problem(device, lengths=[21, 19, 30], heads=2, shared=2)
+    p = problem(device, lengths=[21, 19, 30], heads=1, shared=1, slopes=(0.1,))
     for x in (p.q, p.k, p.v, p.dout):
         x[:, :21] = float("nan")
         x[:, 40:] = float("nan")
@@ -259,9 +262,9 @@ def test_a_pack_is_each_sequence_alone_and_sees_no_neighbour(device) -> None:
 
 
 def test_segments_of_any_length_are_the_whole(device) -> None:
-    p = problem(device, tokens=70, heads=2, shared=2, slopes=(0.0, 0.05))
+    p = problem(device, tokens=70, heads=1, shared=1, slopes=(0.01,))
     whole = run(p)
-    for segment in (16, 40, 64, 69, 70, 71):
+    for segment in (16, 40, 69, 70):
         assert_close(run(p, segment), whole, rtol=1e-5)
 
 
@@ -300,35 +303,48 @@ def results(p: Problem, call: Any) -> list[Tensor]:
     return [out, final, *torch.autograd.grad((out, final), leaves, (p.dout, p.dfinal))]
 
 
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("compiled", [False, True])
-def test_public_function_forward_and_backward(device, packed, compiled) -> None:
-    p = problem(device, heads=2, shared=1, **({"lengths": [0, 20, 13]} if packed else {"batch": 2, "tokens": 33}))
+@pytest.mark.parametrize("how", ["batch", "packed", "compiled"])
+def test_public_function_forward_and_backward(device, how) -> None:
+    sizes = {
+        "batch": {"batch": 2, "tokens": 33},
+        "packed": {"lengths": [0, 20, 13]},
+        "compiled": {"lengths": [0, 5, 3]},
+    }
+    p = problem(device, heads=2, shared=1, slopes=SLOPES[1:3], **sizes[how])
 
     def call(q: Tensor, k: Tensor, v: Tensor, slopes: Tensor, initial: Tensor) -> Any:
         return lightning_attention(
-            q, k, v, slopes, scale=p.scale, cu_seqlens=p.cu, initial_state=initial, output_final_state=True, impl="triton"
+            q,
+            k,
+            v,
+            slopes,
+            scale=p.scale,
+            cu_seqlens=p.cu,
+            initial_state=initial,
+            output_final_state=True,
+            impl="triton",
         )
 
-    if compiled:
+    if how == "compiled":
         torch._dynamo.reset()
         call = torch.compile(call, fullgraph=True, backend="aot_eager", dynamic=True)
     check(p, results(p, call))
 
 
 def test_opcheck(device) -> None:
-    p = problem(device, tokens=11, heads=2, shared=1)
+    p = problem(device, tokens=3, heads=1, shared=1, slopes=(0.1,))
     arguments = [x.clone().requires_grad_() for x in (p.q, p.k, p.v, p.slopes)]
     initial = p.initial.clone().requires_grad_()
     torch.library.opcheck(
-        torch.ops.composekit.lightning.default, (*arguments, None, initial, 0.3, True, None, "triton"), rtol=1e-5, atol=1e-5
+        torch.ops.composekit.lightning.default,
+        (*arguments, None, initial, 0.3, True, None, "triton"),
+        rtol=1e-5,
+        atol=1e-5,
     )
     if interpreter_on():
         state = p.initial.clone()
         one = [x[:, :1].contiguous() for x in (p.q, p.k, p.v)]
-        torch.library.opcheck(
-            torch.ops.composekit.lightning_decode.default, (*one, p.slopes, state, 0.3, "triton"), rtol=1e-5, atol=1e-5
-        )
+        torch.library.opcheck(decode.lightning_decode, (*one, p.slopes, state, 0.3, "triton"), rtol=1e-5, atol=1e-5)
 
 
 def test_second_derivatives_are_refused(device) -> None:
