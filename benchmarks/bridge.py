@@ -273,13 +273,15 @@ def _time(shapes: list[Shape], *, training: bool, device: str, repeats: int) -> 
 @case("bridge", "time-inference")
 def time_inference(ctx: Context) -> Iterator[Row]:
     """Seconds of the bridge alone, forward."""
-    yield from _time(QUICK if ctx.quick else SWEEP, training=False, device="cpu", repeats=1 if ctx.quick else 5)
+    shapes = QUICK if ctx.quick else [replace(shape, batch=1) for shape in SWEEP]
+    yield from _time(shapes, training=False, device="cpu", repeats=1 if ctx.quick else 7)
 
 
 @case("bridge", "time-training")
 def time_training(ctx: Context) -> Iterator[Row]:
     """Seconds of the bridge alone, forward and backward."""
-    yield from _time(QUICK if ctx.quick else SWEEP, training=True, device="cpu", repeats=1 if ctx.quick else 3)
+    shapes = QUICK if ctx.quick else [replace(shape, batch=1) for shape in SWEEP]
+    yield from _time(shapes, training=True, device="cpu", repeats=1 if ctx.quick else 5)
 
 
 @case("bridge", "time-gpu", gpu=True)
