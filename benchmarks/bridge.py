@@ -255,7 +255,10 @@ def peak(ctx: Context) -> Iterator[Row]:
 
 
 def _time(shapes: list[Shape], *, training: bool, device: str, repeats: int) -> Iterator[Row]:
+    """Side by side, on one thread of a CPU: with more, a busy neighbour stalls whoever calls more operators."""
     gate()
+    if device == "cpu":
+        torch.set_num_threads(1)
     for shape in shapes:
         bridge, x, layers = made(shape, device)
         reader = Reader(shape).to(device)
@@ -267,7 +270,14 @@ def _time(shapes: list[Shape], *, training: bool, device: str, repeats: int) -> 
         for way in ("naive", "sum", "pack"):
             took = timed(partial(_bridge_alone, way, bridge, tuple(taps), training), repeats=repeats, warmup=1)
             baseline = took["median_s"] if way == "naive" else baseline
-            yield {**shape.row(), "way": way, "training": training, **took, "of_naive": took["median_s"] / baseline}
+            yield {
+                **shape.row(),
+                "way": way,
+                "training": training,
+                "threads": torch.get_num_threads(),
+                **took,
+                "of_naive": took["median_s"] / baseline,
+            }
 
 
 @case("bridge", "time-inference")
