@@ -90,6 +90,7 @@ types: $(VENV)/.dev ## mypy
 	$(BIN)/mypy
 
 docs: $(VENV)/.dev ## build the documentation with warnings as errors
+	$(PY) -m benchmarks.plot
 	$(SPHINX) -b html docs docs/_build/html
 
 bench: $(VENV)/.dev ## run the benchmarks (CPU, and GPU where there is one); BENCH=group/case for some

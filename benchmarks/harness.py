@@ -6,8 +6,10 @@ import ctypes
 import gc
 import os
 import platform
+import shutil
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -78,17 +80,14 @@ def case(group: str, name: str, *, gpu: bool = False) -> Callable[[Callable[[Con
 
 
 def timed(fn: Callable[[], Any], *, repeats: int = 7, warmup: int = 2) -> Row:
-    """Median, 20th and 80th percentile of the seconds that one call takes, after warm-up calls that do not count."""
+    """Median, 20th and 80th percentile of the seconds that one call takes, after warm-up calls that do not count.
+
+    Where torch has a GPU in use, events on the device measure, and its cache is flushed before every call.
+    """
     for _ in range(warmup):
         fn()
-    seconds = []
-    for _ in range(repeats):
-        _synchronize()
-        start = time.perf_counter()
-        fn()
-        _synchronize()
-        seconds.append(time.perf_counter() - start)
-    seconds.sort()
+    once = _once_on_gpu if _gpu_in_use() else _once
+    seconds = sorted(once(fn) for _ in range(repeats))
     if repeats == 1:
         low = high = seconds[0]
     else:
@@ -97,12 +96,72 @@ def timed(fn: Callable[[], Any], *, repeats: int = 7, warmup: int = 2) -> Row:
     return {"median_s": statistics.median(seconds), "p20_s": low, "p80_s": high, "repeats": repeats}
 
 
-def _synchronize() -> None:
-    import sys
-
+def _gpu_in_use() -> bool:
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.synchronize()
+    return torch is not None and torch.cuda.is_initialized()
+
+
+def _once(fn: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    fn()
+    return time.perf_counter() - start
+
+
+def _once_on_gpu(fn: Callable[[], Any]) -> float:
+    import torch
+
+    torch.empty(256 * 2**20, dtype=torch.int8, device="cuda").zero_()  # larger than any cache so far
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda.synchronize()
+    start.record()
+    fn()
+    end.record()
+    torch.cuda.synchronize()
+    return start.elapsed_time(end) / 1e3
+
+
+def peak_memory(fn: Callable[[], Any]) -> int:
+    """Bytes above what was allocated before, at the peak, during ``fn()``: of the GPU in use, else of this process."""
+    if not _gpu_in_use():
+        return peak_rss(fn)
+    import torch
+
+    gc.collect()
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    fn()
+    torch.cuda.synchronize()
+    return torch.cuda.max_memory_allocated() - before
+
+
+def gate(name: str, actual: Any, exact: Any, limit: float) -> float:
+    """The relative error |actual - exact| / |exact| (2-norms, in float64), which must not pass ``limit``.
+
+    Call it before anything is timed: a rival that computes something else is no rival.
+
+    Raises:
+        AssertionError: the shapes differ, something is not finite, or the error is too large.
+    """
+    if actual.shape != exact.shape:
+        raise AssertionError(f"{name}: shape {tuple(actual.shape)} differs from {tuple(exact.shape)}")
+    exact = exact.detach().double()
+    error = float((actual.detach().double() - exact).norm() / exact.norm().clamp_min(1e-300))
+    if not error <= limit:
+        raise AssertionError(f"{name}: relative error {error:.3g} exceeds {limit:.3g}")
+    return error
+
+
+def against_ceilings(seconds: float, *, flops: float, moved: float, matmul: float, bandwidth: float) -> Row:
+    """What a kernel that must do ``flops`` and move ``moved`` bytes reaches of what this machine can do.
+
+    ``floor_s`` is the time that the machine's own measured ceilings (``benchmarks._ceilings``) allow.
+    """
+    floor = max(flops / matmul, moved / bandwidth)
+    return {
+        "flops": flops, "moved_bytes": moved, "floor_s": floor, "times_floor": seconds / floor,
+        "flops_per_s": flops / seconds, "bytes_per_s": moved / seconds,
+    }  # fmt: skip
 
 
 def peak_rss(fn: Callable[[], Any]) -> int:
@@ -136,6 +195,7 @@ def provenance(command: str) -> Row:
             continue
     return {
         "device": _device_name(),
+        **_gpu_facts(),
         "python": platform.python_version(),
         "packages": packages,
         "commit": _commit(),
@@ -155,6 +215,21 @@ def _device_name() -> str:
             cpu = line.partition(":")[2].strip()
             break
     return f"{cpu}, {os.cpu_count()} cores"
+
+
+def _gpu_facts() -> Row:
+    """Compute capability, CUDA and driver version where there is a GPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return {}
+    major, minor = torch.cuda.get_device_capability()
+    done = None
+    if shutil.which("nvidia-smi"):
+        query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+        done = subprocess.run(query, capture_output=True, text=True, check=False)
+    driver = done.stdout.split()[0] if done is not None and done.stdout.split() else "unknown"
+    return {"arch": 10 * major + minor, "cuda": torch.version.cuda, "driver": driver}
 
 
 def _commit() -> str:

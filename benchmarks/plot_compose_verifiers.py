@@ -37,8 +37,7 @@ def _speed(rows: list[Row], path: Path) -> None:
     axes.set_yscale("log")
     axes.set_xticks(range(len(groups)), [f"{data}\n{shape}" for data, shape in groups])
     axes.set_ylabel("microseconds a response")
-    axes.legend(frameon=False, fontsize=8)
-    axes.margins(y=0.15)
+    axes.legend(frameon=False, fontsize=8, ncols=len(who), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
@@ -60,8 +59,9 @@ def _errors(rows: list[Row], path: Path) -> None:
     axes.barh(
         [h - 0.2 for h in heights], [100 * t[1] / t[0] for _, t in shown], 0.38, label="composekit", color="tab:blue"
     )
+    axes.set_title("Responses by kind (how many), truth known by construction", fontsize=9)
     axes.set_yticks(heights, [f"{kind} ({t[0]})" for kind, t in shown], fontsize=8)
-    axes.set_xlabel("judgements that contradict the truth, percent of the responses of a kind (their number)")
+    axes.set_xlabel("judgements that contradict the truth, percent")
     axes.set_xlim(0, 100)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     figure.savefig(path, dpi=150)
@@ -86,6 +86,6 @@ def _hostile(rows: list[Row], path: Path) -> None:
     axes.set_yticks(heights, [r["input"] for r in rows], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("seconds until the verdict (dashed: one second)")
-    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     figure.savefig(path, dpi=150)
     plt.close(figure)

@@ -62,6 +62,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--dry-run", action="store_true", help="GPU cases with tiny shapes on the CPU; writes no rows")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     options = parser.parse_args(argv)
+    if options.dry_run:
+        if "triton" in sys.modules:
+            parser.error("--dry-run interprets the kernels, so Triton must not be imported before it")
+        os.environ["TRITON_INTERPRET"] = "1"
     load_cases()
     chosen = [c for key, c in sorted(CASES.items()) if not options.select or {key, c.group} & set(options.select)]
     if not chosen:

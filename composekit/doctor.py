@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from composekit import __version__
-from composekit_kernels import CAPABILITIES, IMPLS
+from composekit_kernels import IMPLS, KERNELS
+from composekit_kernels.aot import ARCHS
 from composekit_kernels.dispatch import Call, explain
 
 _CORE = ("numpy", "torch", "einops", "triton")
+_CHIPS = [f"sm_{arch}" for arch in ARCHS]
 _EXTRAS = {
     "math": ("math-verify",),
     "data": ("datasets", "pyarrow"),
@@ -43,8 +45,12 @@ def _device() -> tuple[str, str, int]:
     import torch
 
     if torch.cuda.is_available():
+        if torch.version.hip:
+            return "rocm", torch.cuda.get_device_name(), 0
         major, minor = torch.cuda.get_device_capability()
         return "cuda", torch.cuda.get_device_name(), 10 * major + minor
+    if torch.backends.mps.is_available():
+        return "mps", platform.processor(), 0
     return "cpu", f"{torch.get_num_threads()} threads", 0
 
 
@@ -72,13 +78,13 @@ def report() -> Iterator[str]:
     yield f"interpreter    TRITON_INTERPRET={os.environ.get('TRITON_INTERPRET', 'unset')}"
     yield f"bubblewrap     {shutil.which('bwrap') or 'not found (code is judged in the next best sandbox)'}"
     yield "kernels (auto takes the first that can run, else a portable path)"
+    dtype = "bfloat16" if device == "cuda" else "float32"
     for op in IMPLS:
-        dtype = "bfloat16" if device == "cuda" else "float32"
-        call = Call(device=device, dtype=dtype, arch=arch)
-        for impl, reason in explain(op, call).items():
+        for impl, reason in explain(op, Call(device=device, dtype=dtype, arch=arch)).items():
             yield f"  {op:24} {impl:8} {reason}"
-    if not CAPABILITIES:
+    if not IMPLS:
         yield "  none yet: every operation runs on its portable path"
+    yield f"kernel files   {len(KERNELS)} (python -m composekit_kernels.aot compiles them for {', '.join(_CHIPS)})"
 
 
 def main() -> int:

@@ -21,11 +21,13 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
     "bench_table",
+    "chunk_picture",
     "coverage_check",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
@@ -45,7 +47,7 @@ sphinx_gallery_conf = {
     "examples_dirs": ["../examples"],
     "gallery_dirs": ["gallery"],
     "filename_pattern": r"/plot_",
-    "ignore_pattern": r"(__init__|/_)",
+    "ignore_pattern": r"^(?!plot_)",
     "download_all_examples": False,
     "show_memory": False,
     "remove_config_comments": True,
@@ -59,7 +61,9 @@ html_show_sourcelink = False
 
 # Every name in __all__ of these packages must have a page.
 coverage_packages = [
+    "composekit.attention",
     "composekit.bridge",
     "composekit.compose",
+    "composekit.distill",
     "composekit.testing",
 ]

@@ -25,7 +25,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
 from composekit.compose import Composer, Composite, Problem, audit, generators, load_problems, verify_batch
-from composekit.testing import answer_mutants
+from composekit.testing import answer_mutants, gold_response
 
 
 @dataclass(frozen=True)
@@ -91,17 +91,15 @@ def build(pool: list[Problem], label: str, depth: int, count: int, *, cross_doma
     return Mix(label, depth, cross_domain, problems, time.perf_counter() - start)
 
 
-def respond(problem: Problem, answer: str) -> str:
-    """A response as a model would write it."""
-    return (
-        f"Working through the parts one after the other gives the result.\n\nThe final answer is \\boxed{{{answer}}}."
-    )
+def respond(problem: Problem) -> str:
+    """A right response as a model would write it."""
+    return f"Working through the parts one after the other gives the result.\n\n{gold_response(problem)}"
 
 
 def examine(mix: Mix) -> Result:
     """Audit every composite, then verify its gold answer and mutants of it."""
     audits = [audit(p) for p in mix.problems if isinstance(p, Composite)]
-    gold = verify_batch([respond(p, p.answer) for p in mix.problems], mix.problems)
+    gold = verify_batch([respond(p) for p in mix.problems], mix.problems)
     wrong = [(mutant.response, p) for p in mix.problems for mutant in answer_mutants(p)]
     refused = verify_batch([text for text, _ in wrong], [p for _, p in wrong])
     for problem, verdict in zip(mix.problems, gold, strict=True):

@@ -9,12 +9,39 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from composekit_kernels.dispatch import interpreter_on
+
 settings.register_profile(
     "ci", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("ci")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this process cannot run; whether Triton interprets is settled when it is imported.
+
+    ``interpret`` needs the interpreter, ``gpu`` a device and no interpreter, a test with both marks one of the two,
+    ``aot`` a process whose kernels can be compiled.
+    """
+    interpreted = interpreter_on()
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()} & {"interpret", "gpu", "aot"}
+        if interpreted and "aot" in marks:
+            item.add_marker(pytest.mark.skip(reason="an interpreted kernel cannot be compiled: unset TRITON_INTERPRET"))
+        elif interpreted and marks == {"gpu"}:
+            item.add_marker(pytest.mark.skip(reason="runs the compiled kernel: unset TRITON_INTERPRET"))
+        elif not interpreted and marks == {"interpret"}:
+            item.add_marker(pytest.mark.skip(reason="needs TRITON_INTERPRET=1, set before Triton is imported"))
+        elif not interpreted and "gpu" in marks and not _has_cuda():
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 @pytest.fixture(scope="session")

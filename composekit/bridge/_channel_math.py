@@ -452,6 +452,24 @@ def differentiable(forward: Forward) -> Callable[..., Tensor]:
     return run
 
 
+def kernel(launch: Callable[..., tuple[Tensor, tuple[Tensor, ...]]]) -> Callable[..., Tensor]:
+    """A forward pass of the kernels table, with the same backward."""
+
+    def forward(
+        hiddens: Sequence[Tensor],
+        weight: Tensor,
+        bias: Tensor | None,
+        norm_weight: Tensor | None,
+        norm_bias: Tensor | None,
+        mask: Tensor | None,
+        options: Options,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        norm, layout, eps = options
+        return launch(list(hiddens), weight, bias, norm_weight, norm_bias, mask, norm=norm, layout=layout, eps=eps)
+
+    return differentiable(forward)
+
+
 PORTABLE: dict[str, Callable[..., Tensor]] = {
     "sum": differentiable(forward_sum),
     "pack": differentiable(forward_pack),

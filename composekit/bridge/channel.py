@@ -8,11 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from composekit._dispatch import choose
+from composekit._dispatch import choose, describe
 from composekit._errors import ShapeError, bad_type, bad_value, check_shapes, message
-from composekit.bridge._channel_math import PORTABLE, Options
+from composekit.bridge._channel_math import PORTABLE, Options, kernel
 from composekit.bridge._checks import as_mask
-from composekit_kernels.dispatch import Call
 
 _OP = "channel_bridge"
 NORMS = ("none", "layer_rms", "joint_ln")
@@ -59,7 +58,8 @@ def channel_bridge(
         mask: ``[...]`` bool or 0/1, True keeps. Rows that are not kept are never read: their output and their gradient
             are zero, whatever they hold. None keeps all.
         impl: ``"sum"`` adds L products; ``"pack"`` writes the normalised taps into one buffer for one product;
-            ``"reference"`` is the formula in plain torch; ``"auto"`` takes the fastest kernel there is, else ``"sum"``.
+            ``"reference"`` is the formula in plain torch; ``"triton"`` reads up to eight taps in one launch (untested on
+            GPU); ``"auto"`` takes the kernel where it runs, else ``"sum"``.
 
     Returns:
         ``[..., out]`` in the dtype of ``weight``.
@@ -89,24 +89,12 @@ def channel_bridge(
     flag = _check(hiddens, weight, bias, norm, norm_weight, norm_bias, layout)
     mask = as_mask(_OP, mask, tuple(hiddens[0].shape[:-1]))
     features = {norm, layout} | ({"mask"} if mask is not None else set()) | flag
-    device = weight.device
-    call = Call(
-        device=device.type,
-        dtype=str(weight.dtype).removeprefix("torch."),
-        arch=_arch(device),
-        sizes={"L": len(hiddens), "D": hiddens[0].shape[-1], "out": weight.shape[0]},
-        features=frozenset(features),
-    )
-    _, run = choose(_OP, impl, call, PORTABLE)
-    with torch.autocast(device_type=device.type, enabled=False):
+    call = describe(weight, features=features, L=len(hiddens), D=hiddens[0].shape[-1], out=weight.shape[0])
+    name, run = choose(_OP, impl, call, PORTABLE)
+    if name not in PORTABLE:
+        run = kernel(run)
+    with torch.autocast(device_type=weight.device.type, enabled=False):
         return run(hiddens, weight, bias, norm_weight, norm_bias, mask, Options(norm, layout, float(eps)))
-
-
-def _arch(device: torch.device) -> int:
-    if device.type != "cuda":
-        return 0
-    major, minor = torch.cuda.get_device_capability(device)
-    return 10 * major + minor
 
 
 def check_options(op: str, norm: str, layout: str) -> None:

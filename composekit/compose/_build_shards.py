@@ -36,7 +36,7 @@ class Indexable(Protocol):
 class Entry(NamedTuple):
     """What the choice among composites looks at."""
 
-    index: int
+    number: int
     parts: list[str]  # ids
     answer: str
     key: str  # of the words of its parts, in order

@@ -206,12 +206,12 @@ def _run(
 def _copy(shard: Shard, choice: Choice, outputs: Mapping[str, Output]) -> None:
     """Copy the chosen lines of a shard to their outputs, neighbours in one piece."""
     ends = accumulate(entry.size for entry in shard.entries)
-    end_of = {entry.index: end for entry, end in zip(shard.entries, ends, strict=True)}
+    end_of = {entry.number: end for entry, end in zip(shard.entries, ends, strict=True)}
     lines = memoryview(shard.lines)
     start = stop = 0
     into = ""
     for entry, split in choice.choose(shard.entries):
-        end = end_of[entry.index]
+        end = end_of[entry.number]
         if split != into or end - entry.size != stop:
             if stop > start:
                 outputs[into].write(lines[start:stop])

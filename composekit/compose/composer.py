@@ -182,6 +182,9 @@ class Composer:
         Raises:
             ArgumentError: the state is of a Composer with another pool or other options, or is no state at all.
         """
+        if not isinstance(state, Mapping):
+            got = type(state).__name__
+            raise bad_type("Composer.load_state_dict", "state", "be a mapping", got, "Pass what state_dict() gave")
         for key, mine in self._identity().items():
             if key not in state or state[key] != mine:
                 raise bad_value(
@@ -302,7 +305,7 @@ def _checked_pool(pool: Iterable[Problem]) -> tuple[Problem, ...]:
             raise bad_type("Composer", f"pool[{index}]", "be a Problem", got, "Load rows with load_problems(rows)")
     twice = [name for name, count in Counter(problem.id for problem in problems).items() if count > 1]
     if twice:
-        shown = ", ".join(map(repr, twice[:5])) + (f" and {len(twice) - 5} more" if len(twice) > 5 else "")
+        shown = ", ".join(map(repr, twice[:5])) + (f" and {len(twice) - 5} others" if len(twice) > 5 else "")
         raise bad_value("Composer", "pool", "hold every id once", f"{shown} more than once", "Drop the duplicates")
     return problems
 

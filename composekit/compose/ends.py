@@ -94,7 +94,7 @@ def ends_of(problem: Problem) -> Ends:
     )
     return Ends(
         value=value,
-        unit=unit or ("percent" if _asks_percent(text, value) else ""),
+        unit=unit or ("percent" if _asks_percent(text, value) else _implied_unit(problem)),
         why_not=why_not,
         options=options,
         tiers=tiers,
@@ -149,6 +149,29 @@ def _asks_percent(text: str, value: Value | None) -> bool:
     if _PERCENT.search(question) is not None:
         return True
     return isinstance(value, (int, Fraction)) and value > 1 and _CHANCE.search(question) is not None
+
+
+_MEASURES = re.compile(
+    r"\bhow (?:long|far|tall|high|deep|wide|fast|heavy)\b|\bhow much (?:\w+ )?time\b|\b(?:distance|speed|weighs?|weight)\b",
+    re.IGNORECASE,
+)
+_UNIT_NAMES = (
+    "seconds|minutes|hours|days|weeks|months|years|inches|feet|yards|miles|cm|centimeters|meters|km|kilometers|ounces|pounds|"
+    "tons|grams|kg|kilograms|gallons|liters|mph"
+)
+_IN_UNITS = re.compile(rf"\b(?:in|of|by|many) (?:{_UNIT_NAMES})\b", re.IGNORECASE)
+
+
+def _implied_unit(problem: Problem) -> str:
+    """The unit that the worked solution gives a time, a length or a weight, where the question leaves it open."""
+    question = _STOP.split(problem.prompt[-400:].rstrip())[-1]
+    if not problem.solution or _IN_UNITS.search(question) or not _MEASURES.search(question):
+        return ""
+    answer = re.escape(problem.answer.strip())
+    stated = re.findall(
+        rf"(?<![\d.,]){answer} ?({_UNIT_NAMES})\b(?! ?(?:/|per\b|an?\b|each\b))", problem.solution[-2000:]
+    )
+    return stated[-1] if stated else ""
 
 
 def _options(problem: Problem) -> str:

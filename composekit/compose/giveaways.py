@@ -76,15 +76,19 @@ _IDLE = re.compile(
     r"\b(?:for example|for instance|e\.g\.|examples?\s*:|express (?:your|the|each|all)"
     r"|round(?:ed|ing)? (?:off |up |down )?to|(?:to|at) the nearest|to the closest|decimal places?"
     r"|give your|enter (?:your|the|each|all)|significant (?:digits|figures)"
+    r"|(?:written|expressed|writes?|expressible) (?:uniquely )?(?:in|as) the form"
     r"|(?:write|leave|state|submit) your|your (?:final )?answer|lowest terms|use \$?\\pi|use 3\.14)",
     re.IGNORECASE,
 )
 _IDLE_HINTS = (
     "example", "instance", "e.g.", "xpress", "round", "nearest", "closest", "ecimal", "your", "nter", "ignificant", "lowest",
-    "use ",
+    "use ", "the form",
 )  # fmt: skip
 _SENTENCE_END = re.compile(r"[.?!](?=\s|\Z)|\n\n")
-_OPTION = re.compile(r"(?m)^[ \t]*+(?:\(A\)|A[.):])\s.*\n++[ \t]*+(?:\(B\)|B[.):])\s")
+_OPTION = re.compile(
+    r"(?m)^[ \t]*+(?:\(A\)|A[.):])\s.*\n++[ \t]*+(?:\(B\)|B[.):])\s|"
+    r"(?<![\w)\]])\(A\)(?=[}\s\\][^()]{1,100}(?:\([^()]{0,60}\)[^()]{0,100}){0,6}\(B\))"
+)
 
 
 def idle_spans(text: str) -> list[tuple[int, int, str]]:

@@ -163,6 +163,8 @@ def join(
         must_renew: Refuse where none does.
     """
     work = _Work(list(parts), [ends_of(part) for part in parts], stream, strict)
+    if len({part.prompt for part in parts}) < len(parts):  # the constant would stand in the other one
+        return Refusal(len(parts) - 1, "differ from the earlier parts", "the same text again", "Choose another problem")
     shared = work.share_names()
     if shared and strict:
         return Refusal(len(parts) - 1, "share no name with an earlier part", "a shared name", "Choose another pair")

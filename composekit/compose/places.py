@@ -7,6 +7,7 @@ of many, a label that is replaced makes a composite that nobody can read.
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from composekit.compose.giveaways import counts_a_list
 from composekit.compose.lexing import MATH, TWO_ARGUMENTS, Lexeme
@@ -128,6 +129,10 @@ def _neighbours(site: _Site, value: Value) -> str:
         return "part of a longer number"
     if (right == ":" and site.char(2).isdigit()) or (left == ":" and site.char(-2).isdigit()):
         return "a time or a ratio"
+    if (site.piece(site.before) == ":" and site.is_number(site.before - 1)) or (
+        site.piece(site.after) == ":" and site.is_number(site.after + 1)
+    ):
+        return "a time or a ratio"
     if site.is_number(site.before) or site.is_number(site.after):
         near = site.before if site.is_number(site.before) else site.after
         if site.raw[0] == "." or not (site.math and site.touches(near)):  # \\binom52 has two arguments side by side
@@ -195,7 +200,10 @@ def _joined(site: _Site, value: Value) -> str:
         return "hyphenated compound or range"
     if right and right in _DASHES and (site.char(2).isalnum() or site.char(2) in "$\\"):
         return "hyphenated compound or range"
-    if (left and left in "/'\u2019") or (right and right in "/'\"\u2032\u2033"):
+    dash = site.piece(site.before)
+    if dash and dash in _DASHES and site.is_number(site.before - 1):
+        return "hyphenated compound or range"  # grades 4 - 7
+    if (left and left in "/'\u2019") or (right and right in "/'\"\u201d\u2032\u2033"):
         return "part of a longer expression"
     if (right == "," and site.char(2).isdigit()) or (left == "," and site.char(-2).isdigit()):
         return "part of a longer number"
@@ -300,10 +308,12 @@ def _time(site: _Site, value: Value) -> str:
 
 
 def _year(site: _Site, value: Value) -> str:
+    before, after = site.word_before().lower(), site.word_after()
+    if after in ("AD", "BC", "BCE", "CE"):
+        return "a year"
     if not (isinstance(value, int) and 1000 < value < 2200 and site.raw.isdigit()):
         return ""
-    before, after = site.word_before().lower(), site.word_after()
-    if before in BEFORE_YEARS or after in ("AD", "BC", "BCE", "CE"):
+    if before in BEFORE_YEARS:
         return "a year"
     if before in BETWEEN_YEARS and (not after or after in OPENERS):  # from 1990 to 2000 the ...; but: 1500 of 2000 men
         return "a year"
@@ -323,12 +333,15 @@ def _counted(site: _Site, value: Value) -> str:
     return "said already" if counts_a_list(site.text, site.start, site.end, value) else ""
 
 
+_TRIANGLE = re.compile(r"\barea of a (?:triangle|trapezoid)\b[^.?!]*\Z")  # half of base times height
 _FACTS = frozenset(value for values in CONVERSIONS.values() for value in values)
 
 
 def _known_fact(site: _Site, value: Value) -> str:
     if value == 100 and (site.piece(site.after) in ("%", r"\%") or site.word_after().lower() in ("percent", "per")):
         return "the whole"
+    if value == Fraction(1, 2) and _TRIANGLE.search(site.text[max(site.start - 80, 0) : site.start]):
+        return "common knowledge"
     unit = singular(site.word_after()) if value in _FACTS else ""
     if not unit:
         return ""

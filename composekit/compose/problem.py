@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
+from numbers import Integral
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
@@ -85,6 +86,7 @@ class Problem:
                 raise bad_type(op, name, "be a string", type(value).__name__, "Convert it to text first")
         if not self.prompt.strip():
             raise bad_value(op, "prompt", "not be empty", repr(self.prompt), "Give the question as text")
+        self._check_optional_fields(op)
         tests = (self.tests,) if isinstance(self.tests, str) else tuple(self.tests)
         object.__setattr__(self, "tests", tests)
         if not self.answer.strip() and not tests:
@@ -102,9 +104,27 @@ class Problem:
         elif not isinstance(self.id, str):
             object.__setattr__(self, "id", str(self.id))
 
+    def _check_optional_fields(self, op: str) -> None:
+        for name, value, kinds, rule in (
+            ("id", self.id, (str, Integral), "be a string"),
+            ("solution", self.solution, (str,), "be a string"),
+            ("entry_point", self.entry_point, (str,), "be a string"),
+            ("template", self.template, (Template, Mapping), "be a Template or its mapping"),
+        ):
+            if value is not None and not isinstance(value, kinds):
+                raise bad_type(op, name, rule, type(value).__name__, "Leave it out, or give that")
+        if not isinstance(self.tests, (str, tuple, list)):
+            raise bad_type(op, "tests", "be a list of tests or a string", type(self.tests).__name__, "Write [...]")
+        if not isinstance(self.metadata, Mapping):
+            raise bad_type(op, "metadata", "be a mapping", type(self.metadata).__name__, "Write {'name': value}")
+
     def _content_hash(self) -> str:
         content = [self.prompt, self.answer, self.domain, self.verifier, list(self.tests), self.entry_point]
-        return hashlib.sha256(_ENCODE(content).encode()).hexdigest()[:16]
+        try:
+            text = _ENCODE(content)
+        except (TypeError, ValueError):  # tests with keys or numbers that JSON cannot write
+            text = _encode_all(content)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -156,6 +176,16 @@ class Problem:
         return cls(**row)
 
 
+def _encode_all(content: Any) -> str:
+    """JSON of values that plain JSON has no form for: tuples as keys, integers of thousands of digits."""
+    from composekit.compose.verifiers.sandbox.values import Refused, encode
+
+    try:
+        return _ENCODE(encode(content))
+    except Refused:
+        return repr(content)
+
+
 def _rebuild(cls: type[Problem], values: dict[str, Any]) -> Problem:
     return cls(**values)
 
@@ -203,6 +233,13 @@ class Link:
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Link:
         """The link that ``to_dict`` wrote."""
+        names = {f.name for f in fields(cls)}
+        absent = sorted(names - {"definition"} - set(row))
+        if absent or set(row) - names:
+            got = f"no {absent[0]}" if absent else f"also {sorted(set(row) - names)[0]}"
+            raise bad_value(
+                "Link", "row", f"have the fields {', '.join(sorted(names))}", got, "Pass what to_dict() wrote"
+            )
         values = dict(row)
         values["value_in"], values["value_out"] = _value_from_json(row["value_in"]), _value_from_json(row["value_out"])
         values["span"] = None if row["span"] is None else (int(row["span"][0]), int(row["span"][1]))
@@ -257,6 +294,10 @@ class Composite(Problem):
     topology: Topology = "chain"
 
     def __post_init__(self) -> None:
+        for name, items, kinds in (("parts", self.parts, (Problem, Mapping)), ("links", self.links, (Link, Mapping))):
+            if not isinstance(items, (tuple, list)) or not all(isinstance(x, kinds) for x in items):
+                rule = f"be a list of {kinds[0].__name__} objects"
+                raise bad_type("Composite", name, rule, repr(items)[:60], "Pass what chain() or to_dict() made")
         parts = tuple(p if isinstance(p, Problem) else Problem.from_dict(p) for p in self.parts)
         links = tuple(x if isinstance(x, Link) else Link.from_dict(x) for x in self.links)
         object.__setattr__(self, "parts", parts)

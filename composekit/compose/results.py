@@ -32,6 +32,8 @@ def read_groups(results: Iterable[Any] | Mapping[int, Any], depths: Sequence[int
         ArgumentTypeError, ArgumentError: a result is no pair of a problem or depth and scores, or its depth is not
             in ``depths``.
     """
+    if not isinstance(results, Iterable) or isinstance(results, str):
+        raise bad_type(_OP, "results", _RULE, type(results).__name__, "Write [(problem, [1, 0, 1]), ...]")
     pairs = results.items() if isinstance(results, Mapping) else results
     groups = [_group(pair, depths) for pair in pairs]
     return [group for group in groups if group.scores]

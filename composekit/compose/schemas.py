@@ -77,7 +77,7 @@ class Fields:
         try:
             return Problem(**values)
         except ComposeKitError as error:
-            raise bad_value(OP, self.where, "make a problem", error, "Repair the row") from error
+            raise bad_value(OP, self.where, "make a problem", str(error).rstrip("."), "Repair the row") from error
 
     def identity(self, *candidates: str) -> str | None:
         """The first of the id columns that is there."""
@@ -168,7 +168,11 @@ def _choices(row: Fields, field: str) -> dict[str, str]:
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):  # a csv cell
         value = _json_cell(row, field, value)
     if isinstance(value, Mapping) and "text" in value and "label" in value:
-        value = dict(zip(value["label"], value["text"], strict=False))
+        try:
+            value = dict(zip(value["label"], value["text"], strict=True))
+        except (TypeError, ValueError):
+            rule = "hold as many labels as texts"
+            raise row.fault(field, rule, brief(value), "Write {'text': [...], 'label': [...]}") from None
     if not isinstance(value, Mapping):
         if not isinstance(value, list | tuple) or len(value) > 26:
             raise row.fault(field, "be a list of up to 26 choices or an object", brief(value), "Write [...]")
@@ -239,7 +243,7 @@ def _own(row: Fields) -> Problem:
         return Problem.from_dict(values)
     except (ComposeKitError, TypeError, KeyError, ValueError, IndexError) as error:
         raise bad_value(
-            OP, row.where, "be a row that to_dict wrote", error, "Repair the field that is named"
+            OP, row.where, "be a row that to_dict wrote", str(error).rstrip("."), "Repair the field that is named"
         ) from error
 
 

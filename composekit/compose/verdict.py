@@ -53,7 +53,19 @@ class Verdict:
 
 
 class Verifier(ABC):
-    """Judges responses. Implement :meth:`verify` and :meth:`compare`; instances must pickle and be safe in threads."""
+    """Judges responses. Implement :meth:`verify` and :meth:`compare`; instances must pickle and be safe in threads.
+
+    Example:
+        >>> from composekit.compose import Problem, Verdict, Verifier
+        >>> class Palindrome(Verifier):
+        ...     def verify(self, response, problem):
+        ...         return self.compare(gold=problem.answer, answer=response.split()[-1])
+        ...     def compare(self, *, gold, answer):
+        ...         right = answer == answer[::-1] and len(answer) == int(gold)
+        ...         return Verdict(float(right), "correct" if right else "wrong", answer)
+        >>> Palindrome().verify("Take level", Problem("Name a palindrome of five letters.", 5)).score
+        1.0
+    """
 
     @abstractmethod
     def verify(self, response: str, problem: Problem) -> Verdict:

@@ -1,7 +1,8 @@
 """The truth that composekit tests itself with, shipped so that others can hold their own code to it.
 
 :func:`assert_close` is strict about metadata and derives its bound from float64; :func:`answer_mutants` makes wrong answers
-that a verifier must refuse; :mod:`composekit.testing.strategies` holds Hypothesis strategies for shapes, packings, problems.
+that a verifier must refuse, :func:`program_mutants` wrong programs; :mod:`composekit.testing.strategies` holds Hypothesis
+strategies for shapes, packings, problems.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ _HOME = {
     "error_budget": "closeness",
     "answer_mutants": "mutants",
     "Mutant": "mutants",
+    "gold_response": "mutants",
     "check_verifier": "mutants",
+    "program_mutants": "programs",
 }
 
 __all__ = [*sorted(_HOME), "strategies"]

@@ -39,6 +39,12 @@ def error_budget(
         exact: The same in float64.
         factor: How much worse than the reference the implementation may be.
         dtype: The precision under test; by default that of ``reference``.
+
+    Example:
+        >>> exact = torch.linspace(0, 1, 5, dtype=torch.float64)
+        >>> budget = error_budget(exact.bfloat16(), exact)
+        >>> 0 < budget.rms < 0.01
+        True
     """
     dtype = dtype or reference.dtype
     exact64 = exact.detach().double()

@@ -2,12 +2,12 @@ r"""Wrong answers that a verifier must refuse, made from right ones."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from composekit._errors import bad_value
 from composekit.compose.problem import Composite, Problem
 from composekit.compose.verdict import Verdict, Verifier
 
@@ -22,9 +22,14 @@ class Mutant:
 
     Args:
         kind: What was done: ``"empty"``, ``"off by one"``, ``"two answers"``, ``"substring"``, ``"prose"``,
-            ``"one percent"``, ``"thought"``, ``"swapped"``.
+            ``"one percent"``, ``"thought"``, ``"swapped"``, ``"program"``.
         response: The whole response.
         answer: The bare answer in it, None where the response declares none.
+
+    Example:
+        >>> from composekit.compose import Problem
+        >>> answer_mutants(Problem("What is 6 times 7?", 42))[0].kind
+        'empty'
     """
 
     kind: str
@@ -38,16 +43,13 @@ def answer_mutants(problem: Problem) -> list[Mutant]:
     Always: an empty response, an empty box, the right answer next to a wrong one, the right answer in prose that declares
     nothing, the right answer only in a think section. For numbers also: off by one, off by one percent, a piece of the
     number and the number with a digit more. For a choice another letter, for words another word, for a bundle the parts'
-    answers with the first one wrong.
+    answers with the first one wrong. For code: no program, and the solution with every returned value gone.
 
     Args:
         problem: A problem with a gold answer.
 
     Returns:
         Mutants, none of which equals the gold answer.
-
-    Raises:
-        ArgumentError: the problem is judged by tests and has no answer to change.
 
     Example:
         >>> from composekit.compose import Problem
@@ -57,20 +59,18 @@ def answer_mutants(problem: Problem) -> list[Mutant]:
         >>> [m.response for m in mutants if m.kind == "off by one"]
         ['\\boxed{43}', '\\boxed{41}']
     """
-    if problem.verifier == "code":
-        raise bad_value(
-            "answer_mutants", "problem", "have a gold answer that can be changed", "one that is judged by tests",
-            "Mutate the code instead",
-        )  # fmt: skip
     if isinstance(problem, Composite) and problem.topology == "bundle":
         return list(_bundle_mutants(problem))
     if isinstance(problem, Composite):
         return answer_mutants(problem.parts[-1].replace(answer=problem.answer))
+    if problem.verifier == "code":
+        return list(_program_mutants(problem))
     return list(_mutants(problem))
 
 
 def gold_response(problem: Problem) -> str:
-    r"""The response that declares the gold answer and nothing else: boxed, for a bundle under the headings of its parts.
+    r"""The response that declares the gold answer and nothing else: boxed, a solution that is code in a block of code, for a
+    bundle under the headings of its parts.
 
     Example:
         >>> from composekit.compose import Problem
@@ -79,6 +79,10 @@ def gold_response(problem: Problem) -> str:
     """
     if isinstance(problem, Composite) and problem.topology == "bundle":
         return "\n\n".join(f"Part {k}:\n{gold_response(part)}" for k, part in enumerate(problem.parts, start=1))
+    if isinstance(problem, Composite):
+        return gold_response(problem.parts[-1].replace(answer=problem.answer))
+    if problem.verifier == "code":
+        return _in_block(problem.solution or "")
     return rf"\boxed{{{problem.answer}}}"
 
 
@@ -135,12 +139,30 @@ def _mutants(problem: Problem) -> Iterator[Mutant]:
         yield Mutant("swapped", rf"\boxed{{{wrong}}}", wrong)
 
 
+def _program_mutants(problem: Problem) -> Iterator[Mutant]:
+    yield Mutant("empty", "", None)
+    yield Mutant("empty", _in_block(""), None)
+    yield Mutant("prose", "The function should loop over its input.", None)
+    try:
+        tree = ast.parse(problem.solution or "")
+    except SyntaxError:  # the body of a function, which goes on where the prompt stops
+        tree = ast.parse(problem.prompt + (problem.solution or ""))
+    returns = [node for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    for node in returns:
+        node.value = None
+    program = ast.unparse(tree) if returns else "pass"
+    yield Mutant("program", _in_block(program), program)
+
+
+def _in_block(program: str) -> str:
+    return f"```python\n{program}\n```"
+
+
 def _bundle_mutants(bundle: Composite) -> Iterator[Mutant]:
     first, *rest = bundle.parts
     others = "".join(f"\n\nPart {k}:\n{gold_response(part)}" for k, part in enumerate(rest, start=2))
-    if first.verifier != "code":
-        for mutant in answer_mutants(first):
-            yield Mutant(mutant.kind, f"Part 1:\n{mutant.response}{others}", mutant.answer)
+    for mutant in answer_mutants(first):
+        yield Mutant(mutant.kind, f"Part 1:\n{mutant.response}{others}", mutant.answer)
     if others:
         yield Mutant("empty", others.strip(), None)
 

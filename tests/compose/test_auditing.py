@@ -351,10 +351,10 @@ def test_exact_value_equates_spellings(text: str, expected: str) -> None:
     "text", ["", "x", "1 2", "1/0", "9^{9^{9}}", "(" * 300, "1,2", "2^{0.3}", "__import__", "1" * 500]
 )
 def test_exact_value_refuses_quickly_what_is_no_number(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(NotExact):
         value(text)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @given(st.fractions(), st.fractions(), st.integers(1, 50), st.integers(1, 50))

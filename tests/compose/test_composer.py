@@ -323,3 +323,9 @@ def test_composer_depth_one_is_the_problem_itself() -> None:
     made = Composer([*POOL, *DEAD], depth=1, size=15)
     assert {c.prompt for c in made} == {p.prompt for p in [*POOL, *DEAD]}
     assert all(isinstance(c, Composite) for c in made)
+
+
+@pytest.mark.parametrize("state", [None, [], "x"])
+def test_composer_refuses_a_state_that_is_none(state: object) -> None:
+    with pytest.raises(ComposeKitError, match="state must be a mapping"):
+        Composer(POOL).load_state_dict(state)  # type: ignore[arg-type]

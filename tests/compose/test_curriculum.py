@@ -490,3 +490,9 @@ def test_curriculum_takes_a_weak_student_deeper_sooner(ability: float) -> None:
             assert ours[2] < runs[name][seed][2], (name, seed)
         if ability == -2.0:  # stages that suit one student come too early for another
             assert ours[2] < runs["early stages"][seed][2]
+
+
+@pytest.mark.parametrize("results", [None, 5, "results"])
+def test_update_takes_a_collection(results: Any) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"Curriculum\.update: results"):
+        Curriculum().update(results)

@@ -469,3 +469,31 @@ def test_chain_recalculates_an_annotated_solution() -> None:
 def test_chain_without_a_solver_has_no_new_values() -> None:
     with pytest.raises(Unlinkable, match="have a solver"):
         chain(CRATE, NUTS, new_value=True)
+
+
+@pytest.mark.parametrize(
+    ("question", "solution", "unit"),
+    [
+        ("How long does it take him?", "It takes 3+3.5=<<3+3.5=216>>216 seconds to dig.\n#### 216", "in seconds"),
+        ("How long does it take him?", "It takes 216.\n#### 216", ""),
+        ("How many seconds does it take him?", "It takes 216 seconds.\n#### 216", ""),
+        ("How long does it take him in seconds?", "It takes 216 seconds.\n#### 216", ""),
+        ("How fast is he?", "He runs 216 miles per hour.\n#### 216", ""),
+        ("How fast is he?", "He runs 1216 mph, no, 216 mph.\n#### 216", "in mph"),
+        ("How many boxes does he dig?", "In 216 seconds he digs 216.\n#### 216", ""),
+    ],
+)
+def test_a_definition_states_the_unit_that_the_question_leaves_open(question: str, solution: str, unit: str) -> None:
+    digger = Problem(f"He digs 72 holes, one every 3 minutes. {question}", 216, solution=solution)
+    definition = chain(digger, Problem("Tom has 57 nuts and eats 11. How many are left?", 46)).links[0].definition
+    assert (unit in definition) if unit else (" in " not in definition.replace("In what", ""))
+
+
+def test_the_same_text_twice_is_no_chain() -> None:
+    """The constant that Y replaces would stand in the other copy."""
+    once = Problem("A crate holds 12 boxes of 16 pencils. How many pencils is that?", 192)
+    again = Problem(once.prompt, 192, id="again")
+    nuts = Problem("Tom has 57 nuts and eats 11. How many are left?", 46)
+    for parts in ((once, once), (once, again), (once, nuts, again)):
+        with pytest.raises(Unlinkable, match="differ from the earlier parts"):
+            chain(*parts)

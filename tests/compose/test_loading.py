@@ -333,3 +333,27 @@ def test_wrong_arguments_say_what_to_write_instead(arguments: tuple, message: st
 def test_on_error_takes_two_words() -> None:
     with pytest.raises(ComposeKitError, match="on_error must be 'raise' or 'skip'"):
         load_problems([GSM8K], on_error="ignore")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"prompt": "q", "answer": "1", "parts": [1]}, "parts must be a list of Problem objects"),
+        (
+            {"prompt": "q", "answer": "1", "parts": [{"prompt": "p", "answer": "1"}], "links": [{"source": 0}]},
+            "no relation",
+        ),
+        ({"prompt": "q", "answer": "1", "template": 5}, "template must be a Template"),
+        ({"prompt": "q", "answer": "1", "tests": 5}, "tests must be a list"),
+        ({"prompt": "q", "answer": "1", "metadata": 5}, "metadata must be a mapping"),
+        ({"prompt": "q", "answer": "1", "id": {"a": 1}}, "id must be a string"),
+        ({"prompt": "q", "answer": "1", "solution": 5}, "solution must be a string"),
+        ({"question": "q", "choices": {"text": 5, "label": 5}, "answer": "B"}, "as many labels as texts"),
+        ({"question": "q", "choices": {"text": ["a", "b"], "label": ["A"]}, "answer": "A"}, "as many labels as texts"),
+    ],
+)
+def test_a_field_of_another_type_is_named(row: dict, message: str) -> None:
+    with pytest.raises(ComposeKitError, match=message) as caught:
+        load_problems([row])
+    assert "row 1" in str(caught.value)
+    assert ".. " not in str(caught.value)

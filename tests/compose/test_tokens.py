@@ -100,6 +100,16 @@ def place(prompt: str, number: str) -> str:
         ("There are 23. For example, 5 of them. Round to the nearest 10. Take 31.", ["23", "31"]),
         ("Pick one.\nA. 5\nB. 6\nC. 7", []),
         ("0 degrees and zero", []),
+        # found by an attack: each was taken for an amount
+        ("a site of 8400 BC, 12 relics", ["12"]),
+        ("paint mixed as 1 : 2 : 5, 17 cups", ["17"]),
+        ("grades 4 \u2013 7 and 30 others", ["30"]),
+        ("a 24\u201d dog and 30 cats", ["30"]),
+        ("the area of a triangle is 1/2 * base * height, 1/2 of 33", ["33"]),
+        ("$7x$ can be written in the form $a\\sqrt{2} + 5b$, where $a < 9$. Find $13a$.", ["7", "13"]),
+        ("Which for $x < 12$? $\\textbf{(A)}\\ 3x = 7 \\qquad \\textbf{(B)}\\ 4(x + 5) = 7$", ["12"]),
+        ("Is $x = 14$ (A) more than 5 (B) less than 6?", ["14"]),
+        ("Let $f(A) = 17$ and $g(B) = 19$.", ["17", "19"]),
     ],
 )
 def test_constants_are_the_amounts_of_a_text(prompt: str, linkable: list[str]) -> None:

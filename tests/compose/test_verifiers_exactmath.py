@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from fractions import Fraction
 
 import pytest
@@ -288,3 +289,35 @@ def test_number_words() -> None:
         None,
         None,
     ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        r"\sqrt{" * 29 + "7" + "}" * 29,  # evaluated twice a level, it took for ever
+        r"\sqrt[" * 14 + "x" + "]{2}" * 14,
+        "e^{" * 25 + "x" + "}" * 25,  # quotes in nested keys doubled
+        r"\sin(" * 28 + "x" + ")" * 28,
+        "a" * 19_999,  # one token, but as many variables
+        "(" + "+".join(rf"\sqrt{{{p}}}" for p in (2, 3, 5, 7, 11, 13, 17, 19)) + ")^{20}",
+    ],
+    ids=["roots", "indices", "exponents", "functions", "letters", "radicals"],
+)
+def test_nested_and_long_answers_take_no_time(answer: str) -> None:
+    start = time.process_time()
+    assert judge("7", answer).status != "equal"
+    assert judge("x^2 + 1", answer).status != "equal"
+    assert time.process_time() - start < 4.0
+
+
+def test_nested_sets_compare_in_no_time() -> None:
+    deep, other = (r"\{" * 26 + core + r"\}" * 26 for core in ("1", "2"))
+    start = time.process_time()
+    assert judge(deep, other).status == "different"
+    assert time.process_time() - start < 2.0
+
+
+def test_keys_of_forms_tell_nested_functions_apart() -> None:
+    assert judge(r"\sin(e^{e^x})", r"\sin(e^{e^{x}})").status == "equal"
+    assert judge(r"\sin(e^{e^x})", r"\sin(e^{e^{2x}})").status == "different"
+    assert judge(r"\sin(\sin(xy))", r"\sin(\sin(yx))").status == "equal"

@@ -105,6 +105,6 @@ def test_final_answer_returns_the_content_of_a_last_box_verbatim(before: str, co
 )  # fmt: skip
 def test_final_answer_is_linear_in_hostile_responses(unit: str) -> None:
     text = unit * (400_000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     final_answer(text)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0

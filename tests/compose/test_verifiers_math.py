@@ -35,7 +35,9 @@ EQUAL = [
     (r"\$36", "36 dollars"), (r"864 \mbox{ inches}^2", "864 square inches"), ("18", "18 m/s"),
     (r"18 \text{ m/s}", "18 m/s"),
     (r"9.8\text{ m/s}^2", r"9.8\ \mathrm{m\,s^{-2}}"), ("7", "7 m"), ("1011_2", "1011"), ("40", "40_9"),
-    ("4210_{5}", "4210_5"),
+    ("4210_{5}", "4210_5"), ("4210_5", "(4210)_5"), (r"60 \text{ mph}", "60 mi/h"), ("7,000", "7 thousand"), ("7,000",
+    "7 thousands"),
+    (r"\$3 \text{ per dozen}", r"\$3 \text{ per dozen}"), (r"3 \text{ dollars per dozen}", "3"),
     # expressions
     (r"2\sqrt{3}", r"\sqrt{12}"), (r"\frac{\sqrt3}{3}", r"\frac{1}{\sqrt{3}}"), (r"\frac{1}{1+\sqrt2}", r"\sqrt2-1"),
     ("x^2-1", "(x-1)(x+1)"), (r"\frac{x^2-1}{x-1}", "x+1"), ("2^{n+1}", r"2\cdot 2^n"), ("6 - 5i", "-5i+6"),
@@ -45,7 +47,8 @@ EQUAL = [
     (r"\log_{10} 2", r"\log 2"),
     ("x^2+1", "f(x)=x^2+1"), ("x^2+1", "P(x) = 1+x^2"),
     # tuples, sets, lists, intervals, matrices
-    ("(1,2)", r"\left( 1,2 \right)"), ("(1,2)", "x=1,y=2"), ("(1,2),(3,4)", "(3,4),(1,2)"), ("1,2", "2,1"),
+    ("(1,2)", r"\left( 1,2 \right)"), ("(1,2)", "x=1,y=2"), ("x=1,y=2", "(1,2)"), (r"\frac{7}{2}\text{ or }3.5",
+    "3.5"), ("2,-2", r"x=\pm\sqrt{4}=\pm2"), ("(1,2),(3,4)", "(3,4),(1,2)"), ("1,2", "2,1"),
     ("1,2", r"2 \text{ and } 1"), ("1,2", r"x=1 \text{ or } x=2"), ("1,2", "x_1=1, x_2=2"), ("3,-1", r"1 \pm 2"),
     (r"\{1,2,2\}", r"\{1,2\}"), (r"\{1,2\}", r"\{2,1\}"), (r"\emptyset", r"\{\}"),
     (r"1 \pm \sqrt{19}", r"1-\sqrt{19}, 1+\sqrt{19}"),
@@ -61,7 +64,10 @@ EQUAL = [
     # words
     (r"\text{east}", "East"), ("east", r"\text{east}."), (r"\text{(C)}", "C"), (r"\text{(C)}", "(C)"),
     (r"\text{(C)}", "(C) 42"),
-    ("May 7, 2023", "May 7, 2023"), ("3:45 PM", "3:45 pm"), ("2:3", "4:6"), ("2:3", r"\frac23"),
+    ("May 7, 2023", "May 7, 2023"), ("3:45 PM", "3:45 pm"), ("3:45 PM", "3:45 p.m."), (r"3:45\text{ a.m.}",
+    "3:45 AM"), ("121", "one hundred twenty-one"),
+    ("2105", "two thousand one hundred and five"), (r"\mathbb{R}", r"\text{all real numbers}"),
+    (r"\text{all real numbers}", r"(-\infty,\infty)"), ("2:3", "4:6"), ("2:3", r"\frac23"),
 ]  # fmt: skip
 
 # the gold answers of MATH-500 as models write them
@@ -84,8 +90,10 @@ MODEL_LIKE = [
     (r"\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}", r"\left(-\frac13, \frac23, \frac53\right)"),
     (r"\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}",
      r"\begin{bmatrix} -\frac{1}{3} \\[4pt] \frac{2}{3} \\[4pt] \frac{5}{3} \end{bmatrix}"),
-    (r"\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}", r"\left(\begin{array}{c} -1/3 \\ 2/3 \\ 5/3 \end{array}\right)"),
-    (r"\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}", r"\mathbf{v}=\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}"),
+    (r"\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}",
+    r"\left(\begin{array}{c} -1/3 \\ 2/3 \\ 5/3 \end{array}\right)"),
+    (r"\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}",
+    r"\mathbf{v}=\begin{pmatrix} -1/3 \\ 2/3 \\ 5/3 \end{pmatrix}"),
     (r"\cot x", r"\cot(x)"), (r"\cot x", r"\frac{1}{\tan x}"), (r"15\mbox{ cm}^2", r"15\,\text{cm}^2"),
     (r"15\mbox{ cm}^2", r"15 \text{ square cm}"), (r"15\mbox{ cm}^2", r"15 \text{ cm}^{2}"),
     (r"15\mbox{ cm}^2", "15 cm²"), (r"15\mbox{ cm}^2", r"15\ \mathrm{cm}^2"),
@@ -123,7 +131,12 @@ DIFFERENT = [
     ("7", "0/0"),
     ("7", r"7+0\cdot\frac{1}{0}"), ("0", r"\infty-\infty"), ("1", r"\frac{\infty}{\infty}"), ("0", r"0\cdot\infty"),
     ("1", "0^0"),
-    ("7", "2+5=8"), ("8", "2+5=8"), ("7", "7=8"), ("7", r"7.4 \approx 7"),
+    ("7", "2+5=8"), ("8", "2+5=8"), ("7", "7=8"), ("7", r"7.4 \approx 7"), ("7", "(-x)=7"), ("7", "-x=7"), ("2",
+    r"\sqrt{4}=\pm 2"),
+    # numbers that look like units
+    ("7", "7 thousands"), ("7", "7 million"), ("7", "7 lakh"), ("7", "7 gross"), ("7", "7 score"), ("x=1,y=2",
+    "(2,1)"),
+    ("121", "one hundred twenty"), ("101", "one one hundred"),
     # hedges
     ("7", "7 or 8"), ("7", r"7\text{ or }8"), ("7", "7;8"), ("7", r"\{7,8\}"), ("7", r"7 \pm 1"), ("7", "6.9<x<7.1"),
     (r"\text{even}", r"\text{even or odd}"), (r"\text{Evelyn}", "Evelyn, Navin"), (r"\text{(C)}", "(C) or (D)"),
@@ -132,13 +145,15 @@ DIFFERENT = [
     (r"50\%", r"0.5\%"), ("7", r"0.07\%"), (r"7\%", "700"), ("0.07", "7"), (r"15\mbox{ cm}^2", "15 cm"),
     (r"5 \text{ km}", r"5 \text{ m}"), (r"\$36", "€36"), (r"90^\circ", r"\frac{\pi}{2}"), ("40_9", "36"),
     ("1011_2", "11"),
-    (r"18 \text{ m/s}", r"18 \text{ m}"), ("5 apples", "5 oranges"), ("5 mW", "5 MW"), ("(1,2)", "(y=1, x=2)"), ("7m", "7"),
+    (r"18 \text{ m/s}", r"18 \text{ m}"), ("5 apples", "5 oranges"), ("5 mW", "5 MW"), ("(1,2)", "(y=1, x=2)"), ("7m",
+    "7"),
     # order, multiplicity, brackets
     ("(1,2)", "(2,1)"), ("(1,2)", "[1,2]"), ("[1,2]", "(1,2]"), ("(1,2)", r"\{1,2\}"), ("(1,2)", "1,2"),
     ("(1,2)", "(1,2),(2,1)"),
     ("1,2,2", "1,2"), ("1,2", "1,1,2"), ("1,2", "1"), ("1,2", "1,2,3"), ("1,2,2", "1,1,2"),
     ("(1,2),(3,4)", "(1,4),(3,2)"),
-    ("[0,\\infty)", "x>0"), ("[1,3]", r"[1,2)\cup(2,3]"), (r"\emptyset", "0"), (r"-\infty", r"\infty"),
+    ("[0,\\infty)", "x>0"), ("[1,3]", r"[1,2)\cup(2,3]"), (r"\emptyset", "0"), ("0", r"\emptyset"), (r"\{1\}",
+    r"\emptyset"), (r"-\infty", r"\infty"),
     (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{pmatrix}1&3\\2&4\end{pmatrix}"),
     (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1&2\end{pmatrix}"),
     # names and equations
@@ -169,7 +184,8 @@ def test_compare_refuses_wrong_answers_as_wrong(gold: str, answer: str) -> None:
     "7 because of the sum", "7\u0338",
      "7\u20dd", r"\unknown{7}", "9^{9^{9}}", "((9!)!)!", "1e999999999", "9" * 10**6, "(" * 1000 + "7" + ")" * 1000,
      "7!!", "1,,2", "1 2/", r"\begin{pmatrix}1&2\\3\end{pmatrix}", "0x7", "3x4", "7 squared", "7 halves",
-     r"7 \text{ below zero}", "{1}{2}", r"\text{not} = 7", "7 or more", "7 mod 12", r"\sqrt", "<7", "5 + apples"],
+     r"7 \text{ below zero}", "{1}{2}", r"\text{not} = 7", "7 or more", "7 mod 12", "7 thirteen", "7 twentieths",
+     "7 thirtieths", "7 millionths", r"\sqrt", "<7", "5 + apples"],
 )  # fmt: skip
 def test_compare_calls_what_cannot_be_read_unparseable_and_never_correct(answer: str) -> None:
     verdict = JUDGE.compare(gold="7", answer=answer)
@@ -201,7 +217,18 @@ def test_compare_takes_keywords_alone() -> None:
         (r"<think>\boxed{7}", False),
         (r"<think>\boxed{7}</think> I cannot tell.", False), (r"\boxed{7} <think>or \boxed{8}", True),
         (r"\boxed{7}</think>", False),
-        (r"\boxed{7} then \boxed{8", False), (r"\boxed{7} then \boxed{}", False),
+        (r"\boxed{7} then \boxed{8", False), (r"\boxed{7} then \boxed{}", False), (r"\boxed{7} \boxed{}", False),
+        (r"Put it in \boxed{}: \boxed{7}", True),
+        (r"\boxed{}, \boxed{8} or \boxed{7}", False), ("<answer>7</answer>", True),
+        ("so <answer>\n$7$\n</answer>\n", True),
+        ("<answer>8</answer> or <answer>7</answer>", False), ("<answer>8</answer> No: <answer>7</answer>", True),
+        ("<answer>7</answer> <answer></answer>", False), ("<answer>7", False), ("7</answer>", False),
+        ("<answer>7</answer> No.", False),
+        ("<answer>The answer is 7.</answer>", True), ("<answer>not 7</answer>", False),
+        ("<think><answer>7</answer>", False),
+        ("The answer is 7.<|im_end|>", True), ("#### 7</s>", True), ("#### The answer is 7", True),
+        ("#### Not the answer: 7", False),
+        ("The answer is approximately 7.", True), ("The answer is therefore $7$.", True),
         (r"use \boxed{ like so: \boxed{7}", True),
         ("#### 7", True), ("sum\n#### 7", True), ("#### 7\n#### 8", False), ("#### Step 2\nThe answer is 7.", True),
         ("The answer is 7.", True), ("**Answer:** $7$", True), ("Answer:\n7", True),

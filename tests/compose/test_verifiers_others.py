@@ -20,6 +20,7 @@ from composekit.compose import (
     Problem,
     Verifier,
     bundle,
+    chain,
     verify,
     verify_batch,
 )  # fmt: skip
@@ -38,7 +39,10 @@ CHOICE = Problem("Which?", "B", verifier="choice", metadata={"choices": {"A": "9
         ("The correct option is B.", "correct"), ("B", "correct"), ("(B)", "correct"), ("**Answer: B**", "correct"),
         (r"\boxed{A}", "wrong"), (r"\boxed{91}", "wrong"), (r"\boxed{A or B}", "wrong"), (r"\boxed{A, B}", "wrong"),
         (r"\boxed{B} or \boxed{A}", "wrong"), ("Answer: A or B", "wrong"), (r"\boxed{(B) or 91}", "wrong"),
-        (r"\boxed{(A) (B)}", "wrong"),
+        (r"\boxed{(A) (B)}", "wrong"), ("The answer is **B**: 97", "correct"), (r"\boxed{B. A}", "wrong"),
+        (r"\boxed{(B) A}", "wrong"), (r"\boxed{(B) 97, A}", "wrong"), (r"\boxed{(B) unless A}", "wrong"),
+        (r"\boxed{B. Also A}", "wrong"), (r"\boxed{(B) 91}", "wrong"), (r"\boxed{(B) a number that nobody may use}",
+        "correct"),
         (r"\boxed{ABC}", "wrong"), (r"\boxed{B and A}", "wrong"), ("I like B, a lot.", "unparseable"),
         ("", "unparseable"),
         (r"<think>\boxed{B}</think>", "unparseable"), (r"\boxed{}", "unparseable"), ("Answer: not B", "wrong"),
@@ -328,3 +332,28 @@ def test_verify_batch_that_is_interrupted_leaves_nothing_half_done() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert verify_batch([r"\boxed{7}"], [SEVEN], workers=1)[0].correct
+
+
+def test_verify_batch_refuses_one_response_in_place_of_a_list() -> None:
+    with pytest.raises(_errors.ArgumentTypeError, match="two lists"):
+        verify_batch("7", [SEVEN])
+    with pytest.raises(_errors.ArgumentTypeError, match="two lists"):
+        verify_batch(["7"], SEVEN)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [
+        ("Part 1: \\boxed{192}\nPart 2: \\boxed{24}", "correct"),
+        ("Part 2: \\boxed{8}\nPart 1: \\boxed{24}", "wrong"),
+        ("Part 2: \\boxed{24}\nPart 1: \\boxed{8}", "correct"),
+        ("Part 1: \\boxed{24}\nPart 2: I do not know.", "wrong"),
+        ("It is \\boxed{24}.\nPart 1: that was \\boxed{8}.\nPart 2: see above.", "correct"),
+        ("Part 1: \\boxed{192}\nSo in the end \\boxed{24}.", "correct"),
+        ("Part 1: read.\nPart 2: think of \\boxed{8}.\nPart 3: so \\boxed{24}.", "correct"),
+    ],
+)
+def test_the_answer_of_an_earlier_part_is_not_that_of_a_chain(response: str, status: str) -> None:
+    crate = Problem("A crate holds 12 boxes of 16 pencils. How many pencils?", 192)
+    both = chain(crate, Problem("Tom has 35 nuts and eats 11. How many are left?", 24))
+    assert CompositeVerifier().verify(response, both).status == status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 from composekit.compose import MathVerifier, Problem, verify
-from composekit.compose.verifiers import worker
+from composekit.compose.verifiers import processes, worker
 
 pytest.importorskip("math_verify")
 
@@ -163,8 +164,9 @@ def test_worker_killed_at_work_is_an_error_and_no_wrong_answer() -> None:
     def assassin() -> None:
         time.sleep(0.3)
         for process in psutil.Process().children(recursive=True):
-            if "_worker" in " ".join(process.cmdline()):
-                process.kill()
+            with contextlib.suppress(psutil.Error):  # gone, or a zombie of an earlier test
+                if "_worker" in " ".join(process.cmdline()):
+                    process.kill()
 
     thread = threading.Thread(target=assassin)
     thread.start()
@@ -302,3 +304,18 @@ def test_library_is_silent(capfd) -> None:
 
 def test_worker_says_that_it_is_missing_nothing() -> None:
     assert worker.installed()
+
+
+def test_a_worker_whose_start_is_interrupted_is_ended(monkeypatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    execute = subprocess.Popen._execute_child
+
+    def interrupted(self, *args, **options) -> None:
+        execute(self, *args, **options)
+        started.append(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "_execute_child", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        processes.Child("composekit.compose.verifiers._crew_member")
+    assert started[0].returncode is not None

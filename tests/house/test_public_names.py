@@ -9,7 +9,13 @@ from types import ModuleType
 import pytest
 
 # A package joins when its first name is public.
-PACKAGES = ["composekit.bridge", "composekit.compose", "composekit.testing"]
+PACKAGES = [
+    "composekit.attention",
+    "composekit.bridge",
+    "composekit.compose",
+    "composekit.distill",
+    "composekit.testing",
+]
 
 NAMES = [(package, name) for package in PACKAGES for name in import_module(package).__all__]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from composekit import _errors
 from composekit.compose import (
     ChoiceVerifier,
+    CodeVerifier,
     CompositeVerifier,
     ExactVerifier,
     MathVerifier,
@@ -120,6 +120,25 @@ def test_answer_mutants_have_documented_kinds() -> None:
     assert {m.kind for gold in golds for m in answer_mutants(Problem("q", gold))} == documented
 
 
-def test_answer_mutants_of_code_are_refused() -> None:
-    with pytest.raises(_errors.ArgumentError, match="code"):
-        answer_mutants(Problem("q", "", verifier="code", tests=("check",)))
+def test_mutants_of_code_are_programs_that_return_nothing() -> None:
+    tests = ({"args": [2], "expected": 4},)
+    whole = Problem(
+        "Double it.", "", verifier="code", tests=tests, entry_point="f", solution="def f(n):\n    return 2 * n"
+    )
+    body = whole.replace(prompt='def f(n):\n    """Double it."""\n', solution="    return 2 * n\n")
+    for problem in (whole, body):
+        mutants = answer_mutants(problem)
+        assert [m.kind for m in mutants] == ["empty", "empty", "prose", "program"]
+        assert mutants[-1].response.startswith("```python\ndef f(n):\n")
+        assert mutants[-1].response.endswith("    return\n```")
+        assert check_verifier(CodeVerifier(), [problem]) == []
+    assert check_verifier(CodeVerifier(), [whole.replace(solution="def f(n):\n    return n")]) != []
+
+
+def test_a_bundle_with_code_is_judged_part_by_part() -> None:
+    tests = ({"args": [2], "expected": 4},)
+    code = Problem(
+        "Double it.", "", verifier="code", tests=tests, entry_point="f", solution="def f(n):\n    return 2 * n"
+    )
+    for parts in ((code, Problem("What is 6 times 7?", 42)), (Problem("What is 6 times 7?", 42), code)):
+        assert check_verifier(CompositeVerifier(), [bundle(*parts)]) == []

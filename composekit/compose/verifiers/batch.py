@@ -49,6 +49,10 @@ def verify_batch(
         >>> [v.status for v in verify_batch([r"\boxed{42}", r"\boxed{41}", "Hm."], [problem] * 3, workers=1)]
         ['correct', 'wrong', 'unparseable']
     """
+    if isinstance(responses, (str, bytes)) or isinstance(problems, Problem):
+        raise bad_type(
+            "verify_batch", "responses and problems", "be two lists", "one of them alone", "Use verify() for one"
+        )
     responses, problems = list(responses), list(problems)
     if len(responses) != len(problems):
         raise bad_value(

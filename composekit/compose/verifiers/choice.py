@@ -22,7 +22,8 @@ _SEVERAL = re.compile(
     r"[(\[]?\s*[A-Za-z]\s*[)\]]?(?:\s*(?:,|;|&|\band\b)+\s*[(\[]?\s*[A-Za-z]\s*[)\]]?)+", re.IGNORECASE
 )
 _OTHER_LABEL = re.compile(
-    r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|maybe|perhaps)\b|\band\s+[(]?[A-Z]\b[).]?|\b[A-Z][).:](?:\s|$)|^\s*(?:[,;/|&+]|and\b)"
+    r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|maybe|perhaps)\b|(?:^|[,;/&])\s*[A-Z]\s*[.)]?\s*$|\b[A-Z][).:](?:\s|$)|"
+    r"\b(?i:and|also|unless|actually|otherwise|alternatively)\s+[(]?[A-Z]\b[).]?|^\s*(?:[,;/|&+]|and\b)"
 )
 
 
@@ -71,8 +72,8 @@ class ChoiceVerifier(Verifier):
             return Verdict(0.0, "unparseable", None, "the answer is empty")
         if len(answer) > MAX_CHARACTERS:
             return Verdict(0.0, "unparseable", None, f"the answer has more than {MAX_CHARACTERS} characters")
-        wanted = letters(gold) or _letter_of(gold, options)
-        given = letters(answer) or _letter_of(answer, options)
+        wanted = letters(gold, options) or _letter_of(gold, options)
+        given = letters(answer, options) or _letter_of(answer, options)
         if wanted is None:  # options without letters are compared by their words
             right = words(gold) == words(answer)
             return Verdict(float(right), "correct" if right else "wrong", answer, "compared as words")
@@ -83,15 +84,20 @@ class ChoiceVerifier(Verifier):
         return Verdict(float(right), "correct" if right else "wrong", answer, f"option {', '.join(sorted(given))}")
 
 
-def letters(text: str) -> frozenset[str] | None:
-    """The options that a bare answer names, None where it names none or hedges."""
-    plain = _TEXT.sub("", clean(text)).replace("{", "").replace("}", "").replace("\\", " ").strip(" .*_$\n\t")
+def letters(text: str, options: Mapping[str, str] | None = None) -> frozenset[str] | None:
+    """The options that a bare answer names, None where it names none or hedges; ``options`` has their folded texts."""
+    plain = re.sub(r"\*\*|[{}]", "", _TEXT.sub("", clean(text))).replace("\\", " ").strip(" .*_$\n\t")
     single = _LABEL.fullmatch(plain)
     if single:
         return frozenset(single[1].upper())
     labelled = _LABELLED.fullmatch(plain)
-    if labelled and not _OTHER_LABEL.search(labelled[3]):
-        return frozenset((labelled[1] or labelled[2]).upper())
+    if labelled:
+        letter = (labelled[1] or labelled[2]).upper()
+        named = _letter_of(labelled[3], options or {})
+        if named is not None:  # the text of an option settles it, whatever words it has
+            return named if letter in named else None
+        if not _OTHER_LABEL.search(labelled[3]):
+            return frozenset(letter)
     if _SEVERAL.fullmatch(plain):
         return frozenset(c.upper() for c in re.findall(r"\b[A-Za-z]\b", plain))
     return None

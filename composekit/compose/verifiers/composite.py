@@ -104,7 +104,7 @@ class CompositeVerifier(Verifier):
         if last.answer != problem.answer:
             last = last.replace(answer=problem.answer)
         judge = self if isinstance(last, Composite) else judge_for(last.verifier, self.timeout)
-        final = judge.verify(text, last)
+        final = judge.verify(_final_text(text, len(problem.parts)), last)
         if final.status == "unparseable" and verdicts[-1].status != "unparseable":
             final = verdicts[-1]
         verdicts = [*verdicts[:-1], final]
@@ -126,6 +126,14 @@ def sections(text: str) -> dict[int, tuple[str, ...]]:
         >>> sections("Part 1: 42\\n**Part 2:**\\nso 7\\n")
         {1: ('42',), 2: ('so 7',)}
     """
+    pieces: dict[int, tuple[str, ...]] = {}
+    for k, _, start, end in _headed(text):
+        pieces[k] = (*pieces.get(k, ()), text[start:end].strip())
+    return pieces
+
+
+def _headed(text: str) -> list[tuple[int, int, int, int]]:
+    """For every heading its number, its start, and where what stands under it starts and ends."""
     fences = [(m.start(), m.end()) for m in _FENCE.finditer(text)]
     headings = []
     fence = 0
@@ -134,12 +142,20 @@ def sections(text: str) -> dict[int, tuple[str, ...]]:
             fence += 1
         if fence == len(fences) or match.start() < fences[fence][0]:
             headings.append(match)
-    pieces: dict[int, tuple[str, ...]] = {}
     ends = [*(h.start() for h in headings[1:]), len(text)]
-    for match, end in zip(headings, ends, strict=False):
-        piece = text[match.end() : end].strip()
-        pieces[int(match[1])] = (*pieces.get(int(match[1]), ()), piece)
-    return pieces
+    return [(int(h[1]), h.start(), h.end(), end) for h, end in zip(headings, ends, strict=False)]
+
+
+def _final_text(text: str, count: int) -> str:
+    """The text without what stands under earlier parts' headings, if the last part has a heading: it answers those."""
+    headed = _headed(text)
+    if all(k < count for k, *_ in headed):
+        return text
+    kept, at = [], 0
+    for k, start, _, end in headed:
+        kept.append(text[at:start] if k < count else text[at:end])
+        at = end
+    return "\n".join([*kept, text[at:]])
 
 
 def _judged_piece(judge: Verifier, piece: str, part: Problem) -> Verdict:

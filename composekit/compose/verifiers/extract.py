@@ -1,7 +1,8 @@
 r"""From a model's whole response to the answer that it declares.
 
-The last box counts (``\boxed``, ``\fbox``); without a box a ``#### x`` line, or a last line that reads ``Answer: x`` or
-``the answer is x``; without those a response that is nothing but the answer. What stands in a think section never counts.
+The last box counts (``\boxed``, ``\fbox``); without a box ``<answer>x</answer>`` at the end, a ``#### x`` line, or a last
+line that reads ``Answer: x`` or ``the answer is x``; without those a response that is nothing but the answer. What stands
+in a think section never counts.
 Declarations with only separators, "or" or "and" between them are one list: whoever lists guesses has answered with a list.
 """
 
@@ -36,6 +37,9 @@ _DOUBT = re.compile(
     r"|either|neither|suppos\w*|assum\w*|say|says|said|claim\w*|pretend\w*|reject\w*|rather|than|instead|previous\w*|old|first)\b|n['’]t\b",
     re.IGNORECASE,
 )
+_ADVERB = re.compile(r"(?:exactly|approximately|therefore|thus)[,:]?\s+(?=[-+($\\]*\d)", re.IGNORECASE)
+_ANSWER_TAG = re.compile(r"<\s*(/?)\s*answer\s*>", re.IGNORECASE)
+_END_TOKEN = re.compile(r"<(?:\|\w{1,30}\|>|/s>)\s*\Z")
 _COURTESY = re.compile(r"\.\s*I hope (?:it|this) is correct\W*$", re.IGNORECASE)
 
 
@@ -54,8 +58,8 @@ def final_answer(response: str) -> Extraction:
         response: The whole text that the model wrote.
 
     Returns:
-        The declared answers; ``source`` is ``"box"``, ``"marker"`` (a ``####`` or answer line), ``"bare"`` (the response is
-        one line and nothing but the answer, as far as its form tells), or ``"none"``.
+        The declared answers; ``source`` is ``"box"``, ``"marker"`` (``<answer>`` tags, a ``####`` or answer
+        line), ``"bare"`` (the response is one line and nothing but the answer, as far as its form tells), or ``"none"``.
 
     Example:
         >>> final_answer(r"<think>perhaps \boxed{7}</think> So it is \boxed{8}.").answers
@@ -71,7 +75,8 @@ def final_answer(response: str) -> Extraction:
     boxed = _boxes(text)
     if boxed is not None:
         return boxed
-    marked = _markers(text)
+    text = _without_end_tokens(text)
+    marked = _tagged(text) or _markers(text)
     if marked is not None:
         return marked
     line = " ".join(text.split())
@@ -101,6 +106,14 @@ def without_thinking(response: str) -> str:
     return "\n".join(kept)
 
 
+def _without_end_tokens(text: str) -> str:
+    """Without ``<|im_end|>`` or ``</s>`` at the end, which some decoders leave there."""
+    for _ in range(3):
+        token = _END_TOKEN.search(text, max(0, len(text) - 60))
+        text = text[: token.start()] if token else text
+    return text
+
+
 class _Box(NamedTuple):
     start: int
     end: int
@@ -125,9 +138,9 @@ def _boxes(text: str) -> Extraction | None:
     if any(box.content is None for box in run):
         return Extraction((), "none", "the last box is not closed")
     answers = tuple((box.content or "").strip() for box in run)
-    if not any(answers):
+    if not answers[-1]:
         return Extraction((), "none", "the last box is empty")
-    return Extraction(answers, "box")
+    return Extraction(tuple(filter(None, answers)), "box")
 
 
 def _outer_boxes(text: str) -> list[_Box]:
@@ -173,6 +186,22 @@ def _outer_boxes(text: str) -> list[_Box]:
     return out
 
 
+def _tagged(text: str) -> Extraction | None:
+    """What stands in ``<answer>`` tags at the end; neighbours with only separators between them are one list."""
+    tags = list(_ANSWER_TAG.finditer(text))
+    contents: list[str] = []
+    follow = len(text)
+    while len(tags) > 1 and tags[-1][1] and not tags[-2][1] and len(contents) < 64:
+        closing, opening = tags.pop(), tags.pop()
+        between = text[closing.end() : follow]
+        if not (_BETWEEN.fullmatch(between) if contents and len(between) <= _MAX_BETWEEN else not between.strip()):
+            break
+        content = text[opening.end() : closing.start()].strip()
+        contents.insert(0, _statement(content) or content)
+        follow = opening.start()
+    return Extraction(tuple(contents), "marker") if contents and contents[-1] else None
+
+
 def _markers(text: str) -> Extraction | None:
     """The last ``####`` line or the last line's statement, whichever comes later; adjacent ones are a list."""
     tail = text[-20_000:].rstrip()
@@ -183,7 +212,7 @@ def _markers(text: str) -> Extraction | None:
             if tail[match.end() : run[0].start()].strip(" \t\r\n,;"):
                 break
             run.insert(0, match)
-        return Extraction(tuple(m[1].strip() for m in run), "marker")
+        return Extraction(tuple(_statement(m[1]) or m[1].strip() for m in run), "marker")
     answers = _stated(tail, after=0)
     return Extraction(answers, "marker") if answers else None
 
@@ -216,7 +245,7 @@ def _statement(line: str) -> str | None:
     again = _MARKER.search(content)  # "Final answer: The final answer is 7"
     if again is not None and _BEFORE_MARKER.fullmatch(content[: again.start()]):
         content = content[again.end() :].strip()
-    return content
+    return _ADVERB.sub("", content, count=1) if _ADVERB.match(content) else content
 
 
 def states_answer(text: str) -> bool:

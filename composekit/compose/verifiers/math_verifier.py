@@ -18,9 +18,9 @@ _STATUS: dict[str, Status] = {
 class MathVerifier(Verifier):
     r"""Judges mathematical answers exactly, and leaves to Math-Verify, in a killable process, what has no exact form here.
 
-    The answer that counts is the last box (``\boxed{x}``), else a ``#### x`` line or a last line ``Answer: x`` or
-    ``the answer is x``, else a response that is nothing but an answer; think sections never count. Several boxes with
-    only separators between them are one list, and a list answers only a question for a list.
+    The answer that counts is the last box (``\boxed{x}``), else ``<answer>x</answer>`` at the end, a ``#### x`` line or a
+    last line ``Answer: x`` or ``the answer is x``, else a response that is nothing but an answer; think sections never
+    count. Several boxes with only separators between them are one list, and a list answers only a question for a list.
 
     Numbers, fractions, decimals, percent, radicals, polynomials, intervals, sets, tuples, matrices, units, equations and
     words are compared by exact arithmetic: no tolerance, no floating point. A comparison that this leaves open (function

@@ -13,13 +13,26 @@ import subprocess
 import sys
 import threading
 import time
-from typing import IO
+from typing import IO, Any
 
 KILLED = 9
 
 
 class WorkerDied(Exception):
     """The process at the other end of the pipes is gone."""
+
+
+def _start(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    """A process; one whose start is interrupted, while the new program is loaded, say, is ended at once."""
+    process: subprocess.Popen[bytes] = subprocess.Popen.__new__(subprocess.Popen)
+    try:
+        process.__init__(command, **options)  # type: ignore[misc]
+    except BaseException:
+        if getattr(process, "pid", None) is not None and process.returncode is None:
+            process.kill()
+            process.wait()
+        raise
+    return process
 
 
 class Child:
@@ -31,7 +44,7 @@ class Child:
 
     def __init__(self, module: str) -> None:
         path = dict.fromkeys(os.path.abspath(p) for p in sys.path)
-        self.process = subprocess.Popen(
+        self.process = _start(
             [sys.executable, "-P", "-m", module],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0, start_new_session=True,
             env=dict(os.environ, PYTHONPATH=os.pathsep.join(path)),

@@ -63,8 +63,13 @@ class Form(NamedTuple):
         return {atom for poly in self for monomial in poly for atom, _ in monomial}
 
     def key(self) -> str:
-        """A text that is the same for forms that are written the same way."""
-        return f"{sorted(self.num.items())}/{sorted(self.den.items())}"
+        """A text that is the same for forms that are written the same way. No quotes: they double where keys nest."""
+        return f"{_written(self.num)}/{_written(self.den)}"
+
+
+def _written(poly: Poly) -> str:
+    terms = ((c, [f"[{kind},{prime},{name}^{k}]" for (kind, prime, name), k in m]) for m, c in sorted(poly.items()))
+    return "+".join(f"{c}{''.join(atoms)}" for c, atoms in terms)
 
 
 def constant(value: Rational) -> Form:
@@ -229,8 +234,9 @@ class Ring:
             return b
         if b is ONE_POLY:
             return a
-        # Reducing a fraction costs the square of its length, so long coefficients pay for it.
-        self.charge(len(a) * len(b) * (1 + (_bits(a) + _bits(b) >> 9) ** 2))
+        # Reducing a fraction costs the square of its length, so long coefficients pay for it; so do terms of many atoms.
+        width = max(map(len, a), default=0) + max(map(len, b), default=0)
+        self.charge(len(a) * len(b) * (1 + width // 2 + (_bits(a) + _bits(b) >> 9) ** 2))
         out: dict[Monomial, Rational] = {}
         for ma, ca in a.items():
             for mb, cb in b.items():

@@ -48,7 +48,7 @@ class Comparison:
 
     def equal(self, g: Node, a: Node) -> bool | None:
         """Whether ``a`` answers a question whose gold answer is ``g``."""
-        g, a = self._settle(g), self._one_of_equals(self._settle(a))
+        g, a = (self._one_of_equals(self._settle(x)) for x in (g, a))
         if a.kind == "sequence" and all(x.kind == "assign" for x in a.args[2]):  # (x = 1, y = 2)
             a = Node("list", (a.args[2], ","))
         if g.kind == "contradiction" or a.kind == "contradiction":
@@ -86,10 +86,14 @@ class Comparison:
         for relation, x, y in zip(relations, operands, operands[1:], strict=False):
             if relation == "~" and not _roughly(x, y):
                 return Node("contradiction", ())
-            if relation == "=" and self.scalars(x, y) is not True:
+            if relation == "=" and self._same_values(x, y) is not True:
                 equation = len(operands) == 2 and (variables(x) | variables(y))
                 return node if equation else Node("contradiction", ())
         return operands[0]
+
+    def _same_values(self, x: Node, y: Node) -> bool | None:
+        """Whether two sides of an equation are equal; with a plus-minus, in all their values: sqrt(4) is not +-2."""
+        return self._collections(x, y) if contains(x, "pm", "mp") or contains(y, "pm", "mp") else self.scalars(x, y)
 
     def _one_of_equals(self, node: Node) -> Node:
         """``15 1/2 or 31/2`` names one value twice, which is no list of guesses."""
@@ -141,6 +145,8 @@ class Comparison:
             raise TooLarge(f"more than {MAX_ITEMS} items")
         if g.kind == "sequence" and a.kind == "list":
             return self._coordinates(g, given)
+        if g.kind == "list" and a.kind == "sequence":
+            return self._coordinates(a, gold)
         if "sequence" in (g.kind, a.kind) and len(gold) != len(given):
             return False
         if _is_set(g) or _is_set(a):
@@ -148,7 +154,7 @@ class Comparison:
                 distinct = [x for x in (g, a) if not _is_set(x)]
                 if len(self._members(distinct[0])) > 1 or len(gold) + len(given) > 2:
                     return False
-            return _both(self._covered(gold, given), self._covered(given, gold), self._no_repeats(g, a))
+            return _both(self._cover_each_other(gold, given), self._no_repeats(g, a))
         if len(gold) != len(given):
             return False
         return self._multisets(gold, given)
@@ -172,15 +178,12 @@ class Comparison:
         items = self._members(a if _is_set(g) else g)
         return not any(self.equal(x, y) for k, x in enumerate(items) for y in items[:k])
 
-    def _covered(self, items: Sequence[Node], by: Sequence[Node]) -> bool | None:
-        verdict: bool | None = True
-        for x in items:
-            found = [self.equal(x, y) for y in by]
-            if True not in found:
-                if None not in found:
-                    return False
-                verdict = None
-        return verdict
+    def _cover_each_other(self, gold: Sequence[Node], given: Sequence[Node]) -> bool | None:
+        """Whether every item has an equal one on the other side. Each pair is compared once: sets may nest."""
+        if not gold or not given:
+            return not gold and not given
+        table = [[self.equal(x, y) for y in given] for x in gold]
+        return _both(*(_either(*found) for found in [*table, *(list(column) for column in zip(*table, strict=True))]))
 
     def _multisets(self, gold: list[Node], given: list[Node]) -> bool | None:
         """A perfect matching, by augmenting paths: equality with omitted units is not transitive, so greed can fail."""
@@ -189,14 +192,14 @@ class Comparison:
             return True
         return None if _matches([[v is not False for v in row] for row in table]) else False
 
-    def _coordinates(self, g: Node, given: list[Node]) -> bool | None:
+    def _coordinates(self, point: Node, items: list[Node]) -> bool | None:
         """``x = 1, y = 2`` for the point ``(1, 2)``: named coordinates in the order of their names."""
-        if not all(x.kind == "assign" and x.args[2] == "=" and len(x.args[0]) == 1 for x in given):
+        if not all(x.kind == "assign" and x.args[2] == "=" and len(x.args[0]) == 1 for x in items):
             return False
-        named = sorted(given, key=lambda x: x.args[0])
-        if len({x.args[0] for x in named}) != len(g.args[2]):
+        named = sorted(items, key=lambda x: x.args[0])
+        if len({x.args[0] for x in named}) != len(point.args[2]):
             return False
-        return self._all(g.args[2], [x.args[3] for x in named])
+        return self._all(point.args[2], [x.args[3] for x in named])
 
     def _all(self, gold: Sequence[Node], given: Sequence[Node]) -> bool | None:
         if len(gold) != len(given):

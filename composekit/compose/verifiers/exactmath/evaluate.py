@@ -17,6 +17,7 @@ from composekit.compose.verifiers.exactmath.tree import Node, walk
 from composekit.compose.verifiers.exactmath.vocabulary import names
 
 MAX_FACTORIAL = 1_000
+MAX_NAME = 20_000  # characters
 _RATIOS = {"tan": ("sin", "cos"), "cot": ("cos", "sin"), "sec": (None, "cos"), "csc": (None, "sin")}
 _ODD = names("sin arcsin arctan sinh tanh arcsinh arctanh")
 _EVEN = names("cos cosh abs")
@@ -120,9 +121,10 @@ class Evaluator:
         return self.power(self.form(base), self.form(exponent))
 
     def _root(self, radicand: Node, index: Node) -> Form:
-        n, a = alg.as_rational(self.form(index)), self.form(radicand)
+        degree, a = self.form(index), self.form(radicand)
+        n = alg.as_rational(degree)
         if n is None or n == 0 or Fraction(n).denominator != 1:
-            return self.power(a, self.ring.inverse(self.form(index)))
+            return self.power(a, self.ring.inverse(degree))
         value = alg.as_rational(a)
         if value is not None and value < 0 and n % 2:  # the real root, as everyone writes it
             return self.ring.neg(self.power(alg.constant(-value), alg.constant(Fraction(1, int(n)))))
@@ -199,13 +201,11 @@ class Evaluator:
         if x == alg.E_ATOM and monomial == ((alg.I_ATOM, 1), (alg.PI_ATOM, 1)):
             angle = Form({((alg.PI_ATOM, 1),): alg.tidy(c)})
             return self.ring.add(self._function("cos", angle), self.ring.mul(alg.I_FORM, self._function("sin", angle)))
-        name = f"power({x},{Form({monomial: Fraction(1, c.denominator)}).key()})"
+        name = _name("power", str(x[1:]), Form({monomial: Fraction(1, c.denominator)}).key())
         return Form({(((alg.OPAQUE, 0, name), c.numerator),): 1})
 
     def _opaque(self, name: str, *arguments: Form, exponent: Rational = 1) -> Form:
-        text = f"{name}({','.join(a.key() for a in arguments)})"
-        if len(text) > 20_000:
-            raise TooLarge("a function's argument is too long")
+        text = _name(name, *(a.key() for a in arguments))
         return Form({(((alg.OPAQUE, 0, text), exponent),): 1})
 
     # --- functions
@@ -305,6 +305,14 @@ class Evaluator:
         if a > MAX_FACTORIAL:
             raise TooLarge(f"a binomial coefficient over {MAX_FACTORIAL}")
         return alg.constant(comb(int(a), int(b)) if b >= 0 else 0)
+
+
+def _name(function: str, *arguments: str) -> str:
+    """The name of the atom that a function value is."""
+    text = f"{function}({','.join(arguments)})"
+    if len(text) > MAX_NAME:
+        raise TooLarge("a function's argument is too long")
+    return text
 
 
 def exact(node: Node, *, sign: int = 1, decimal_log: bool = False) -> Form:

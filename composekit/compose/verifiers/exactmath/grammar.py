@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from composekit.compose.verifiers.exactmath.lexer import MAX_NESTING, OverLimit, Token, Unreadable
+from composekit.compose.verifiers.exactmath.lexer import MAX_NESTING, MAX_TOKENS, OverLimit, Token, Unreadable
 from composekit.compose.verifiers.exactmath.tree import Node
 from composekit.compose.verifiers.exactmath.vocabulary import names
 
@@ -58,6 +58,8 @@ def split_letters(tokens: list[Token]) -> list[Token]:
                 and list(token.text) != sorted(token.text)
             ):
                 raise Unreadable(f"the word {token.text!r}")
+            if len(out) + len(token.text) > MAX_TOKENS:
+                raise OverLimit(f"more than {MAX_TOKENS} symbols")
             out.extend(Token("run", c, token.gap and k == 0) for k, c in enumerate(token.text))
         else:
             out.append(token)

@@ -18,7 +18,9 @@ _PLACES = 12
 _DECIMAL = re.compile(r"(?:\\?\$)?([+-]?)([0-9]{1,15}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,5})(?:\.([0-9]{1,12}))?")
 _COMMAND_NAME = re.compile(r"\\(?:(?:text|textbf|textrm|mathrm|mathbf|mbox|quad)(?![A-Za-z])|[,;: ])\s*")
 _LABELLED = re.compile(r"\(?\s*([A-Za-z])\s*\)\s*(\S.*)", re.DOTALL)
-_ALTERNATIVE = re.compile(r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee)\b|^\s*(?:[,;/|&+]|and\b)", re.IGNORECASE)
+_ALTERNATIVE = re.compile(
+    r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee|also|unless)\b|^\s*(?:[,;/|&+]|and\b)|^[A-Za-z]$", re.IGNORECASE
+)
 _SLOW_COMMANDS = names("int iint iiint oint sum prod lim limsup liminf max min gcd bmod det Re Im arg")
 _SEPARATING = frozenset([",", ";", "=", "==", "approx", "&", "lor", "land"])  # fine inside braces: \sum_{k=1}
 _NEVER = frozenset(["$", "?", '"', "!=", "Rightarrow", "implies", "boxed", "text"])

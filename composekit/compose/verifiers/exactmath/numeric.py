@@ -161,7 +161,10 @@ class Sampler:
         return value * factor, error * factor
 
     def _pow(self, base: Node, exponent: Node) -> Bounded:
-        (b, eb), (p, ep) = self.value(base), self.value(exponent)
+        return self._power(self.value(base), self.value(exponent))
+
+    def _power(self, base: Bounded, exponent: Bounded) -> Bounded:
+        (b, eb), (p, ep) = base, exponent
         if abs(b) <= 4 * eb:
             raise Unable("the base may be zero")
         n = round(p.real) if abs(p.real) < 1e6 else None
@@ -178,11 +181,12 @@ class Sampler:
 
     def _root(self, radicand: Node, index: Node) -> Bounded:
         n = index.args[0] if index.kind == "num" else None
-        value, _ = self.value(radicand)
+        value, error = self.value(radicand)  # once: twice a level would take for ever
+        power = self.value(Node("div", (Node("num", (1, "")), index)))
         if n is not None and n % 2 == 1 and value.imag == 0 and value.real < 0:
-            root, error = self._pow(Node("neg", (radicand,)), Node("div", (Node("num", (1, "")), index)))
+            root, error = self._power((-value, error), power)
             return -root, error
-        return self._pow(radicand, Node("div", (Node("num", (1, "")), index)))
+        return self._power((value, error), power)
 
     def _fn(self, name: str, argument: Node) -> Bounded:
         before, self._radians = self._radians, name in ("sin", "cos", "tan", "cot", "sec", "csc")

@@ -115,6 +115,8 @@ class Parser(Arithmetic):
         if token.kind in ("num", "based", "env"):
             return token.kind == "num" and (before.text == "_" or any(opened))
         if token.kind == "op":
+            if token.text in ("+", "-") and (before is END or before.text in "([{") and not any(opened):
+                return False  # (-x) = 7 says that x is -7
             return token.text in ("_", "'", "+", "-", "*", "/") or (token.text == "," and bool(opened)) or any(opened)
         if token.kind == "word" and token.text.lower() in _NO_LABEL_WORDS:
             return False
@@ -166,7 +168,8 @@ class Parser(Arithmetic):
                 exponent = 3 if self.take().text.lower() == "cubic" else 2
             token = self.take()
             words += 1
-            if token.kind != "word" or not units.is_unit_word(token.text) or words > units.MAX_WORDS:
+            named = units.is_unit_word(token.text) or (sign < 0 and token.text.lower() in units.SCALES)  # per dozen
+            if token.kind != "word" or not named or words > units.MAX_WORDS:
                 raise Unreadable(f"{token.text!r} is no unit")
             exponent *= self.unit_exponent()
             found.append(units.power(units.fold(token.text), sign * exponent))

@@ -34,8 +34,10 @@ _DIGIT_E_SIGN = re.compile(r"\de[+-]\d")
 _TEXT_COMMAND = re.compile(
     r"\\(?:text|textrm|textbf|textit|textsf|texttt|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|emph)\s*(?=\{)"
 )
-_LEADING_SPACE = re.compile(r"(?:\s|~|\\[ ,;:!])+")
+_LEADING_SPACE = re.compile(r"(?:\s|~|\\[ ,;:!]|\\displaystyle(?![A-Za-z]))+")
 _SPACE = re.compile(r"\s+")
+_HALF_DAY = re.compile(r"\b([ap])\.\s?m\b")
+_BASED_IN_BRACKETS = re.compile(r"(?<![\w})\]])\(\s*(\d[0-9A-Z]*)\s*\)(?=\s*_)")
 _ARTICLE = re.compile(r"(?:an?|the)\s+(?=\w{2})")
 _STOPS = " \t\r\n\f\v~.,;:"
 _LETTERS_ALONE = re.compile(r"[A-Za-z][A-Za-z' .-]*")
@@ -50,6 +52,8 @@ _NUMBER_WORDS = {
 _TENS = {
     "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
+_SCALES = {"billion": 10**9, "million": 10**6, "thousand": 10**3, "hundred": 10**2}
+_ALL_REALS = frozenset(["all real numbers", "all reals", "set of all real numbers", "set of real numbers"])
 _SHORT_WORDS = names("no up on so in am pm ok us uk it is he me we go hi")
 
 
@@ -159,7 +163,10 @@ def _can_be_unit(token: Token, gap: bool, *, letters: bool, quotient: bool) -> b
         return False
     if len(name) == 1:
         return name in units.LETTER_UNITS and (letters or quotient)
-    return len(name) > 2 and not _reads_as_product(name) and units.is_unit_word(name)
+    if quotient and name in units.PHYSICAL:
+        return True
+    known = units.is_unit_word(name) or name.lower() in units.SCALES
+    return len(name) > 2 and not _reads_as_product(name) and known
 
 
 def _reads_as_product(run: str) -> bool:
@@ -183,7 +190,7 @@ def words(text: str) -> str:
     """The text in lower case without commands, braces, outer brackets and punctuation: what words are compared by."""
     text = _TEXT_COMMAND.sub("", clean(text)[: 4 * MAX_TEXT])
     text = re.sub(r"\\[ ,;:!]|[{}$~\\]", " ", text).casefold()
-    text = " ".join(text.split())
+    text = _HALF_DAY.sub(r"\1m", " ".join(text.split()))
     for _ in range(3):
         text = text.strip(" .,;:!?\"'`*_")
         if text.startswith("(") and text.endswith(")") and text.count("(") == 1:
@@ -193,13 +200,32 @@ def words(text: str) -> str:
 
 
 def number_word(text: str) -> int | None:
-    """The value of ``seven`` or ``twenty-one``."""
-    low = text.replace("-", " ").split()
-    if len(low) == 1:
-        return _NUMBER_WORDS.get(low[0], _TENS.get(low[0]))
-    if len(low) == 2 and low[0] in _TENS and 0 < _NUMBER_WORDS.get(low[1], 0) < 10:
-        return _TENS[low[0]] + _NUMBER_WORDS[low[1]]
-    return None
+    """The value of ``seven``, ``twenty-one`` or ``two thousand one hundred and five``."""
+    low = [w for w in text.replace("-", " ").split() if w != "and"]
+    return _number_of(low, tuple(_SCALES)) if low else None
+
+
+def _number_of(low: list[str], scales: tuple[str, ...]) -> int | None:
+    """The value of a list of words, the largest scale first."""
+    if not scales:
+        if len(low) == 1:
+            return _NUMBER_WORDS.get(low[0], _TENS.get(low[0]))
+        if len(low) == 2 and low[0] in _TENS and 0 < _NUMBER_WORDS.get(low[1], 0) < 10:
+            return _TENS[low[0]] + _NUMBER_WORDS[low[1]]
+        return None
+    scale, *smaller = scales
+    if scale not in low:
+        return _number_of(low, tuple(smaller))
+    at = low.index(scale)
+    count = _number_of(low[:at], tuple(smaller))
+    rest = _number_of(low[at + 1 :], tuple(smaller)) if low[at + 1 :] else 0
+    return count * _SCALES[scale] + rest if count and rest is not None else None
+
+
+def _word_value(said: str) -> Node | None:
+    """The number or the set of numbers that words name."""
+    value = number_word(said)
+    return Node("reals", ()) if said in _ALL_REALS else number(value) if value is not None else None
 
 
 class Convention(NamedTuple):
@@ -220,6 +246,8 @@ def _parsed(text: str, convention: Convention) -> Node:
     text = join_groups(text, commas=convention.commas)
     if not convention.scientific:
         text = re.sub(r"(\d)e(?=[+-]\d)", r"\1 e ", text)
+    if "_" in text:
+        text = _BASED_IN_BRACKETS.sub(r"\1", text)
     if "overline" in text:
         text = _REPEATING.sub(_repeating, text)
     if "x" in text or "X" in text:
@@ -264,9 +292,9 @@ def _readings(raw: str, gold: bool) -> Iterator[Node]:
         if only_words or choice:
             said = words(raw)
             yield Node("text", (said,))
-            value = number_word(said)
+            value = _word_value(said)
             if value is not None:
-                yield number(value)
+                yield value
             elif gold and not choice:
                 return
     yield from _expressions(raw, text, gold, only_words)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from composekit.compose.verifiers.exactmath.vocabulary import names
 
 Unit = tuple[tuple[str, int], ...]  # name and exponent, sorted
@@ -32,7 +34,11 @@ BARE_UNITS = names(
     """
 )
 LETTER_UNITS = names("m s g h J N W V A K C L F T")
-SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
+SCALES = {
+    "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
+    "score": 20, "gross": 144, "lakh": 10**5, "crore": 10**7,
+}  # fmt: skip
+SCALES |= {f"{word}s": value for word, value in SCALES.items()}
 PERCENT = names("percent percentage pct")
 
 # Words that make a phrase of a noun, or a hedge of an answer: no unit contains them.
@@ -52,11 +58,19 @@ _FUNCTION_WORDS = names(
     """
 )
 MAX_WORDS = 4
+# thirteen, twentieth, hundredths, millionth: numbers too, whatever they follow.
+_NUMERAL = re.compile(
+    r"(?:thir|four|fif|six|seven|eigh|nine)teen(?:ths?|s)?|(?:twen|thir|for|fif|six|seven|eigh|nine)t(?:y|ies|ieths?)|"
+    r"(?:(?:hundred|thousand|[mbtr]+illion)|eleven|twelf|nin)ths?"
+)
 
 
 def is_unit_word(word: str) -> bool:
     """Whether a word may stand in a unit: a noun, as far as a list of other words can tell."""
-    return word.isalpha() and len(word) <= 24 and word.lower() not in _FUNCTION_WORDS
+    low = word.lower()
+    if low in _FUNCTION_WORDS or low in SCALES or _NUMERAL.fullmatch(low):
+        return False
+    return word.isalpha() and len(word) <= 24
 
 
 def fold(word: str) -> Unit:

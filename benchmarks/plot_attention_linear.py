@@ -1,0 +1,61 @@
+"""Figures of the linear attention benchmarks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.harness import Row
+
+_COLOURS = {"linear": "#1b7f79", "sdpa": "#d1762b", "flex": "#8da0cb", "products": "#999999"}
+
+
+def plot(rows: list[Row], out_dir: Path) -> None:
+    """Draw what there are rows for."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    cases: dict[str, list[Row]] = {}
+    for row in rows:
+        cases.setdefault(row["case"], []).append(row)
+    if "forward_bfloat16" in cases and "forward_float32" in cases:
+        _forward(cases, out_dir / "attention_linear_forward.png")
+    if "memory" in cases:
+        _memory(cases["memory"], out_dir / "attention_linear_memory.png")
+
+
+def _line(axis, rows: list[Row], key: str, label: str, **style) -> None:  # type: ignore[no-untyped-def]
+    there = [row for row in rows if key in row]
+    axis.plot([row["T"] for row in there], [row[key] for row in there], label=label, **style)
+
+
+def _forward(cases: dict[str, list[Row]], path: Path) -> None:
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    for axis, dtype in zip(axes, ("bfloat16", "float32"), strict=True):
+        rows = cases[f"forward_{dtype}"]
+        _line(axis, rows, "sdpa_median_s", "SDPA, causal", marker="o", color=_COLOURS["sdpa"])
+        _line(axis, rows, "flex_s", "FlexAttention, compiled", marker="o", color=_COLOURS["flex"])
+        _line(axis, rows, "linear_median_s", "lightning_attention", marker="o", color=_COLOURS["linear"])
+        _line(axis, rows, "products_s", "its matrix products alone", ls="dotted", color=_COLOURS["products"])
+        axis.set(xscale="log", yscale="log", xlabel="tokens", title=dtype)
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("seconds")
+    axes[0].legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def _memory(rows: list[Row], path: Path) -> None:
+    from matplotlib import pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
+    for mode, style in (("forward", "solid"), ("backward", "dashed")):
+        chosen = [row for row in rows if row["mode"] == mode]
+        _line(axis, chosen, "linear_mib", f"linear, {mode}", marker="o", ls=style, color=_COLOURS["linear"])
+        _line(axis, chosen, "sdpa_mib", f"SDPA, {mode}", marker="o", ls=style, color=_COLOURS["sdpa"])
+    axis.set(xscale="log", yscale="log", xlabel="tokens", ylabel="MiB above the inputs, at the peak")
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)

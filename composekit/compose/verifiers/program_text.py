@@ -1,0 +1,87 @@
+"""From a model's whole response to the program in it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from composekit.compose.verifiers.extract import MAX_RESPONSE, without_thinking
+
+_FENCE = re.compile(r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)$", re.MULTILINE)
+_PYTHON = frozenset(("python", "python3", "py", "py3", "python2", "ipython", "cpython", "sage"))
+_CODE_LINE = re.compile(
+    r"^\s*(?:@\w|(?:async )?def \w+\(|class \w+.*:|import \w|from [\w.]+ import|return\b|print\(|(?:for|while|if|with) .*:$"
+    r"|[\w.\[\], ]+ [-+*/%|&]?= )",
+    re.MULTILINE,
+)
+
+
+class Program(NamedTuple):
+    """The source that was found, or None and why there is none."""
+
+    source: str | None
+    detail: str = ""
+
+
+def find_program(response: str, entry_point: str | None = None) -> Program:
+    """The program that a response gives as its answer.
+
+    The last fenced block counts that is marked as Python, or, where none is, the last one without a mark. If the problem
+    names an entry point, blocks that define it go before blocks that do not: an example of use after the solution is none.
+    A response without fences counts as a whole if it looks like code. What stands in a think section never counts.
+
+    Args:
+        response: The whole text that the model wrote.
+        entry_point: The function or class that is asked for.
+
+    Example:
+        >>> find_program("```python\\ndef f(n):\\n    return n\\n```\\nUse it:\\n```\\nf(3)\\n```").source
+        'def f(n):\\n    return n\\n'
+        >>> find_program("I do not know.")
+        Program(source=None, detail='there is no code block')
+    """
+    if len(response) > MAX_RESPONSE:
+        return Program(None, f"the response has more than {MAX_RESPONSE} characters")
+    text = without_thinking(response)
+    blocks, fenced = _blocks(text)
+    if not fenced:
+        if _CODE_LINE.search(text):
+            return Program(text.strip("\n") + "\n")
+        return Program(None, "there is no code block" if text.strip() else "the response is empty")
+    marked = [source for mark, source in blocks if mark in _PYTHON]
+    candidates = marked or [source for mark, source in blocks if not mark]
+    if not candidates:
+        return Program(None, "there is no code block in Python")
+    if entry_point:
+        name = re.escape(entry_point.partition(".")[0])
+        defines = re.compile(rf"^\s*(?:(?:async\s+)?def|class)\s+{name}\b|^{name}\s*(?::[^=\n]*)?=[^=]", re.MULTILINE)
+        candidates = [source for source in candidates if defines.search(source)] or candidates
+    if not candidates[-1].strip():
+        return Program(None, "the last code block is empty")
+    return Program(candidates[-1])
+
+
+def _blocks(text: str) -> tuple[list[tuple[str, str]], bool]:
+    """The fenced blocks with their language, and whether there was any fence; one that is not closed runs to the end."""
+    blocks = []
+    fence: re.Match[str] | None = None
+    found = False
+    for match in _FENCE.finditer(text):
+        found = True
+        if fence is None:
+            fence = match
+        elif (
+            match["mark"][0] == fence["mark"][0]
+            and len(match["mark"]) >= len(fence["mark"])
+            and not match["info"].strip()
+        ):
+            blocks.append((_language(fence["info"]), text[fence.end() + 1 : match.start()]))
+            fence = None
+    if fence is not None:
+        blocks.append((_language(fence["info"]), text[fence.end() + 1 :]))
+    return blocks, found
+
+
+def _language(info: str) -> str:
+    word = info.strip().partition(" ")[0].strip("{}.").lower()
+    return word.partition(":")[0]

@@ -1,0 +1,1 @@
+"""Triton kernels, one algorithm a file, each with the list of configurations that are compiled ahead of time."""

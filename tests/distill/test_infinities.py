@@ -1,0 +1,188 @@
+"""Tokens that a model excludes, rows that nobody may read, and bad rows."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from composekit import ComposeKitError
+from composekit.distill import (
+    ExOPDLoss,
+    LinearHead,
+    forward_kl,
+    gopd_advantages,
+    gopd_loss,
+    jsd,
+    linear_gopd_loss,
+    sampled_gopd_loss,
+)
+from composekit.testing import assert_close
+
+from .conftest import Loss, as_head, gradient, models
+
+EXCLUDED = -torch.inf
+
+
+def without(x: Tensor, *tokens: int) -> Tensor:
+    x = x.detach().clone()
+    x[..., list(tokens)] = EXCLUDED
+    return x
+
+
+@pytest.mark.parametrize(
+    ("scale", "teacher", "reference", "value"),
+    [
+        (1.0, [3], [], torch.inf),
+        (1.25, [3], [], torch.inf),
+        (0.5, [3], [], torch.inf),
+        (0.5, [], [3], torch.inf),
+        (1.25, [], [3], -torch.inf),
+        (1.25, [3], [3], torch.inf),
+        (1.25, [3], [4], torch.inf),
+        (1.25, [16], [0], torch.inf),
+        (1.25, [0], [16], torch.inf),
+    ],
+)
+def test_excluded_tokens(
+    path: Loss, triple: list[Tensor], scale: float, teacher: list[int], reference: list[int], value: float
+) -> None:
+    student, t, r = triple
+    loss = path(student, without(t, *teacher), without(r, *reference), reward_scale=scale)
+    assert_close(loss, torch.full_like(loss, value))
+    assert bool(gradient(loss, student)[0].isnan().any())
+
+
+def test_what_the_student_excludes_counts_nothing(path: Loss, triple: list[Tensor]) -> None:
+    student, teacher, reference = triple
+    student = without(student, 3, 16).requires_grad_()
+    kept = [v for v in range(17) if v not in (3, 16)]
+    for t, r in ((teacher, reference), (without(teacher, 3), reference), (teacher, without(reference, 3, 16))):
+        loss = path(student, t, r, reward_scale=1.25)
+        log_pi = student[..., kept].log_softmax(-1)
+        m = (1.25 * t.log_softmax(-1) - 0.25 * r.log_softmax(-1))[..., kept]
+        by_hand = (log_pi.exp() * (log_pi - m)).sum(-1)
+        assert_close(loss, by_hand, rtol=1e-11)
+        assert_close(gradient(loss, student), gradient(by_hand, student), rtol=1e-11)
+
+
+def test_tokens_that_all_exclude_give_finite_loss_and_zero_gradient(path: Loss, triple: list[Tensor]) -> None:
+    shared = [without(x, 0, 5, 16) for x in triple]
+    shared[0].requires_grad_()
+    kept = [v for v in range(17) if v not in (0, 5, 16)]
+    loss = path(*shared, reward_scale=1.25)
+    assert_close(loss, path(*(x[..., kept] for x in shared), reward_scale=1.25), rtol=1e-11)
+    (grad,) = gradient(loss, shared[0])
+    assert bool(grad.isfinite().all())
+    assert bool((grad[..., [0, 5, 16]] == 0).all())
+
+
+def test_the_unused_model_is_not_read(path: Loss, triple: list[Tensor]) -> None:
+    student, teacher, reference = triple
+    nothing = torch.full_like(teacher, torch.nan)
+    if path.__closure__ and "linear" in str(path.__closure__[1].cell_contents):
+        nothing = torch.full_like(teacher, torch.nan)
+    expected = path(student, teacher, None, reward_scale=1.0)
+    assert_close(path(student, teacher, nothing, reward_scale=1.0), expected)
+    assert_close(path(student, nothing, reference, reward_scale=0.0), path(student, None, reference, reward_scale=0.0))
+
+
+@pytest.mark.parametrize("impl", ["reference", "chunked"])
+def test_rows_of_scale_zero_or_one_do_not_read_the_unused_model(impl: str, triple: list[Tensor]) -> None:
+    student, teacher, reference = triple
+    scale = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    t, r = teacher.clone(), reference.clone()
+    t[0], r[1] = torch.nan, EXCLUDED
+    loss = gopd_loss(student, t, r, reward_scale=scale, impl=impl)
+    clean = gopd_loss(student, teacher, reference, reward_scale=scale, impl=impl)
+    assert_close(loss, clean, rtol=1e-12)
+    assert_close(gradient(loss, student), gradient(clean, student), rtol=1e-12)
+
+
+def test_an_infinite_row_that_is_masked_leaves_the_gradient_alone(triple: list[Tensor]) -> None:
+    student, teacher, reference = triple
+    bad = teacher.clone()
+    bad[0, 2, 4] = EXCLUDED
+    mask = torch.ones(2, 5, dtype=torch.bool)
+    mask[0, 2] = False
+    for impl in ("chunked", "reference"):
+        loss = ExOPDLoss(impl=impl)(student, bad, reference, mask=mask).loss
+        clean = ExOPDLoss(impl=impl)(student, teacher, reference, mask=mask).loss
+        assert_close(loss, clean, rtol=1e-12)
+        (grad,) = torch.autograd.grad(loss, student)
+        if impl == "chunked":
+            assert_close(grad, torch.autograd.grad(clean, student)[0], rtol=1e-12)
+    bias = torch.zeros(17, dtype=torch.float64)
+    bias[4] = EXCLUDED
+    heads = [as_head(x) for x in triple]
+    strict = LinearHead(heads[1].hidden, heads[1].weight, bias)
+    out = ExOPDLoss()(heads[0], strict, heads[2], mask=torch.zeros(2, 5, dtype=torch.bool)).loss
+    assert_close(out, torch.zeros_like(out))
+    assert_close(torch.autograd.grad(out, student)[0], torch.zeros_like(student))
+
+
+def test_divergences_between_supports_that_differ(triple: list[Tensor]) -> None:
+    student, teacher, _ = triple
+    for impl in ("reference", "chunked"):
+        infinite = forward_kl(without(student, 3), teacher, impl=impl)
+        assert_close(infinite, torch.full_like(infinite, torch.inf))
+        assert bool(forward_kl(student, without(teacher, 3), impl=impl).isfinite().all())
+        one, other = without(student, 3, 5).requires_grad_(), without(teacher, 5, 6)
+        loss = jsd(one, other, beta=0.3, impl=impl)
+        p, q = one.log_softmax(-1).exp(), other.log_softmax(-1).exp()
+        m = 0.3 * q + 0.7 * p
+        by_hand = 0.3 * torch.special.xlogy(q, q / m.clamp(min=1e-300)).sum(-1)
+        by_hand = by_hand + 0.7 * torch.special.xlogy(p, p / m.clamp(min=1e-300)).sum(-1)
+        assert_close(loss, by_hand, rtol=1e-11)
+        assert bool(gradient(loss, one)[0].isfinite().all())
+
+
+@pytest.mark.parametrize("impl", ["reference", "chunked"])
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+@pytest.mark.parametrize("model", [0, 1, 2])
+def test_nan_and_plus_infinity_raise_with_the_place(impl: str, bad: float, model: int, triple: list[Tensor]) -> None:
+    broken = [x.detach().clone() for x in triple]
+    broken[model][1, 3, 7] = bad
+    name = ("student", "teacher", "reference")[model]
+    with pytest.raises(ComposeKitError, match=rf"gopd_loss: {name}_logits must hold in every row .*\[1, 3\]"):
+        gopd_loss(*broken, impl=impl)
+    heads = [LinearHead(x, torch.eye(17, dtype=torch.float64)) for x in broken]
+    if bad != bad:
+        for loss in (linear_gopd_loss(*(as_head(x) for x in triple), impl=impl), None):
+            assert loss is None or bool(loss.isfinite().all())
+        with pytest.raises(ComposeKitError, match=rf"{name} must hold in every row"):
+            linear_gopd_loss(*heads, impl=impl)
+        with pytest.raises(ComposeKitError, match=rf"ExOPDLoss: {name} must hold in every row"):
+            ExOPDLoss(impl=impl)(*heads, mask=torch.ones(2, 5, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("impl", ["reference", "chunked"])
+def test_a_row_without_any_token_raises(impl: str, triple: list[Tensor]) -> None:
+    teacher = triple[1].clone()
+    teacher[0, 1] = EXCLUDED
+    with pytest.raises(ComposeKitError, match=r"teacher_logits must hold in every row .* got position \[0, 1\]"):
+        gopd_loss(triple[0], teacher, triple[2], impl=impl)
+
+
+def test_excluded_tokens_among_sampled_ones() -> None:
+    half = torch.tensor([[0.5, 0.5, 0.5, 0.5]]).log()
+    teacher = torch.tensor([[0.5, 0.0, 0.5, 0.0]]).log()
+    reference = torch.tensor([[0.5, 0.5, 0.0, 0.0]]).log()
+    found = gopd_advantages(half, teacher, reference, reward_scale=1.25)
+    assert_close(found, torch.tensor([[0.0, EXCLUDED, torch.inf, EXCLUDED]]))
+    clipped = gopd_advantages(half, teacher, reference, reward_scale=1.25, clip=3.0)
+    assert_close(clipped, torch.tensor([[0.0, -3.0, 3.0, -3.0]]))
+    assert_close(
+        gopd_advantages(half, teacher, teacher, reward_scale=0.0, clip=9.0), clipped.new_tensor([[0, -9, 0, -9]])
+    )
+    impossible = torch.tensor([[EXCLUDED, -0.5]])
+    assert_close(gopd_advantages(impossible, half[:, :2], reward_scale=1.0)[0, 0], torch.tensor(0.0))
+    loss = sampled_gopd_loss(impossible, torch.tensor([[3.0, 3.0]]), rollout_logp=torch.tensor([[-1.0, EXCLUDED]]))
+    assert_close(loss, torch.tensor([[0.0, 7.5]]))
+
+
+def test_large_logits_do_not_overflow() -> None:
+    student, teacher, reference = (300.0 * x.detach() for x in models(2, 5, 17, dtype=torch.float32))
+    quick = gopd_loss(student, teacher, reference, impl="chunked")
+    exact = gopd_loss(student.double(), teacher.double(), reference.double(), impl="reference")
+    assert_close(quick, exact.float(), rtol=1e-5)
