@@ -255,7 +255,10 @@ def peak(ctx: Context) -> Iterator[Row]:
 
 
 def _time(shapes: list[Shape], *, training: bool, device: str, repeats: int) -> Iterator[Row]:
+    """Side by side, on one thread of a CPU: with more, a busy neighbour stalls whoever calls more operators."""
     gate()
+    if device == "cpu":
+        torch.set_num_threads(1)
     for shape in shapes:
         bridge, x, layers = made(shape, device)
         reader = Reader(shape).to(device)
@@ -267,19 +270,28 @@ def _time(shapes: list[Shape], *, training: bool, device: str, repeats: int) -> 
         for way in ("naive", "sum", "pack"):
             took = timed(partial(_bridge_alone, way, bridge, tuple(taps), training), repeats=repeats, warmup=1)
             baseline = took["median_s"] if way == "naive" else baseline
-            yield {**shape.row(), "way": way, "training": training, **took, "of_naive": took["median_s"] / baseline}
+            yield {
+                **shape.row(),
+                "way": way,
+                "training": training,
+                "threads": torch.get_num_threads(),
+                **took,
+                "of_naive": took["median_s"] / baseline,
+            }
 
 
 @case("bridge", "time-inference")
 def time_inference(ctx: Context) -> Iterator[Row]:
     """Seconds of the bridge alone, forward."""
-    yield from _time(QUICK if ctx.quick else SWEEP, training=False, device="cpu", repeats=1 if ctx.quick else 5)
+    shapes = QUICK if ctx.quick else [replace(shape, batch=1) for shape in SWEEP]
+    yield from _time(shapes, training=False, device="cpu", repeats=1 if ctx.quick else 7)
 
 
 @case("bridge", "time-training")
 def time_training(ctx: Context) -> Iterator[Row]:
     """Seconds of the bridge alone, forward and backward."""
-    yield from _time(QUICK if ctx.quick else SWEEP, training=True, device="cpu", repeats=1 if ctx.quick else 3)
+    shapes = QUICK if ctx.quick else [replace(shape, batch=1) for shape in SWEEP]
+    yield from _time(shapes, training=True, device="cpu", repeats=1 if ctx.quick else 5)
 
 
 @case("bridge", "time-gpu", gpu=True)

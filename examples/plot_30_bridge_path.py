@@ -2,8 +2,8 @@
 From prompt to generator
 ========================
 
-The way of the data through a stacked channel bridge, drawn from the shapes of a run with tiny random models; and what padding
-does to a bridge that does not mask it.
+The way of the data through a stacked channel bridge, drawn from the shapes of a run with tiny random models; and what
+padding does to a bridge that does not mask it.
 """
 
 import matplotlib.pyplot as plt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,15 @@ from torch import Tensor, nn
 
 from composekit._errors import bad_value
 from composekit.bridge._checks import as_cu_seqlens, as_mask, packed_without_mask
-from composekit.bridge._readers import check_names, depth_of, embeddings_of, known_names, prompt_positions
+from composekit.bridge._readers import (
+    check_names,
+    decoder_layers,
+    decoder_of,
+    depth_of,
+    embeddings_of,
+    known_names,
+    prompt_positions,
+)
 from composekit.bridge.taps import HiddenStateTap, resolve_layers
 
 if TYPE_CHECKING:
@@ -141,16 +150,61 @@ def _longer(name: str, value: Any, inputs: ThinkInputs, length: int) -> Any:
     return torch.where(is_think, 0, value.gather(1, source)) if length else value.new_zeros(batch, total)
 
 
-def tapped(model: nn.Module, layers: Sequence[int], call: Mapping[str, Any], *, stop_early: bool) -> tuple[Tensor, ...]:
+def tapped(
+    model: nn.Module,
+    layers: Sequence[int],
+    call: Mapping[str, Any],
+    *,
+    cu_seqlens: Tensor | None = None,
+    stop_early: bool = False,
+) -> tuple[Tensor, ...]:
     """Run the reader and return its states of these layers."""
     if torch.compiler.is_compiling():
         # hooks cannot be placed inside a graph; transformers selects the states itself
         indices = resolve_layers(_OP, layers, depth_of(_OP, model))
         output = model(**call, output_hidden_states=list(indices))
         return tuple(output.hidden_states[k] for k in indices)
-    with HiddenStateTap(model, layers, stop_early=stop_early) as tap:
+    with _kept_apart(model, cu_seqlens), HiddenStateTap(model, layers, stop_early=stop_early) as tap:
         model(**call)
     return tap.states
+
+
+_APART: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # decoders that were seen to keep packed samples apart
+
+
+@contextmanager
+def _kept_apart(model: nn.Module, cu_seqlens: Tensor | None) -> Iterator[None]:
+    """Look once at the mask that a reader makes of restarting positions: some make none, and the samples would mix."""
+    decoder = decoder_of(model)
+    if cu_seqlens is None or decoder in _APART:
+        yield
+        return
+    ends = [int(end) for end in cu_seqlens[1:-1] if 0 < int(end) < int(cu_seqlens[-1])]
+
+    def look(layer: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
+        mask = kwargs.get("attention_mask")
+        config = getattr(decoder, "config", None)
+        if isinstance(mask, Tensor) and mask.ndim == 4 and ends:
+            leak = mask[0, 0, ends[0], ends[0] - 1]
+            apart = not bool(leak) if mask.dtype == torch.bool else float(leak) < -1e3
+        else:  # attention that reads positions or lengths itself needs no mask
+            apart = mask is not None or getattr(config, "_attn_implementation", None) not in ("sdpa", "eager")
+        if ends and not apart:
+            raise bad_value(
+                _OP,
+                "cu_seqlens",
+                "be left out for this reader, which lets packed samples read each other",
+                type(decoder).__name__,
+                "Run the samples as a padded batch",
+            )
+        if ends:
+            _APART.add(decoder)
+
+    handle = decoder_layers(_OP, decoder)[0].register_forward_pre_hook(look, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextmanager

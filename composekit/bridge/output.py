@@ -32,9 +32,9 @@ class BridgeOutput(NamedTuple):
     """
 
     embeds: Tensor
-    mask: Tensor | None
-    pooled: Tensor | None
-    cu_seqlens: Tensor | None
+    mask: Tensor | None = None
+    pooled: Tensor | None = None
+    cu_seqlens: Tensor | None = None
 
     @staticmethod
     def batch(outputs: Sequence[BridgeOutput]) -> BridgeOutput:

@@ -213,11 +213,11 @@ class ThinkTokens(nn.Module):
         Raises:
             ArgumentTypeError: a name that the reader does not know.
             ArgumentError: both or none of ids and embeddings; a reader with several position axes without ids; a mask on
-                packed rows; a cache with padding on the right.
+                packed rows, or a reader that would let packed samples read each other; a cache with padding on the right.
         """
         call, inputs = prepare(self, model, input_ids, inputs_embeds, attention_mask, cu_seqlens, model_inputs)
         with rolled_back(call.get("past_key_values"), self.num_tokens):
-            states = tapped(model, layers, call, stop_early=stop_early)
+            states = tapped(model, layers, call, cu_seqlens=inputs.cu_seqlens, stop_early=stop_early)
         return states, inputs
 
 

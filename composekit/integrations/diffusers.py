@@ -54,7 +54,7 @@ def to_flux(output: BridgeOutput, image_tokens: int | Tensor | None = None) -> d
             mask, which Flux wants over text and image together, ``[B, 1, 1, S + S_image]``.
 
     Raises:
-        ArgumentError: packed rows, no pooled vector, or a mask without ``image_tokens``.
+        ArgumentError: packed rows, no pooled vector, or padding without ``image_tokens``.
 
     Example:
         >>> from composekit.bridge import BridgeOutput
@@ -64,18 +64,18 @@ def to_flux(output: BridgeOutput, image_tokens: int | Tensor | None = None) -> d
         [[[[True, False, True, True, True]]]]
     """
     _unpacked("to_flux", output)
-    kwargs = {
+    kwargs: dict[str, Any] = {
         "encoder_hidden_states": output.embeds,
         "pooled_projections": _pooled("to_flux", output),
         "txt_ids": torch.zeros(output.embeds.shape[1], 3, dtype=output.embeds.dtype, device=output.embeds.device),
     }
-    if output.mask is None:
+    if output.mask is None or (image_tokens is None and bool(output.mask.all())):
         return kwargs
     if image_tokens is None:
         raise bad_value(
             "to_flux",
             "image_tokens",
-            "be given where the output has a mask, which Flux wants over text and image together",
+            "be given where the output has padding, because Flux wants one mask over text and image",
             None,
             "Pass the number of image tokens, or bridge with emit='think'",
         )

@@ -160,6 +160,25 @@ def test_packed_samples_are_separate_calls(reader: nn.Module) -> None:
         torch.testing.assert_close(state[0], torch.cat([s[i][0] for s in apart]), rtol=1e-10, atol=1e-10)
 
 
+def test_a_reader_that_mixes_packed_samples_is_refused() -> None:
+    from transformers import OPTConfig, OPTForCausalLM
+
+    config = OPTConfig(
+        vocab_size=96, hidden_size=D, ffn_dim=48, num_hidden_layers=2, num_attention_heads=4, word_embed_proj_dim=D,
+        max_position_embeddings=64, attn_implementation="sdpa",
+    )  # fmt: skip
+    model = OPTForCausalLM(config).double().eval().requires_grad_(False)
+    before = sum(len(m._forward_pre_hooks) for m in model.modules())
+    cu = torch.tensor([0, 4, 9], dtype=torch.int32)
+    with pytest.raises(ValueError, match="lets packed samples read each other; got OPTDecoder"):
+        think().run(model, (2, 1), input_ids=ids(9), cu_seqlens=cu)
+    assert sum(len(m._forward_pre_hooks) for m in model.modules()) == before
+    one = think().run(model, (2, 1), input_ids=ids(9), cu_seqlens=torch.tensor([0, 9]))[
+        0
+    ]  # a single sample has no neighbour
+    torch.testing.assert_close(one, think().run(model, (2, 1), input_ids=ids(9))[0])
+
+
 def cached(model: nn.Module, prompt: Tensor, mask: Tensor | None = None) -> Any:
     positions = None if mask is None else (mask.cumsum(-1) - 1).clamp(min=0)
     return model(input_ids=prompt, attention_mask=mask, position_ids=positions, use_cache=True).past_key_values
