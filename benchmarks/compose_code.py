@@ -137,8 +137,8 @@ def cold(ctx: Context) -> Iterator[Row]:
 
 @case(GROUP, "batch")
 def batch(ctx: Context) -> Iterator[Row]:
-    """Candidates a second: canonical solutions and mutants together, on one worker and on two."""
-    right, wrong = _human_eval(ctx.data("humaneval.jsonl"), 20 if ctx.quick else 1)
+    """Candidates a second: solutions and mutants of every fourth problem together, on one worker and on two."""
+    right, wrong = _human_eval(ctx.data("humaneval.jsonl"), 20 if ctx.quick else 4)
     pairs = right + wrong
     responses, problems = [block(s) for s, _ in pairs], [p for _, p in pairs]
     want = [True] * len(right) + [False] * len(wrong)

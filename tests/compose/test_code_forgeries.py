@@ -124,7 +124,9 @@ def test_a_program_that_does_not_do_its_work_is_not_paid(program: str) -> None:
 @pytest.mark.parametrize("size", [2, 1 << 20])
 def test_messages_that_nobody_asked_for_do_not_fill_the_callers_memory(size: int) -> None:
     body = "b'{\"done\":null}'" if size == 2 else f"b'{{\"done\":\"' + b'x' * {size} + b'\"}}'"
-    source = f"import os, struct\nb = {body}\nframe = struct.pack('>I', len(b)) + b\nwhile True:\n    os.write(4, frame)"
+    source = (
+        f"import os, struct\nb = {body}\nframe = struct.pack('>I', len(b)) + b\nwhile True:\n    os.write(4, frame)"
+    )
     problem = Problem("Print.", "", verifier="code", tests=({"stdin": "", "stdout": "x"},))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     verdict = CodeVerifier(timeout=30).verify(f"```python\n{source}\n```", problem)

@@ -23,8 +23,8 @@ from composekit.compose.verifiers.sandbox.supervisor import Supervisor
 # What solutions import most; loaded once here instead of in every candidate.
 _COMMON = (
     "array", "abc", "bisect", "cmath", "collections", "collections.abc", "copy", "dataclasses", "datetime", "decimal",
-    "enum", "fractions", "functools", "heapq", "io", "itertools", "json", "math", "numbers", "operator", "queue", "random", "re",
-    "signal", "statistics", "string", "textwrap", "threading", "time", "traceback", "types", "typing",
+    "enum", "fractions", "functools", "heapq", "io", "itertools", "json", "math", "numbers", "operator", "queue", "random",
+    "re", "signal", "statistics", "string", "textwrap", "threading", "time", "traceback", "types", "typing",
 )  # fmt: skip
 
 
