@@ -78,6 +78,14 @@ def all_rivals(ctx: Context) -> Iterator[Row]:
     yield from measured(*shape, WIDTH, NAMES, rounds=1 if ctx.quick else 3)
 
 
+@case("distill", "cpu-eager")
+def eager(ctx: Context) -> Iterator[Row]:
+    """T = 512 at V = 32,000, without compilation."""
+    gate(EAGER)
+    shape = (64, 2000) if ctx.quick else (512, 32_000)
+    yield from measured(*shape, WIDTH, EAGER, rounds=1 if ctx.quick else 3)
+
+
 @case("distill", "cpu-small-vocabulary")
 def small_vocabulary(ctx: Context) -> Iterator[Row]:
     """T = 2,048 at V = 32,000."""
@@ -111,13 +119,28 @@ def large_and_long(ctx: Context) -> Iterator[Row]:
     yield from measured(*shape, WIDTH, names, rounds=1)
 
 
+@case("distill", "cpu-memory")
+def memory(ctx: Context) -> Iterator[Row]:
+    """Peak memory at every shape; narrow hidden states, for what is above the gradients hardly depends on their width."""
+    shapes = ((64, 2000),) if ctx.quick else ((512, 32_000), (2048, 32_000), (512, 151_936), (2048, 151_936))
+    for tokens, vocabulary in shapes:
+        names = FEW if tokens * vocabulary < 1e8 else [name for name in FEW if name != "naive"]
+        peaks = {name: peak(name, tokens, vocabulary, 128) for name in names}
+        for name in names:
+            row: Row = {"name": name, "T": tokens, "V": vocabulary, "D": 128, "dtype": "float32"}
+            row["peak_above_gradients_mb"] = peaks[name]["peak_above_gradients"] / 1e6
+            if "naive" in names:
+                row["memory_ratio"] = peaks[name]["peak_above_gradients"] / peaks["naive"]["peak_above_gradients"]
+            yield row
+
+
 @case("distill", "gradient-error")
 def gradient_errors(ctx: Context) -> Iterator[Row]:
     """Relative error of the gradient against float64, from float32 and from bf16 heads."""
     import torch
 
-    for vocabulary, tokens, width in ((2000, 16, 64),) if ctx.quick else ((32_000, 256, 256), (151_936, 64, 128)):
-        for name in rivals.RIVALS:
+    for vocabulary, tokens, width in ((2000, 16, 64),) if ctx.quick else ((32_000, 128, 128), (151_936, 32, 64)):
+        for name in [*EAGER, NEEDS_GPU]:
             row: Row = {"name": name, "T": tokens, "V": vocabulary, "D": width}
             if name == NEEDS_GPU:
                 yield row | {"note": "a Triton kernel; does not run on the CPU"}

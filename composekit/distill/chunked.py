@@ -21,7 +21,8 @@ from torch import Tensor
 from composekit.distill.mixing import mix
 from composekit.distill.sources import MAX_ROWS, Rows, Sink, Source, chunks, columns_of, live_rows, pick
 
-BUFFERS = 1 << 26  # elements of the two buffers of with_gradient together: 256 MB in float32
+# The two buffers of with_gradient: so many rows, and together no more elements than these (256 MB in float32).
+BUFFER_ROWS, BUFFERS = 128, 1 << 26
 
 
 class Mixture(NamedTuple):
@@ -174,7 +175,7 @@ def row_size(mixture: Mixture, chunk: int, buffers: bool) -> int:
     """Rows of one chunk: what the caller asks for, else what the memory of the buffers allows."""
     if chunk > 0:
         return chunk
-    return max(1, min(MAX_ROWS, BUFFERS // (2 * mixture.student.vocabulary) if buffers else MAX_ROWS))
+    return max(1, min(BUFFER_ROWS, BUFFERS // (2 * mixture.student.vocabulary))) if buffers else MAX_ROWS
 
 
 def rows_coefficients(mixture: Mixture, rows: Rows) -> list[float | Tensor]:

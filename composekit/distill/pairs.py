@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from composekit.distill.chunked import BUFFERS, Mixture, absorb, finish, row_dot, totals_of
+from composekit.distill.chunked import BUFFER_ROWS, BUFFERS, Mixture, absorb, finish, row_dot, totals_of
 from composekit.distill.sources import MAX_ROWS, Sink, Source, chunks, columns_of, live_rows
 
 Gradients = tuple[Tensor, Tensor, Tensor]
@@ -29,7 +29,7 @@ def jsd(
     count, vocabulary = student.x.shape[0] * student.x.shape[1], student.vocabulary
     kind: dict[str, Any] = {"dtype": dtype, "device": student.x.device}
     value, lse, lse_t, mean = torch.zeros(4, count, **kind).unbind(0)
-    size = chunk or max(1, min(MAX_ROWS, BUFFERS // (2 * vocabulary)))
+    size = chunk or max(1, min(BUFFER_ROWS, BUFFERS // (2 * vocabulary)))
     buffers = torch.empty(2, min(size, count), vocabulary, **kind)
     for rows in chunks(count, size):
         taken = student.take(rows, temperature, dtype), teacher.take(rows, temperature, dtype)

@@ -82,7 +82,7 @@ def test_the_linear_path_equals_float64(
     own = torch.autograd.grad(plain_loss, tuple(plain[0]))
     for grad, true, given, peer in zip(grads, exact_grads, inputs, own, strict=True):
         assert grad.dtype == given.dtype
-        # The gradient of a hidden state is a small rest of large terms: float32 itself is the limit, as the plain path shows.
+        # The gradient of a hidden state is a small rest of large terms: float32 itself is the limit.
         assert relative(grad, true) < max(tolerance, 1.5 * relative(peer, true))
 
 
