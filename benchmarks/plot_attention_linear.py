@@ -17,8 +17,9 @@ def plot(rows: list[Row], out_dir: Path) -> None:
     cases: dict[str, list[Row]] = {}
     for row in rows:
         cases.setdefault(row["case"], []).append(row)
-    if "forward_bfloat16" in cases and "forward_float32" in cases:
-        _forward(cases, out_dir / "attention_linear_forward.png")
+    forward = {name.removeprefix("forward_"): cases[name] for name in cases if name.startswith("forward_")}
+    if forward:
+        _forward(forward, out_dir / "attention_linear_forward.png")
     if "memory" in cases:
         _memory(cases["memory"], out_dir / "attention_linear_memory.png")
 
@@ -28,20 +29,21 @@ def _line(axis, rows: list[Row], key: str, label: str, **style) -> None:  # type
     axis.plot([row["T"] for row in there], [row[key] for row in there], label=label, **style)
 
 
-def _forward(cases: dict[str, list[Row]], path: Path) -> None:
+def _forward(forward: dict[str, list[Row]], path: Path) -> None:
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
-    for axis, dtype in zip(axes, ("bfloat16", "float32"), strict=True):
-        rows = cases[f"forward_{dtype}"]
+    figure, axes = plt.subplots(
+        1, len(forward), figsize=(4.5 * len(forward), 3.6), sharey=True, layout="constrained", squeeze=False
+    )
+    for axis, (dtype, rows) in zip(axes[0], forward.items(), strict=True):
         _line(axis, rows, "sdpa_median_s", "SDPA, causal", marker="o", color=_COLOURS["sdpa"])
         _line(axis, rows, "flex_s", "FlexAttention, compiled", marker="o", color=_COLOURS["flex"])
         _line(axis, rows, "linear_median_s", "lightning_attention", marker="o", color=_COLOURS["linear"])
         _line(axis, rows, "products_s", "its matrix products alone", ls="dotted", color=_COLOURS["products"])
         axis.set(xscale="log", yscale="log", xlabel="tokens", title=dtype)
         axis.grid(alpha=0.3)
-    axes[0].set_ylabel("seconds")
-    axes[0].legend(frameon=False, fontsize=8)
+    axes[0, 0].set_ylabel("seconds")
+    axes[0, 0].legend(frameon=False, fontsize=8)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 

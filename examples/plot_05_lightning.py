@@ -101,8 +101,8 @@ losses = {name: train(model) for name, model in models.items()}
 # Right answers by distance
 # -------------------------
 # The fixed rates are those of MiniCPM-SALA: with four heads, half-lives from 3 to 177 tokens. Both models look names up
-# almost without fault while the slow heads still hear them; far beyond the slowest half-life nothing is left to find. In a run as
-# short as this one, learning the rates gains little.
+# almost without fault while the slow heads still hear them, and find little where only the slowest does. In a run as short
+# as this one, learning the rates gains little.
 
 names, numbers, answers, ages = draw(64)
 edges = [1, 4, 8, 16, 32, 64]
