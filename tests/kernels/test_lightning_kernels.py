@@ -141,9 +141,7 @@ def test_half_precision(device, dtype) -> None:
 def test_float16_scores_and_states_beyond_its_range(device) -> None:
     p = problem(device, tokens=40, heads=1, shared=1, dk=32, dtype=torch.float16, slopes=(0.001,), initial=False)
     p = p._replace(q=p.q * 60, k=p.k * 60, v=p.v / 64, scale=1.0)
-    assert (p.q[0, 5, 0].float() @ p.k[0, 5, 0].float()).abs() < (
-        p.q[0, :, 0].float() @ p.k[0, :, 0].float().mT
-    ).abs().max()
+    assert (p.q[0, 5, 0].float() @ p.k[0, 5, 0].float()).abs() < (p.q[0, :, 0].float() @ p.k[0, :, 0].float().mT).abs().max()
     assert (p.q[0, :, 0].float() @ p.k[0, :, 0].float().mT).abs().max() > 65504
     out, final = ops.forward(
         p.q, p.k, p.v, p.slopes, scale=1.0, cu_seqlens=None, initial_state=None, output_final_state=True
@@ -309,15 +307,7 @@ def test_public_function_forward_and_backward(device, packed, compiled) -> None:
 
     def call(q: Tensor, k: Tensor, v: Tensor, slopes: Tensor, initial: Tensor) -> Any:
         return lightning_attention(
-            q,
-            k,
-            v,
-            slopes,
-            scale=p.scale,
-            cu_seqlens=p.cu,
-            initial_state=initial,
-            output_final_state=True,
-            impl="triton",
+            q, k, v, slopes, scale=p.scale, cu_seqlens=p.cu, initial_state=initial, output_final_state=True, impl="triton"
         )
 
     if compiled:
@@ -331,10 +321,7 @@ def test_opcheck(device) -> None:
     arguments = [x.clone().requires_grad_() for x in (p.q, p.k, p.v, p.slopes)]
     initial = p.initial.clone().requires_grad_()
     torch.library.opcheck(
-        torch.ops.composekit.lightning.default,
-        (*arguments, None, initial, 0.3, True, None, "triton"),
-        rtol=1e-5,
-        atol=1e-5,
+        torch.ops.composekit.lightning.default, (*arguments, None, initial, 0.3, True, None, "triton"), rtol=1e-5, atol=1e-5
     )
     if interpreter_on():
         state = p.initial.clone()
