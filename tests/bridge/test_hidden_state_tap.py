@@ -365,6 +365,35 @@ def test_a_tap_opens_once_at_a_time(llama_reader: nn.Module) -> None:
     assert tap.states[0].shape == (2, 7, 32)
 
 
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_recomputation_that_runs_the_hooks_again_writes_nothing(reentrant: bool) -> None:
+    """Older readers checkpoint a layer's call, hooks included; and a layer may be called twice in one pass."""
+    from torch.utils.checkpoint import checkpoint
+
+    class Looped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = nn.ModuleList(nn.Linear(4, 4) for _ in range(2))
+
+        def forward(self, x: Tensor) -> tuple[Tensor]:
+            for block in self.blocks:
+                x = checkpoint(block, x, use_reentrant=reentrant)
+                block(x.detach())
+            return (x,)
+
+    model, x = Looped(), torch.randn(3, 4, requires_grad=True)
+    runs: list[int] = []
+    model.blocks[0].register_forward_hook(lambda *args: runs.append(1))
+    with HiddenStateTap(model, (1,), "hook") as tap:
+        (y,) = model(x)
+        first = tap.states[0]
+        torch.testing.assert_close(first, model.blocks[0](x))
+        runs.clear()
+        y.sum().backward()
+        assert runs == ([1] if reentrant else [])  # the other kind stops once it has what it needs
+        assert tap.states[0] is first
+
+
 def test_any_model_with_a_list_of_layers() -> None:
     class Layer(nn.Module):
         def __init__(self) -> None:
