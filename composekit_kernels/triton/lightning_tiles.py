@@ -155,7 +155,7 @@ def aot(
             divisible=tuple(n for n in signature if n[-2:] in ("_b", "_t", "_h") or n.startswith("state_") or n == "H"),
             archs=tuple(archs),
             instructions={a: _MATRIX[a] for a in archs},
-            may_spill=max(keys, values) > 128 or (kind == "fp32" and keys > 64),
+            may_spill=max(keys, values) > 128 or (kind == "fp32" and (keys > 64 or "slopes" in kernel.__name__)),
             quick=quick and 90 in archs,
         )
 

@@ -303,7 +303,7 @@ def results(p: Problem, call: Any) -> list[Tensor]:
     return [out, final, *torch.autograd.grad((out, final), leaves, (p.dout, p.dfinal))]
 
 
-@pytest.mark.parametrize("how", ["batch", "packed", "compiled"])
+@pytest.mark.parametrize("how", ["batch", "packed", pytest.param("compiled", marks=pytest.mark.slow)])
 def test_public_function_forward_and_backward(device, how) -> None:
     sizes = {
         "batch": {"batch": 2, "tokens": 33},
@@ -331,6 +331,7 @@ def test_public_function_forward_and_backward(device, how) -> None:
     check(p, results(p, call))
 
 
+@pytest.mark.slow
 def test_opcheck(device) -> None:
     p = problem(device, tokens=3, heads=1, shared=1, slopes=(0.1,))
     arguments = [x.clone().requires_grad_() for x in (p.q, p.k, p.v, p.slopes)]
