@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import statistics
 import subprocess
 import sys
@@ -47,9 +48,16 @@ def _human_eval(path: Path, step: int) -> tuple[list[Pair], list[Pair]]:
     right = [(p.prompt + (p.solution or ""), p) for p in problems]
     wrong = []
     for source, problem in right:
-        mutant = next(m for m in program_mutants(source) if not in_subprocess(m, problem))
+        helpers = _helpers(source, problem)  # a checker has its own, so a change there is no change of the answer
+        mutants = (m for m in program_mutants(source) if _helpers(m, problem) == helpers)
+        mutant = next(m for m in mutants if not in_subprocess(m, problem))
         wrong.append((mutant, problem))
     return right, wrong
+
+
+def _helpers(source: str, problem: Problem) -> list[str]:
+    """What a module holds beside the function that is asked for."""
+    return [ast.unparse(n) for n in ast.parse(source).body if getattr(n, "name", None) != problem.entry_point]
 
 
 def _working(judge: CodeVerifier) -> list[str]:
