@@ -17,7 +17,7 @@ from typing import Any
 
 from composekit.compose import Problem
 
-TIMEOUT = 3.0
+TIMEOUT = 10.0
 Judge = Callable[[str, Problem], bool]
 
 
