@@ -10,6 +10,7 @@ zero and, at its end, adds <gradient of the state that leaves it, Z>. Nothing is
 sequences.
 """
 
+# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -241,7 +242,7 @@ def backward(
 
 def configurations() -> list[Configuration]:
     """The slopes' kernel with states on both sides at every shape; the other gradients are walks."""
-    found = []
+    found: list[Configuration] = []
     for shape in AOT_SHAPES:
         flags = {"PACKED": False, "ENTERS": True, "LEAVES": True, "share": 1}
         found += aot(lightning_slopes, "batch", shape, flags, quick=shape == ("bf16", 128, 128))

@@ -10,6 +10,7 @@ One kernel is the whole algorithm, for three gradients have the form of the outp
 A program owns ``BV`` channels of z and all of y, reads x, y, z once and writes out once; the state stays in registers.
 """
 
+# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 import torch
@@ -250,7 +251,7 @@ def configurations() -> list[Configuration]:
         "share_x": 1,
         "share_yz": 1,
     }
-    found = []
+    found: list[Configuration] = []
     for shape in AOT_SHAPES:
         found += aot(lightning_walk, "forward", shape, plain, quick=shape == ("bf16", 128, 128))
         turned = {**plain, "REVERSE": True, "state_k": 1, "LEAVES": False}
