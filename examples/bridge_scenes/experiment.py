@@ -107,7 +107,7 @@ def _read(bridge: StackedChannelBridge, reader: nn.Module, facts: Facts, seed: i
 
 @cache
 def run(settings: Settings, arm: str, seed: int) -> Outcome:
-    """Train the bridge and the generator of an arm. Batches, noise and the generator's first weights depend on the seed alone."""
+    """Train the bridge and the generator of an arm. Batches, noise and first weights of the generator are the seed's."""
     reader, (train, held_out) = reader_of(settings), split()
     torch.manual_seed(seed)
     model = Generator(settings.width, settings.blocks)
