@@ -24,7 +24,7 @@ ARMS = {
     "last layer": (False, False), "last layer + think": (False, True),
     "stacked": (True, False), "stacked + think": (True, True),
 }  # fmt: skip
-MEASURES = ("correct", "colour", "shape", "count", "relation", "count_by_reference", "flow_loss")
+MEASURES = ("correct", "objects", "colour", "shape", "count", "relation", "count_by_reference", "flow_loss")
 CONTRASTS = {
     "stacked - last layer, without think": (("stacked", 1), ("last layer", -1)),
     "stacked - last layer, with think": (("stacked + think", 1), ("last layer + think", -1)),
@@ -40,19 +40,19 @@ class Settings:
     """How much to do."""
 
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    reader_width: int = 64
+    reader_width: int = 48
     reader_depth: int = 6
-    reader_steps: int = 1200
-    reader_batch: int = 64
+    reader_steps: int = 600
+    reader_batch: int = 32
     think: int = 8
     taps: int = 3
-    width: int = 64
+    width: int = 48
     blocks: int = 2
-    steps: int = 600
-    batch: int = 64
-    lr: float = 3e-3
-    test: int = 384
-    euler: int = 16
+    steps: int = 360
+    batch: int = 32
+    lr: float = 5e-3
+    test: int = 256
+    euler: int = 12
 
 
 FULL = Settings()
@@ -107,7 +107,7 @@ def _read(bridge: StackedChannelBridge, reader: nn.Module, facts: Facts, seed: i
 
 @cache
 def run(settings: Settings, arm: str, seed: int) -> Outcome:
-    """Train the bridge and the generator of an arm. Batches, noise and the generator's first weights depend on the seed alone."""
+    """Train the bridge and the generator of an arm. Batches, noise and first weights of the generator are the seed's."""
     reader, (train, held_out) = reader_of(settings), split()
     torch.manual_seed(seed)
     model = Generator(settings.width, settings.blocks)

@@ -7,7 +7,7 @@ from typing import Any
 
 Row = dict[str, Any]
 
-_MEASURES = ("correct", "colour", "shape", "count", "relation", "flow_loss")
+_MEASURES = ("correct", "objects", "colour", "shape", "count", "relation", "flow_loss")
 _INK = {
     "last layer": "#9aa0a6", "last layer + think": "#f2a541", "stacked": "#3a7ca5", "stacked + think": "#16425b",
 }  # fmt: skip

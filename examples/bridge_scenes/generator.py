@@ -11,6 +11,8 @@ from torch.nn import functional as F
 from bridge_scenes.scenes import CELLS, PATCH
 from composekit.bridge import BridgeOutput
 
+SCALE = 2.0  # of pixels inside the generator: most are background, and so their spread comes near to that of the noise
+
 
 class _Block(nn.Module):
     """Attention among cells, cross attention to the condition, feed-forward; scaled and shifted by time and pooled."""
@@ -70,8 +72,8 @@ def _waves(time: Tensor, width: int) -> Tensor:
 
 
 def flow_loss(model: Generator, cells: Tensor, noise: Tensor, time: Tensor, given: BridgeOutput) -> Tensor:
-    """``[N]``: squared error of the velocity ``cells - noise`` on the straight line between both."""
-    t = time[:, None, None]
+    """``[N]``: squared error of the velocity ``SCALE * cells - noise`` on the straight line between both."""
+    t, cells = time[:, None, None], SCALE * cells
     velocity = model((1 - t) * noise + t * cells, time, given)
     return (velocity - (cells - noise)).square().mean((1, 2))
 
@@ -79,8 +81,8 @@ def flow_loss(model: Generator, cells: Tensor, noise: Tensor, time: Tensor, give
 @torch.no_grad()
 def generate(model: Generator, noise: Tensor, given: BridgeOutput, steps: int) -> Tensor:
     """Follow the velocity from noise at time 0 to a picture at time 1, in Euler steps."""
-    cells = noise
+    cells = noise  # times SCALE
     for step in range(steps):
         time = torch.full((len(noise),), step / steps)
         cells = cells + model(cells, time, given) / steps
-    return cells
+    return cells / SCALE

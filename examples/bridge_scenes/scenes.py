@@ -117,7 +117,7 @@ def decode(cells: Tensor) -> Tensor:
 
 
 class Judged(NamedTuple):
-    """What a picture has right, bool ``[N]``.
+    """What a picture has right, ``[N]``: bool but for the last.
 
     Attributes:
         colour: The two colours of the caption, and no other.
@@ -125,6 +125,8 @@ class Judged(NamedTuple):
         count: As many objects of each colour as the caption says.
         relation: All objects of each colour are in the half that the caption gives to it.
         correct: All of these, and nothing else in the picture.
+        objects: float, the share of what is drawn, blurs included, that has a colour of the caption, and the shape and the
+            half that go with it; 0 where nothing is drawn. The one measure that tells degrees.
     """
 
     colour: Tensor
@@ -132,6 +134,7 @@ class Judged(NamedTuple):
     count: Tensor
     relation: Tensor
     correct: Tensor
+    objects: Tensor
 
 
 def judge(cells: Tensor, facts: Facts) -> Judged:
@@ -144,12 +147,16 @@ def judge(cells: Tensor, facts: Facts) -> Judged:
     there = of[0].any(1) & of[1].any(1)
     right_colour = there & ((of[0] | of[1]) == seen).all(1)
     right_shape, right_count, right_relation = there.clone(), there.clone(), there.clone()
+    fitting = torch.zeros_like(seen)
     for group, mine in enumerate(of):
-        right_shape &= (~mine | (shape == facts.shape[:, group, None])).all(1)
+        shaped, placed = shape == facts.shape[:, group, None], _halves()[sides[group]]
+        fitting |= mine & shaped & placed
+        right_shape &= (~mine | shaped).all(1)
         right_count &= mine.sum(1) == facts.count[:, group]
-        right_relation &= (~mine | _halves()[sides[group]]).all(1)
+        right_relation &= (~mine | placed).all(1)
     correct = right_colour & right_shape & right_count & right_relation & (kinds >= 0).all(1)
-    return Judged(right_colour, right_shape, right_count, right_relation, correct)
+    objects = fitting.sum(1) / (kinds != 0).sum(1).clamp(min=1)
+    return Judged(right_colour, right_shape, right_count, right_relation, correct, objects)
 
 
 # --- captions ------------------------------------------------------------------------------------------------------------

@@ -134,6 +134,7 @@ def test_judgement_refuses_empty_and_broken_pictures() -> None:
     judged = scenes.judge(cells, facts)
     assert judged.count.all()
     assert not judged.correct.any()
+    assert judged.objects.allclose(facts.count.sum(1) / (facts.count.sum(1) + 1))
 
 
 def test_perfect_velocity_draws_perfect_scenes() -> None:
@@ -144,10 +145,10 @@ def test_perfect_velocity_draws_perfect_scenes() -> None:
 
     class Oracle(generator.Generator):
         def forward(self, x, time, given):  # type: ignore[override]
-            return cells - noise
+            return generator.SCALE * cells - noise
 
     assert scenes.judge(generator.generate(Oracle(16), noise, None, 3), facts).correct.all()
-    assert generator.flow_loss(Oracle(16), cells, noise, torch.rand(8), None).max() == 0
+    assert generator.flow_loss(Oracle(16), cells, noise, torch.rand(8), None).max() < 1e-10
 
 
 def test_answers_are_counted_at_the_right_place() -> None:
@@ -202,7 +203,7 @@ def test_quick_mode_runs_and_draws_every_part(tmp_path: Path) -> None:
     arms = {row["arm"]: row for row in results["arms"]}
     assert set(arms) == {*experiment.ARMS, "right picture, other caption"}
     for arm in experiment.ARMS:
-        assert all(loss < 1.1 for loss in arms[arm]["flow_loss_all"]), "predicting nothing costs more than 1.1"
+        assert all(loss < 1.4 for loss in arms[arm]["flow_loss_all"]), "predicting nothing costs more than 1.4"
     assert not any(p.requires_grad for p in experiment.reader_of(experiment.QUICK).parameters())
     pixels = {row["pixels"] for row in results["pictures"]}
     assert len(pixels) == len(results["pictures"])
