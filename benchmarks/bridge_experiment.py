@@ -1,6 +1,6 @@
 """The bridge experiment of examples/bridge_scenes in full: last layer and stacked layers, with and without think tokens.
 
-The three cases share their runs within a process: ``python -m benchmarks.run bridge_experiment`` trains everything once.
+The cases share their runs within a process: ``python -m benchmarks.run bridge_experiment`` trains everything once.
 """
 
 from __future__ import annotations
@@ -42,3 +42,9 @@ def contrasts(ctx: Context) -> Iterator[Row]:
 def pictures(ctx: Context) -> Iterator[Row]:
     """Scenes of every arm for the same captions."""
     return _part("pictures", ctx)
+
+
+@case("bridge_experiment", "longer")
+def longer(ctx: Context) -> Iterator[Row]:
+    """Last layer and stacked layers, without think tokens, trained for longer."""
+    return _part("longer", ctx)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -155,14 +155,26 @@ def arms(settings: Settings) -> Iterator[Row]:
     """Every arm over all seeds, and what a picture of another caption would score."""
     asked = answers_right(reader_of(settings), split()[1])
     for arm in ARMS:
-        outcomes = [run(settings, arm, seed) for seed in settings.seeds]
-        row: Row = {"arm": arm, "seeds": len(outcomes), "parameters": outcomes[0].parameters, "reader_answers": asked}
-        for measure in MEASURES:
-            values = [outcome.measures[measure] for outcome in outcomes]
-            row |= {measure: statistics.fmean(values), f"{measure}_se": _error(values)}
-            row[f"{measure}_all"] = [round(value, 4) for value in values]
-        yield row
+        yield {**_arm(settings, arm), "reader_answers": asked}
     yield {"arm": "right picture, other caption", "seeds": 1, **_chance(settings)}
+
+
+def longer(settings: Settings) -> Iterator[Row]:
+    """Does the last layer only need more time? The two arms without think tokens, with twice the steps."""
+    settings = replace(settings, steps=2 * settings.steps)
+    for arm, (_, think) in ARMS.items():
+        if not think:
+            yield _arm(settings, arm)
+
+
+def _arm(settings: Settings, arm: str) -> Row:
+    outcomes = [run(settings, arm, seed) for seed in settings.seeds]
+    row: Row = {"arm": arm, "seeds": len(outcomes), "steps": settings.steps, "parameters": outcomes[0].parameters}
+    for measure in MEASURES:
+        values = [outcome.measures[measure] for outcome in outcomes]
+        row |= {measure: statistics.fmean(values), f"{measure}_se": _error(values)}
+        row[f"{measure}_all"] = [round(value, 4) for value in values]
+    return row
 
 
 def _chance(settings: Settings) -> Row:
@@ -202,7 +214,7 @@ def pictures(settings: Settings, count: int = 6) -> Iterator[Row]:
             }  # fmt: skip
 
 
-PARTS = {"arms": arms, "contrasts": contrasts, "pictures": pictures}
+PARTS = {"arms": arms, "contrasts": contrasts, "pictures": pictures, "longer": longer}
 
 
 def _error(values: Sequence[float]) -> float:

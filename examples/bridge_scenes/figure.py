@@ -78,4 +78,4 @@ def pictures(rows: Sequence[Row]) -> Any:
     return figure
 
 
-FIGURES = {"arms": arms, "contrasts": contrasts, "pictures": pictures}
+FIGURES = {"arms": arms, "contrasts": contrasts, "pictures": pictures, "longer": arms}
