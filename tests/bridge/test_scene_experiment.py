@@ -121,6 +121,8 @@ def test_judgement_notices_what_is_wrong(spoilt: str) -> None:
     judged = scenes.judge(scenes.render(other, torch.Generator().manual_seed(0)), facts)
     assert not judged.correct.any()
     assert not getattr(judged, spoilt).any()
+    assert judged.objects.max() < 1 or spoilt == "count"
+    assert judged.objects.max() == 0 or spoilt != "relation"
     if spoilt != "colour":  # without its colours nothing in a picture can be told apart
         assert all(getattr(judged, name).all() for name in {"colour", "shape", "count", "relation"} - {spoilt})
 
