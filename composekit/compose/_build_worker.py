@@ -73,4 +73,7 @@ def _listen(stdin: BinaryIO, numbers: SimpleQueue[tuple[int, int, int]]) -> None
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BrokenPipeError:  # the parent is gone, and with it whoever could want to know
+        os._exit(0)

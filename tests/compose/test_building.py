@@ -44,7 +44,15 @@ def rows(path: Path) -> list[Composite]:
 
 
 def children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
+    """The workers of builds that are still there; other tests of this process may have left workers of their own."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if "composekit.compose._build_worker" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
 
 
 # ---------------------------------------------------------------------------------------------------------------- content

@@ -321,3 +321,9 @@ def test_keys_of_forms_tell_nested_functions_apart() -> None:
     assert judge(r"\sin(e^{e^x})", r"\sin(e^{e^{x}})").status == "equal"
     assert judge(r"\sin(e^{e^x})", r"\sin(e^{e^{2x}})").status == "different"
     assert judge(r"\sin(\sin(xy))", r"\sin(\sin(yx))").status == "equal"
+
+
+@pytest.mark.parametrize("dressed", ["$ {} $", "${}. $", " $ {}. $ . ", "$ {}.$", "$$ {} . $$", r"\( {}. \)"])
+def test_stops_and_space_inside_delimiters_are_dress(dressed: str) -> None:
+    assert judge(r"\frac{4}{3}", dressed.replace("{}", r"\frac{4}{3}")).status == "equal"
+    assert judge(r"\frac{4}{3}", dressed.replace("{}", r"\frac{5}{3}")).status == "different"

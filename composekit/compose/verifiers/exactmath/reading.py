@@ -70,6 +70,8 @@ def clean(text: str) -> str:
                     text = inner
         if text.startswith("$$") and text.endswith("$$") and len(text) >= 4:
             text = text[2:-2]
+        if text.startswith("$") and text.find("$", 1) == len(text) - 1 and not text.endswith(r"\$"):
+            text = text[1:-1]  # white space inside the delimiters may hide a stop
         text = _unboxed(text)
         if "$" in text:
             text = _PAIRED_DOLLARS.sub(r"\1", text)
