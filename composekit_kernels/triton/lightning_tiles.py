@@ -140,6 +140,7 @@ def aot(
             arch
         )
     for tile, archs in chips.items():
+        where = "" if len(chips) == 1 else " on " + ", ".join(f"sm_{arch}" for arch in archs)
         fixed: dict[str, Any] = {
             "DK": keys, "DV": values, "BK": tile.block_k, "BV": tile.block_v, "CHUNK": tile.chunk, "DOT": dot,
             "PRECISION": precision, **constants,
@@ -147,7 +148,7 @@ def aot(
         signature = {name: _kind(name, kind) for name in kernel.arg_names if name not in fixed}
         yield Configuration(
             kernel.__name__,
-            f"{kind} {keys}x{values} {case}",
+            f"{kind} {keys}x{values} {case}{where}",
             signature,
             fixed,
             num_warps=tile.num_warps,
