@@ -39,7 +39,7 @@ def _overhead(rows: list[Row], path: Path) -> None:
     axes.set_yticks(heights, [f"{r['form']}, {r['who']}" for r in rows], fontsize=8)
     axes.invert_yaxis()
     axes.margins(x=0.12)
-    axes.set_xlabel("milliseconds for a candidate that does nothing, warm (median, 20th to 80th percentile)")
+    axes.set_xlabel("milliseconds a candidate, warm (median; 20th to 80th percentile)")
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
