@@ -10,5 +10,5 @@ from benchmarks.harness import Context, Row, case
 
 @case("pipeline", "stages")
 def stages(ctx: Context) -> Iterator[Row]:
-    """Right answers of every stage to problems of every depth, over five seeds."""
+    """Right answers of every stage to problems of every depth, over three seeds."""
     return run_part("pipeline", "stages", ctx)

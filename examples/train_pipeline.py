@@ -2,7 +2,8 @@
 
 Chains of sums come from ``composekit.compose``, the model is made of ``composekit.attention``, its teacher is trained on
 rewards of the verifier along a ``Curriculum``, and its students by ``composekit.distill``. ``--quick`` takes about half a
-minute; without it, five seeds and three reward scales, some twenty minutes on one core.
+minute; without it, three seeds and three reward scales, a quarter of
+an hour on one core.
 """
 
 import argparse

@@ -39,7 +39,7 @@ def supervise(
 
 
 def reinforce(
-    start: Reader, words: Words, lessons: Lessons, *, seed: int, steps: int, batch: int, group: int, lr: float = 3e-4
+    start: Reader, words: Words, lessons: Lessons, *, seed: int, steps: int, batch: int, group: int, lr: float
 ) -> tuple[Reader, Curriculum]:
     """Train on the model's own responses, rewarded by the verifier; a curriculum chooses how deep the problems are.
 
