@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from composekit import ComposeKitError
+from composekit._errors import ArgumentError, ArgumentTypeError
 from composekit.compose import Composer, Composite, Link, Problem, bundle, generators, stats
 
 FIRST = Problem("A shop sells 12 boxes of 7 pens. How many pens is that?", 84)
@@ -103,3 +104,15 @@ def test_stats_refuses_nothing_and_strangers() -> None:
         stats([{"prompt": "p"}])
     with pytest.raises(ComposeKitError, match="limit must be a positive integer"):
         stats([FIRST], limit=0)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "limit"), [(None, None), (Problem("q", 1), None), (3, None), ([Problem("q", 1)], 2.5)]
+)
+def test_stats_names_a_wrong_argument(dataset: object, limit: object) -> None:
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=r"stats: (dataset|limit) must be"):
+        stats(dataset, limit=limit)  # type: ignore[arg-type]
+
+
+def test_stats_of_a_set_with_a_limit() -> None:
+    assert stats({Problem(f"What is {n} + 1?", n + 1) for n in range(9)}, limit=4).rows == 4
