@@ -112,7 +112,8 @@ def number_as_text(value: object) -> str | None:
         return str(Fraction(value))
     if not math.isfinite(value):
         return ""
-    return str(int(value)) if abs(value) < 2**53 and value == int(value) else str(value)
+    number: Any = value
+    return str(int(number)) if abs(number) < 2**53 and number == int(number) else str(number)
 
 
 def _gsm8k(row: Fields) -> Problem:
@@ -214,8 +215,8 @@ def _choice(row: Fields) -> Problem:
     letters = _choices(row, "choices" if row.has("choices") else "options")
     field = "answer" if "answer" in row.values or "answerKey" not in row.values else "answerKey"
     given = row.take(field)
-    if isinstance(given, Integral) and not isinstance(given, bool) and 0 <= given < len(letters):
-        answer = list(letters)[given]
+    if isinstance(given, Integral) and not isinstance(given, bool) and 0 <= int(given) < len(letters):
+        answer = list(letters)[int(given)]
     else:
         answer = str(given).strip()
         by_text = [letter for letter, choice in letters.items() if choice.strip() == answer]

@@ -148,7 +148,7 @@ class Skills:
         """The counts as JSON values."""
         return [[list(tag), *counts] for tag, counts in self._counts.items()]
 
-    def load(self, rows: Sequence[Sequence[Any]]) -> None:
+    def load(self, rows: Any) -> None:
         """What :meth:`state` gave."""
         try:
             counts = {tuple(map(str, tag)): [float(s), float(n), float(w[0] if w else n)] for tag, s, n, *w in rows}
