@@ -19,6 +19,7 @@ from composekit.compose.reading import Row, brief
 OP = "load_problems"
 PROBLEM_FIELDS = tuple(f.name for f in fields(Problem))
 COMPOSITE_FIELDS = tuple(f.name for f in fields(Composite))
+MOST = 10**4000  # Python writes no longer integers
 NESTED_FIELDS = ("tests", "template", "metadata", "parts", "links")
 
 
@@ -68,7 +69,9 @@ class Fields:
         if number is None:
             return self.text(field).strip()
         if not number:
-            raise self.fault(field, "be finite", self.values[field], "Give the answer as text")
+            value = self.values[field]
+            got = value if isinstance(value, float) else f"a {type(value).__name__}"
+            raise self.fault(field, "be finite and not too long to write", got, "Give the answer as text")
         return number
 
     def rest(self, *nested: str) -> dict[str, Any]:
@@ -100,7 +103,7 @@ def is_blank(value: object) -> bool:
 
 
 def number_as_text(value: object) -> str | None:
-    """A number as a person would write it, exactly; empty if it is not finite, None if the value is no number.
+    """A number as a person would write it, exactly; empty if it is not finite or too long, None if the value is no number.
 
     Example:
         >>> [number_as_text(x) for x in (3, 3.0, 0.1, 1e22, "3", float("nan"))]
@@ -109,11 +112,14 @@ def number_as_text(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         return None
     if isinstance(value, Rational):
-        return str(Fraction(value))
-    if not math.isfinite(value):
-        return ""
+        return str(Fraction(value)) if max(abs(value.numerator), value.denominator) < MOST else ""
     number: Any = value
-    return str(int(number)) if abs(number) < 2**53 and number == int(number) else str(number)
+    try:
+        if not math.isfinite(number):
+            return ""
+        return str(int(number)) if abs(number) < 2**53 and number == int(number) else str(number)
+    except ValueError:  # a signalling NaN
+        return ""
 
 
 def _gsm8k(row: Fields) -> Problem:
@@ -371,5 +377,6 @@ def detect(columns: Mapping[str, Any]) -> str | None:
     if has("prompt") and (has("answer") or has("tests") or has("parts")):
         return "composekit"
     if has("question") and has("answer"):
-        return "gsm8k" if "####" in str(columns["answer"]) else "qa"
+        answer = columns["answer"]
+        return "gsm8k" if isinstance(answer, str) and "####" in answer else "qa"
     return None

@@ -232,12 +232,12 @@ def _redraw_links(links: Sequence[Link]) -> Iterator[bool]:
 
 def _redraw_answers(composites: Sequence[Composite]) -> Iterator[bool]:
     """For each constant of a last part that its generator can recompute: does another value change the answer?"""
-    from composekit.compose.generators import GENERATORS
+    from composekit.compose.renewing import generator_of
 
     for composite in composites:
         last = composite.parts[-1]
-        generator = GENERATORS.get(last.template.name) if last.template else None
-        if generator is None or last.template is None or generator.make(**last.template.params).prompt != last.prompt:
+        generator = generator_of(last)
+        if generator is None or last.template is None:
             continue
         spans = {link.span: link for link in composite.links if link.target == len(composite.parts) - 1}
         for slot in generator.slots(last.template.params):

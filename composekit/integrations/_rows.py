@@ -87,7 +87,9 @@ def _gold(op: str, column: str, value: Any, verifier: str) -> str:
         got = f"{type(value).__name__} {value!r}"[:100]
         raise bad_type(op, column, "be one answer, as text or a number", got, "Write the one that counts as a string")
     if number == "":
-        raise bad_value(op, column, "be finite", value, "Give the answer as text, or None")
+        raise bad_value(
+            op, column, "be finite and not too long to write", "infinity or more", "Give the answer as text, or None"
+        )
     text = number or str(value)
     if verifier != "math":
         return text.strip()
