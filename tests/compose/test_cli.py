@@ -299,9 +299,12 @@ def test_no_command_writes_over_its_input(
 def test_an_output_may_be_a_pipe_and_stays_one(composites: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as reader:
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True)
+    try:
         assert main(["audit", str(composites), "-o", str(pipe), "--quiet"]) == 0
         out, _ = reader.communicate(timeout=30)
+    finally:
+        reader.kill()
     assert len(out.splitlines()) == 30
     assert pipe.is_fifo()
 
