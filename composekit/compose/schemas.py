@@ -112,7 +112,8 @@ def number_as_text(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         return None
     if isinstance(value, Rational):
-        return str(Fraction(value)) if max(abs(value.numerator), value.denominator) < MOST else ""
+        exact = Fraction(value)
+        return str(exact) if max(abs(exact.numerator), exact.denominator) < MOST else ""
     number: Any = value
     try:
         if not math.isfinite(number):
