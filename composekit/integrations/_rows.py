@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from composekit._errors import ComposeKitError, bad_type, bad_value
@@ -56,7 +57,7 @@ def problem_of(op: str, row: Mapping[str, Any], prompt: Any = None) -> Problem |
             whole = json.loads(whole)
         if isinstance(whole, Mapping):
             return Problem.from_dict(without_gaps(whole))
-        if not is_blank(row.get("parts")):
+        if row.get("verifier") == "composite" and not is_blank(row.get("parts")):
             values = {name: row[name] for name in COMPOSITE_FIELDS if name in row}
             return load_problems([values | {"prompt": text_of(prompt) or "?"}], "composekit")[0]
     except (ComposeKitError, ValueError, TypeError, KeyError, ArithmeticError) as error:
@@ -67,7 +68,7 @@ def problem_of(op: str, row: Mapping[str, Any], prompt: Any = None) -> Problem |
 
 def _assembled(op: str, row: Mapping[str, Any], prompt: Any) -> Problem | None:
     column = next((name for name in _ANSWERS if not is_blank(row.get(name))), None)
-    tests, metadata = _parsed(op, row, "tests"), _parsed(op, row, "metadata")
+    tests = _parsed(op, row, "tests")
     if column is None and not tests:
         return None
     names = ("domain", "verifier", "entry_point", "id")
@@ -76,8 +77,16 @@ def _assembled(op: str, row: Mapping[str, Any], prompt: Any) -> Problem | None:
     answer = "" if column is None else _gold(op, column, row[column], verifier)
     if not answer and not tests:
         return None
-    kept = without_gaps({"tests": tests or (), "metadata": metadata or {}})
+    kept = without_gaps({"tests": tests or (), "metadata": _metadata(row.get("metadata"))})
     return Problem(text_of(prompt) or "?", answer, **kept, **named)
+
+
+def _metadata(value: Any) -> Mapping[str, Any]:
+    """What helps to judge, such as the options of a choice; other data sets call other things metadata."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _gold(op: str, column: str, value: Any, verifier: str) -> str:

@@ -235,6 +235,18 @@ def test_reward_reads_tests_that_a_table_has_filled_with_none() -> None:
         _call(as_reward(), code[:1], tests=["[oops"], entry_point=["f"])
 
 
+@pytest.mark.parametrize("column", ["parts", "links", "metadata", "template", "topology"])
+@pytest.mark.parametrize("value", ["a note", "{braces}", 3, ["x"], None])
+def test_columns_of_other_data_sets_may_have_our_names(column: str, value: Any) -> None:
+    assert _call(as_reward(), [r"\boxed{42}"], answer=["42"], **{column: [value]}) == [1.0]
+
+
+def test_reward_reads_the_options_of_a_choice() -> None:
+    options = {"choices": {"A": "x", "B": "y", "C": None}}
+    for metadata in (options, json.dumps(options)):
+        assert _call(as_reward(), ["(B)"], answer=["B"], verifier=["choice"], metadata=[metadata]) == [1.0]
+
+
 def test_adapters_import_nothing_of_others() -> None:
     names = ["trl", "verl", "datasets", "reasoning_gym", "verifiers", "torch", "transformers", "pyarrow"]
     code = (
