@@ -28,6 +28,7 @@ _EXTRAS = {
     "trl": ("trl",),
     "verl": ("verl",),
     "diffusers": ("diffusers",),
+    "peers": ("reasoning-gym", "verifiers", "liger-kernel"),
 }
 
 
@@ -42,8 +43,10 @@ def _device() -> tuple[str, str, int]:
     """The device that kernels would see: its kind, its name and its compute capability (0 off CUDA)."""
     if _version("torch") is None:
         return "cpu", "torch is not installed", 0
-    import torch
-
+    try:
+        import torch
+    except Exception as error:  # a broken installation is what this report is for
+        return "cpu", f"torch cannot be imported: {error!r}", 0
     if torch.cuda.is_available():
         if torch.version.hip:
             return "rocm", torch.cuda.get_device_name(), 0

@@ -29,15 +29,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
         sys.stdout.flush()
         return status
-    except ComposeKitError as error:
-        print(f"composekit: {error}", file=sys.stderr)
-        return WRONG
     except KeyboardInterrupt:
         print("\ncomposekit: interrupted" + getattr(options, "after_interrupt", ""), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return OK
+    except ComposeKitError as error:
+        print(f"composekit: {error}", file=sys.stderr)
+        return WRONG
+    except OSError as error:  # standard output goes to a disk that is full
+        _drop_output()
+        print(
+            f"composekit: the output must be writable; got {error}. Make room, or send it elsewhere.", file=sys.stderr
+        )
+        return WRONG
+
+
+def _drop_output() -> None:
+    """Whatever is still to be flushed at the exit must not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # ------------------------------------------------------------------------------------------------------------- arguments
@@ -60,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], help: str, *sources: str) -> Any:
     command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
     command.set_defaults(run=run)
-    command.add_argument("source", nargs="+" if sources else None, help="jsonl, json, csv, tsv or parquet")
+    command.add_argument("source", nargs="+" if sources else None, help="a file: jsonl, json, csv, tsv or parquet")
     command.add_argument("--json", action="store_true", help="print the result as JSON")
     command.add_argument("--quiet", action="store_true", help="show no progress bar")
     command.add_argument("--skip-bad-rows", action="store_true", help="leave bad rows out and say how many")
@@ -71,15 +82,17 @@ def _add_build(commands: Any) -> None:
     command = _add(commands, "build", _build, "compose problems and write the composites to a file", "many")
     command.set_defaults(after_interrupt="; the finished shards are kept, and the same command goes on from there")
     command.add_argument("-o", "--output", required=True, help="the file to write: .jsonl or .parquet")
-    command.add_argument(
-        "--schema",
-        default="auto",
-        help='auto, gsm8k, math, humaneval, choice, qa, composekit, or {"prompt": column, ...}',
-    )
+    _add_schema(command)
     command.add_argument("--depth", type=int, default=2, help="problems in a composite (default: 2)")
-    command.add_argument("--mode", choices=["chain", "bundle", "tree"], default="chain")
+    command.add_argument(
+        "--mode",
+        choices=["chain", "bundle", "tree"],
+        default="chain",
+        help="parts that feed the next one (default), parts side by side, or parts with two inputs",
+    )
     command.add_argument("--cross-domain", action="store_true", help="join problems of different domains")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--new-values", action="store_true", help="give constants new values where answers can follow")
+    command.add_argument("--seed", type=int, default=0, help="names the stream of composites (default: 0)")
     command.add_argument("--candidates", type=int, help="composites to draw (default: 20 for each last problem)")
     command.add_argument("--size", type=int, help="composites to write at most")
     command.add_argument("--max-per-problem", type=int, metavar="N", help="composites that a problem may be part of")
@@ -95,9 +108,14 @@ def _add_build(commands: Any) -> None:
     command.add_argument("--no-resume", action="store_true", help="forget what an interrupted build has finished")
 
 
+def _add_schema(command: Any) -> None:
+    names = 'auto, gsm8k, math, humaneval, choice, qa, composekit, or {"prompt": column, "answer": column, ...}'
+    command.add_argument("--schema", default="auto", help=f"what the columns mean: {names}")
+
+
 def _add_audit(commands: Any) -> None:
     command = _add(commands, "audit", _audit, "look for defects in composites")
-    command.add_argument("-o", "--output", help="write one JSON row a composite there")
+    command.add_argument("-o", "--output", help="write one JSON row a composite there (-: to standard output)")
     command.add_argument("--show", type=int, default=10, metavar="N", help="defects to print (default: 10)")
 
 
@@ -106,27 +124,34 @@ def _add_verify(commands: Any) -> None:
     command.add_argument(
         "responses", help='jsonl rows {"response": text}, in the order of the problems or with an "id"'
     )
-    command.add_argument("-o", "--output", help="write one JSON row a verdict there")
+    _add_schema(command)
+    command.add_argument("-o", "--output", help="write one JSON row a verdict there (-: to standard output)")
     command.add_argument("--workers", type=int, help="child processes")
     command.add_argument("--timeout", type=float, help="seconds for one response")
 
 
 def _add_stats(commands: Any) -> None:
     command = _add(commands, "stats", _stats, "measure how robust a data set is to shortcuts")
+    _add_schema(command)
     command.add_argument("--limit", type=int, help="look at this many rows, evenly spaced")
 
 
 # -------------------------------------------------------------------------------------------------------------- commands
 
 
-def _load(path: str, options: argparse.Namespace, schema: str | dict[str, Any] = "auto") -> list[Problem]:
+def _load(path: str, options: argparse.Namespace) -> list[Problem]:
     from composekit.compose.loading import load_problems
 
+    schema = _schema(getattr(options, "schema", "auto"))
     problems = load_problems(path, schema, on_error="skip" if options.skip_bad_rows else "raise")
     if problems.skipped:
         print(f"composekit: {path}: {len(problems.skipped)} bad rows left out", file=sys.stderr)
         for message in problems.skipped[:5]:
             print(f"  {message}", file=sys.stderr)
+    if not problems:
+        raise bad_value(
+            "load_problems", path, "hold at least one good row", "none", "Repair the rows, or name --schema"
+        )
     return problems
 
 
@@ -134,10 +159,11 @@ def _build(options: argparse.Namespace) -> int:
     from composekit.compose.building import build
     from composekit.compose.composer import Composer
 
-    pool = [problem for path in options.source for problem in _load(path, options, _schema(options.schema))]
+    _check_output(options.output, *options.source, *options.decontaminate)
+    pool = [problem for path in options.source for problem in _load(path, options)]
     composer = Composer(
         pool, depth=options.depth, mode=options.mode, size=options.candidates, cross_domain=options.cross_domain,
-        seed=options.seed,
+        seed=options.seed, new_values=options.new_values,
     )  # fmt: skip
     report = build(
         composer, options.output, size=options.size, max_per_problem=options.max_per_problem,
@@ -148,7 +174,7 @@ def _build(options: argparse.Namespace) -> int:
     lines = [f"{report.per_split[split]} composites in {path}" for split, path in report.paths.items()]
     lines += [f"left out: {count} {reason}" for reason, count in report.dropped.items() if count]
     _print(options, report.to_dict(), lines)
-    return OK
+    return OK if report.written else FOUND
 
 
 def _schema(text: str) -> str | dict[str, Any]:
@@ -157,13 +183,17 @@ def _schema(text: str) -> str | dict[str, Any]:
     try:
         return dict(json.loads(text))
     except ValueError as error:
-        raise bad_value("build", "--schema", "be a name or JSON", error, """Write '{"prompt": "column"}'""") from None
+        raise bad_value(
+            "load_problems", "--schema", "be a name or JSON", error, """Write '{"prompt": "column"}'"""
+        ) from None
 
 
 def _splits(texts: Sequence[str]) -> dict[str, float]:
     splits = {}
     for text in texts:
         name, _, share = text.partition("=")
+        if name in splits:
+            raise bad_value("build", "--split", "name every split once", repr(name), "Add the shares up")
         try:
             splits[name] = float(share)
         except ValueError:
@@ -174,6 +204,7 @@ def _splits(texts: Sequence[str]) -> dict[str, float]:
 def _audit(options: argparse.Namespace) -> int:
     from composekit.compose.auditing import audit
 
+    _check_output(options.output, options.source)
     composites = _load(options.source, options)
     tick = _tick(options, "composites")
     kinds: Counter[str] = Counter()
@@ -192,7 +223,7 @@ def _audit(options: argparse.Namespace) -> int:
     if options.output:
         _write_rows(options.output, rows)
     counts = dict(sorted(kinds.items()))
-    lines = shown[: options.show]
+    lines = shown[: max(options.show, 0)]
     if len(shown) > len(lines):
         lines.append(f"... and {len(shown) - len(lines)} more defects")
     lines += [f"{count} composites with {kind}" for kind, count in counts.items()]
@@ -204,6 +235,7 @@ def _audit(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from composekit.compose.verifiers import verify_batch
 
+    _check_output(options.output, options.source, options.responses)
     problems = _load(options.source, options)
     responses = _responses(options.responses, problems)
     limits = {} if options.timeout is None else {"timeout": options.timeout}
@@ -234,12 +266,22 @@ def _responses(path: str, problems: Sequence[Problem]) -> list[str]:
                 "verify", f"{row.where}, field 'response',", "be text", repr(row.values.get("response")), "Add it"
             )
     found = [row.values for row in rows if row.values is not None]
-    if all("id" in values for values in found):
-        by_id = {values["id"]: values["response"] for values in found}
+    named = [str(values["id"]) for values in found if values.get("id") is not None]
+    if named and len(named) < len(found):
+        got = f"{len(named)} ids in {len(found)} rows"
+        raise bad_value("verify", path, "have an id in every row or in none", got, "Add the ids, or leave them out")
+    if named:
+        twice = next((name for name, count in Counter(named).items() if count > 1), None)
+        if twice is not None:
+            repair = "Judge several responses to a problem one file at a time, or with verify_batch"
+            raise bad_value("verify", path, "have one response to a problem", f"several to {twice!r}", repair)
+        by_id = {name: values["response"] for name, values in zip(named, found, strict=True)}
         missing = [problem.id for problem in problems if problem.id not in by_id]
         if missing:
             repair = "Add rows, or leave the ids out"
             raise bad_value("verify", path, "have a response to every problem", f"none to {missing[0]!r}", repair)
+        if len(by_id) > len(problems):
+            print(f"composekit: {len(by_id) - len(problems)} responses to other problems left aside", file=sys.stderr)
         return [by_id[problem.id] for problem in problems]
     if len(found) != len(problems):
         got = f"{len(found)} responses to {len(problems)} problems"
@@ -278,15 +320,33 @@ def _tick(options: argparse.Namespace, unit: str) -> Callable[[int, int], None]:
 
 
 def _print(options: argparse.Namespace, result: dict[str, Any], lines: Sequence[str]) -> None:
-    print(json.dumps(result, ensure_ascii=False, indent=2) if options.json else "\n".join(lines))
+    text = json.dumps(result, ensure_ascii=False, indent=2) if options.json else "\n".join(lines)
+    print(text, file=sys.stderr if getattr(options, "output", None) == "-" else sys.stdout)
+
+
+def _check_output(output: str | None, *inputs: str) -> None:
+    """Refuse to write over what is read: with --overwrite, a slip would cost the problems."""
+    if output is None or not os.path.exists(output):
+        return
+    for path in inputs:
+        if os.path.exists(path) and os.path.samefile(output, path):
+            raise bad_value("output", output, "be another file than the input", path, "Choose another file")
 
 
 def _write_rows(path: str, rows: Sequence[dict[str, Any]]) -> None:
     from composekit.compose._build_shards import write_whole
 
     data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if path == "-":
+        sys.stdout.write(data)
+        return
     try:
-        write_whole(Path(path), data.encode())
+        if os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path)):
+            Path(path).write_bytes(data.encode())  # a pipe or a device stays what it is: nothing is renamed over it
+        else:
+            write_whole(Path(path), data.encode())
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise bad_value("output", path, "be writable", error, "Choose another file") from error
 

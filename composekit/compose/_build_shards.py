@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from composekit._errors import bad_type
+from composekit._errors import bad_type, bad_value
 from composekit.compose.decontamination import NGramIndex, words
 from composekit.compose.linking import Unlinkable
 from composekit.compose.problem import Composite, Problem
@@ -163,9 +163,15 @@ def to_json(value: object) -> str:
         ArgumentTypeError: something in it is no JSON value.
     """
     try:
-        return ENCODER.encode(value)
+        text = ENCODER.encode(value)
+        if not text.isascii():
+            text.encode()
+    except UnicodeEncodeError as error:
+        got = f"{error.object[error.start]!r} after {error.object[max(0, error.start - 40) : error.start]!r}"
+        raise bad_value("build", "problems", "be valid Unicode", got, "Replace lone surrogates") from None
     except (TypeError, ValueError) as error:
         raise bad_type("build", "metadata", "hold JSON values", error, "Convert it to text or numbers") from None
+    return text
 
 
 def write_whole(path: Path, data: bytes, *, sync: bool = True) -> None:

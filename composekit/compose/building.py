@@ -134,6 +134,8 @@ def build(
         (10, 10)
         >>> folder.cleanup()
     """
+    if not isinstance(path, str | os.PathLike):
+        raise bad_type("build", "path", "be a path", type(path).__name__, "Write for example 'train.jsonl'")
     target = Path(path)
     for name, value in (("size", size), ("max_per_problem", max_per_problem), ("max_per_last", max_per_last)):
         _check_count(name, value)
@@ -149,6 +151,9 @@ def build(
     tick = _progress_of(progress)
     if not overwrite and not (Path(job.folder) / MOVING).exists():
         _check_absent(paths.values())
+    for file in paths.values():
+        if file.exists() and not file.is_file():
+            raise bad_value("build", "path", "be a file", f"{file}, a folder or a device", "Choose another path")
     with _work_folder(Path(job.folder), _fingerprint(job, total), resume) as folder:
         report = _run(job, folder, total, choice, paths, kind, workers, tick)
         shutil.rmtree(folder)
@@ -243,6 +248,7 @@ def _work_folder(folder: Path, fingerprint: str, resume: bool) -> Iterator[Path]
     """The folder of the shards, locked. It stays where the build fails, with nothing half-written, for the next call."""
     if not folder.parent.is_dir():
         raise bad_value("build", "path", "lie in a folder that exists", folder.parent, "Make the folder first")
+    _check_ours(folder)
     try:
         folder.mkdir(exist_ok=True)
         with _locked(folder):
@@ -255,6 +261,16 @@ def _work_folder(folder: Path, fingerprint: str, resume: bool) -> Iterator[Path]
                 _empty(folder, "*.tmp", "output-*")
     except OSError as error:
         raise disk_error(f"{type(error).__name__}: {error}", error.errno) from error
+
+
+def _check_ours(folder: Path) -> None:
+    """The folder is removed in the end, so it must be new, or of a build: one without a manifest holds nothing yet."""
+    if not folder.is_symlink() and not folder.exists():
+        return
+    ours = folder.is_dir() and not folder.is_symlink()
+    if not ours or not ((folder / "manifest.json").exists() or all(f.suffix == ".tmp" for f in folder.iterdir())):
+        got = "something else of that name"
+        raise bad_value("build", str(folder), "be a folder that a build made", got, "Move it away, or build elsewhere")
 
 
 def _empty(folder: Path, *patterns: str) -> None:
@@ -271,11 +287,11 @@ def _claim(folder: Path, fingerprint: str) -> None:
         write_whole(manifest, to_json({"fingerprint": fingerprint}).encode())
         return
     try:
-        found = json.loads(manifest.read_bytes()).get("fingerprint")
+        found = json.loads(manifest.read_bytes())
     except ValueError:
         found = None
-    if found != fingerprint:
-        repair = "Repeat the call that began it, pass resume=False to start over, or build elsewhere"
+    if found != {"fingerprint": fingerprint}:
+        repair = "Repeat the call that began it, pass resume=False (--no-resume) to start over, or build elsewhere"
         raise bad_value(
             "build", str(folder), "belong to a call with the same composer and test sets", "another", repair
         )
@@ -345,7 +361,8 @@ def _length_of(composer: Indexable) -> int:
 def _check_absent(paths: Iterable[Path]) -> None:
     for path in paths:
         if path.exists():
-            raise bad_value("build", "path", "not exist yet", path, "Pass overwrite=True or another path")
+            repair = "Pass overwrite=True (in a shell: --overwrite) or another path"
+            raise bad_value("build", "path", "not exist yet", path, repair)
 
 
 def _usable_cores() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import prod
+from math import inf, prod
 from typing import Any
 
 from composekit._errors import bad_type, bad_value
@@ -249,12 +249,25 @@ class Curriculum:
         pass rates nearest to ``target``. The focus stands at a random place.
 
         Args:
-            pool: Problems to draw from, at least as many as the depth.
+            pool: Problems to draw from, at least as many as the depth: a list, or another sequence.
             depth: How many; by default :meth:`sample_depth`.
+
+        Raises:
+            ArgumentTypeError, ArgumentError: the pool is no sequence of problems, or smaller than the depth; the depth is no
+                positive int.
         """
+        op = "Curriculum.sample"
+        if not (hasattr(pool, "__len__") and hasattr(pool, "__getitem__")) or isinstance(pool, Mapping | str):
+            raise bad_type(op, "pool", "be a list of problems", type(pool).__name__, "Pass list(problems)")
+        if depth is not None and type(depth) is not int:
+            raise bad_type(op, "depth", "be an int or None", repr(depth), "Give a whole number")
+        if depth is not None and depth < 1:
+            raise bad_value(op, "depth", "be at least 1", depth, "Leave it out to draw one")
         depth = self.sample_depth() if depth is None else depth
         if len(pool) < depth:
-            raise bad_value("Curriculum.sample", "pool", f"hold at least {depth} problems", len(pool), "Add problems")
+            raise bad_value(op, "pool", f"hold at least {depth} problems", len(pool), "Add problems, or name the depth")
+        if not isinstance(pool[0], Problem):
+            raise bad_type(op, "pool", "hold problems", type(pool[0]).__name__, "Load rows with load_problems(rows)")
         rng = self._stream()
         chosen = [self._focus(pool, rng)]
         for k in range(1, depth):
@@ -321,9 +334,12 @@ class Curriculum:
         """Go on where the curriculum that gave the state stood.
 
         Raises:
-            ArgumentError: the state is of a curriculum with other depths or another seed, or is no state at all.
+            ArgumentTypeError, ArgumentError: the state is of a curriculum with other depths or another seed, or is none
+                at all. Thresholds may differ: a run may be resumed with others.
         """
         op = "Curriculum.load_state_dict"
+        if not isinstance(state, Mapping):
+            raise bad_type(op, "state", "be a mapping", type(state).__name__, "Pass what state_dict gave")
         mine = {"version": 1, "seed": self.seed}
         got = {key: state.get(key) for key in mine}
         depths = list(state.get("depths", ()))
@@ -335,10 +351,12 @@ class Curriculum:
             counters = {
                 f"_{k}": int(state[k]) for k in ("current", "promote_streak", "demote_streak", "demotions", "draws")
             }
-            if counters["_current"] not in range(len(self.depths)):
-                raise ValueError(f"current = {state['current']}")
+            if counters["_current"] not in range(len(self.depths)) or min(counters.values()) < 0:
+                raise ValueError(f"counters {counters}")
+            if not all(0 <= value < inf for one in stats.values() for value in asdict(one).values()):
+                raise ValueError(f"averages {state['depths']}")
         except (TypeError, KeyError, ValueError) as error:
             raise bad_value(op, "state", "be what state_dict gave", error, "Pass it unchanged") from None
-        self.skills.load(state.get("skills", ()))
+        self.skills.load(state.get("skills"))
         self._stats = stats
         self.__dict__.update(counters)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
 from composekit.compose.reading import READERS
 
-WORD = re.compile(r"[^\W_]+")
+IDEOGRAPH = r"\u3040-\u30ff\u3400-\u9fff"  # written without spaces: each is a word of its own
+WORD = re.compile(rf"[{IDEOGRAPH}]|[^\W_{IDEOGRAPH}]+")
 SHORTEST_RUN = 8  # words; a shorter test text must be matched as a whole text
 
 
@@ -26,6 +27,8 @@ def words(text: str) -> list[str]:
     Example:
         >>> words("Find $\\frac{1}{2}$ of  THE cake!")
         ['find', 'frac', '1', '2', 'of', 'the', 'cake']
+        >>> words("三只猫")
+        ['三', '只', '猫']
     """
     return WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
@@ -38,7 +41,9 @@ def texts_of(test_sets: Iterable[object]) -> Iterator[str]:
     """
     from composekit.compose.loading import load_problems
 
-    for item in test_sets:
+    if isinstance(test_sets, str | os.PathLike | Problem):  # one alone; a string's items would be its letters
+        test_sets = [test_sets]
+    for item in [test_sets] if isinstance(test_sets, Mapping) or not isinstance(test_sets, Iterable) else test_sets:
         is_file = isinstance(item, str) and "\n" not in item and item.lower().endswith(tuple(READERS))
         if isinstance(item, Problem):
             yield item.prompt
@@ -46,11 +51,12 @@ def texts_of(test_sets: Iterable[object]) -> Iterator[str]:
             yield from (problem.prompt for problem in load_problems(item))  # type: ignore[arg-type]
         elif isinstance(item, str):
             yield item
-        elif isinstance(item, Iterable):
+        elif isinstance(item, Iterable) and not isinstance(item, Mapping | bytes):
             yield from texts_of(item)
         else:
             got = type(item).__name__
-            raise bad_type("build", "decontaminate", "hold problems, texts or files", got, "Pass prompts as strings")
+            repair = "Pass prompts as strings, or rows through load_problems"
+            raise bad_type("build", "decontaminate", "hold problems, texts or files", got, repair)
 
 
 class NGramIndex:
@@ -80,6 +86,8 @@ class NGramIndex:
         for text in texts:
             found = words(text)
             length = min(n, len(found))
+            if not found:  # no words at all: every such text would be the same
+                continue
             if length < min(n, SHORTEST_RUN):
                 self.whole.add(" ".join(found))
             else:

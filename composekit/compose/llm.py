@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import logging
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -17,6 +18,7 @@ from composekit.compose.linking import Unlinkable, chain
 from composekit.compose.numbers import NotANumber, parse_value
 from composekit.compose.problem import Composite, Problem
 from composekit.compose.readings import Reading, readings
+from composekit.compose.verifiers.extract import without_thinking
 
 _log = logging.getLogger(__name__)
 _OP = "LLMComposer"
@@ -71,10 +73,16 @@ class LLMComposer:
     text in a problem can therefore cost a composite, but not make a wrong one.
 
     The number becomes a part of its own right: the first part of the composite is the first problem with one sentence
-    appended, which asks to report that number, and that number is its answer.
+    appended, which asks to report that number, and that number is its answer. :meth:`as_number` makes that part alone, so a
+    whole pool can be prepared once and given to a :class:`Composer`.
+
+    *Cost.* A problem whose answer is a number already costs nothing, any other ``1 + checks`` requests; malformed
+    completions and failures of the client are tried again, so that at most ``attempts * (1 + checks)`` are made for it. The
+    cache keeps a problem from being paid for twice. Requests are made one after the other.
 
     Args:
-        model: An object with ``complete(messages, **options) -> str``.
+        model: An object with ``complete(messages, **options) -> str``. The messages are a list of two mappings with
+            ``role`` (system, then user) and ``content``; ``complete`` drops the options that its client lacks.
         seed: Sent to the model as the option ``seed``, a different one for every request, and used by the link.
         checks: Independent recomputations that have to agree.
         attempts: Requests per step before giving up on malformed completions.
@@ -126,6 +134,11 @@ class LLMComposer:
             if least is not None and number < least:
                 raise bad_value(_OP, name, f"be at least {least}", number, "Raise it")
         self.model, self.seed, self.checks, self.attempts = model, seed, checks, attempts
+        if cache is not None and not isinstance(cache, MutableMapping):
+            raise bad_type(_OP, "cache", "be a mutable mapping", type(cache).__name__, "Pass a dict or an open shelve")
+        if not isinstance(options, Mapping | None) or {"messages", "seed"} & {*(options or {})}:
+            rule = "be a mapping without messages and seed, which are sent with every request"
+            raise bad_type(_OP, "options", rule, repr(options)[:80], "Write for example {'temperature': 0.1}")
         self.options = dict(options or {})
         self.cache: MutableMapping[str, str] = {} if cache is None else cache
         self.calls: list[Call] = []
@@ -142,6 +155,8 @@ class LLMComposer:
         for problem in problems:
             if not isinstance(problem, Problem):
                 raise bad_type(_OP, "problems", "be Problems", type(problem).__name__, "Build one with Problem(...)")
+        if len({problem.prompt for problem in problems}) < len(problems):  # the constant would stand in the other one
+            raise _unlinkable("problems", "differ from each other", "the same text twice", "Choose another problem")
         parts = [self.as_number(problem) for problem in problems[:-1]]
         made = chain(parts[0], *parts[1:], problems[-1], seed=self.seed)
         report = audit(made)
@@ -204,11 +219,10 @@ class LLMComposer:
         failure: Exception | None = None
         for attempt in range(self.attempts):
             seed = Stream("llm", self.seed, problem.id, step, attempt).below(2**31)
-            try:
-                completion = self._complete(step, messages, {**self.options, "seed": seed})
-            except Exception as error:
-                failure = error
-                _log.warning("LLMComposer: the model failed in step %r: %r", step, error)
+            completion = self._complete(step, messages, {**self.options, "seed": seed})
+            if isinstance(completion, Exception):
+                failure = completion
+                _log.warning("LLMComposer: the model failed in step %r: %r", step, failure)
                 continue
             reply = _parse(completion)
             if reply is not None and usable(reply):
@@ -219,20 +233,28 @@ class LLMComposer:
         text = message(_OP, "model", "reply with the JSON object that it is asked for", got[:200], repair)
         raise ModelError(text, got[:200]) from failure
 
-    def _complete(self, step: str, messages: list[dict[str, str]], options: dict[str, Any]) -> str:
+    def _complete(self, step: str, messages: list[dict[str, str]], options: dict[str, Any]) -> str | Exception:
+        """What the model or the cache says, or why the model failed; faults of the cache are the caller's."""
         request = json.dumps([messages, options], sort_keys=True, default=repr)
         key = hashlib.sha256(request.encode("utf-8", "surrogatepass")).hexdigest()
         cached = key in self.cache
         shown = tuple(dict(m) for m in messages)
         try:
-            completion = self.cache[key] if cached else self.model.complete([dict(m) for m in messages], **options)
-            if not isinstance(completion, str):
-                raise TypeError(f"complete returned {type(completion).__name__}, not str")
-        except Exception as error:
-            self.calls.append(Call(step, shown, dict(options), None, cached, f"error: {error!r}"[:500]))
-            raise
-        self.cache[key] = completion
+            completion: Any = self.cache[key] if cached else self.model.complete([dict(m) for m in messages], **options)
+        except Exception as error:  # of a client, which may raise anything
+            completion = error
+        if inspect.iscoroutine(completion):
+            completion.close()
+            repair = "Let it run the coroutine to its end, with asyncio.run or the client's blocking twin"
+            raise bad_type(_OP, "model.complete", "return text", "a coroutine", repair)
+        if not isinstance(completion, str | Exception):
+            completion = TypeError(f"complete returned {type(completion).__name__}, not str")
+        if isinstance(completion, Exception):
+            self.calls.append(Call(step, shown, dict(options), None, cached, f"error: {completion!r}"[:500]))
+            return completion
         self.calls.append(Call(step, shown, dict(options), completion, cached, "ok"))
+        if not cached:
+            self.cache[key] = completion
         return completion
 
 
@@ -241,7 +263,8 @@ def _unlinkable(argument: str, rule: str, got: str, repair: str) -> Unlinkable:
 
 
 def _parse(completion: str) -> dict[str, Any] | None:
-    """The one JSON object in a completion; None where there is none, or where several differ."""
+    """The one JSON object in a completion, after its thoughts; None where there is none, or where several differ."""
+    completion = without_thinking(completion)
     if len(completion) > _MAX_COMPLETION:
         return None
     found: list[dict[str, Any]] = []

@@ -48,7 +48,7 @@ def load_problems(
     ``humaneval``  prompt, test, entry_point             a code problem whose test is the source of ``check``
     ``choice``     question, choices or options, answer  the choices are printed below the question, lettered
     ``qa``         question (or prompt), answer          as they are
-    ``composekit`` what ``to_dict`` writes               the same problem or composite again
+    ``composekit`` what ``to_dict`` or ``to_hf`` writes  the same problem or composite again
     ============== ===================================== ==========================================================
 
     A mapping names the columns instead: ``{"prompt": "question", "answer": "target", "metadata": ["level"]}``. Its keys are
@@ -56,7 +56,7 @@ def load_problems(
 
     Args:
         source: A path (jsonl, ndjson, json, csv, tsv, parquet; UTF-8, with or without a mark) or rows (any iterable of
-            mappings, such as a Hugging Face data set).
+            mappings, such as a split of a Hugging Face data set). Empty cells and NaN count as absent.
         schema: ``"auto"`` decides by the columns of the first readable row, once for all rows.
         on_error: ``"raise"`` stops at the first bad row; ``"skip"`` leaves bad rows out, logs how many at warning level, and
             keeps one message for each in the ``skipped`` of the result.
@@ -113,7 +113,8 @@ def _rows(source: str | os.PathLike[str] | Iterable[Mapping[str, Any]]) -> Itera
         return read_rows(OP, source)
     if isinstance(source, Mapping | bytes) or not isinstance(source, Iterable):
         got = type(source).__name__
-        raise bad_type(OP, "source", "be a path or an iterable of rows", got, "Pass a list of dicts")
+        repair = "Pass a list of dicts, or one split of a data set"
+        raise bad_type(OP, "source", "be a path or an iterable of rows", got, repair)
     return _rows_in_memory(source)
 
 
@@ -124,7 +125,8 @@ def _rows_in_memory(source: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
             yield Row(where, values)
         else:
             rule = "be a mapping from field names to values"
-            yield Row(where, None, bad_value(OP, where, rule, brief(values), "Pass dicts"))
+            repair = "Pass dicts; frame.to_dict('records') makes them of a data frame"
+            yield Row(where, None, bad_value(OP, where, rule, brief(values), repair))
 
 
 def _convert_row(row: Row, convert: Callable[[Fields], Problem], places: dict[str, str]) -> Problem:
@@ -132,10 +134,11 @@ def _convert_row(row: Row, convert: Callable[[Fields], Problem], places: dict[st
         raise row.fault or bad_value(OP, row.where, "be readable", "nothing", "Repair the row")
     problem = convert(Fields(row))
     earlier = places.setdefault(problem.id, row.where)
-    if earlier != row.where:
-        got = f"{problem.id!r}, which {earlier} has too"
-        raise bad_value(OP, f"{row.where}, field 'id',", "be unique", got, "Remove one of the rows or rename it")
-    return problem
+    if earlier == row.where:
+        return problem
+    same = " (the same question and answer)" if problem.id == problem.replace().id else ""  # an id made of the content
+    got = f"{problem.id!r}, which {earlier} has too{same}"
+    raise bad_value(OP, f"{row.where}, field 'id',", "be unique", got, "Remove one of the rows or rename it")
 
 
 def _converter(

@@ -10,15 +10,23 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from composekit._errors import ArgumentError, bad_value, missing_extra
 
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 UTF8_MARK = b"\xef\xbb\xbf"
+FOREIGN = {  # what a file begins with that is no text in UTF-8: its name, and what to do
+    b"\xff\xfe": ("a UTF-16 byte order mark", "Convert it: iconv -f UTF-16 -t UTF-8"),
+    b"\xfe\xff": ("a UTF-16 byte order mark", "Convert it: iconv -f UTF-16 -t UTF-8"),
+    b"\x1f\x8b": ("a gzip archive", "Decompress it: gunzip"),
+    b"PK\x03\x04": ("a zip archive", "Decompress it: unzip"),
+    b"\x28\xb5\x2f\xfd": ("a zstd archive", "Decompress it: unzstd"),
+    b"PAR1": ("a parquet file", "Rename it to .parquet"),
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,14 @@ def read_rows(op: str, path: str | os.PathLike[str]) -> Iterator[Row]:
         )
     if path.stat().st_size == 0:
         raise bad_value(op, str(path), "hold at least one row", "an empty file", "Check how the file was written")
-    return reader(op, path)
+    return _opened(op, path, reader)
+
+
+def _opened(op: str, path: Path, reader: Callable[[str, Path], Iterator[Row]]) -> Iterator[Row]:
+    try:
+        yield from reader(op, path)
+    except OSError as error:
+        raise bad_value(op, str(path), "be readable", error, "Check its permissions and the disk") from error
 
 
 def brief(value: object, limit: int = 80) -> str:
@@ -76,22 +91,31 @@ def _decode(op: str, where: str, raw: bytes) -> str:
         raise bad_value(op, where, "be UTF-8", got, "Convert the file: iconv -f LATIN1 -t UTF-8") from None
 
 
-def _refuse_utf16(op: str, path: Path) -> None:
+def _refuse_foreign(op: str, path: Path) -> None:
     with path.open("rb") as file:
-        if file.read(2) in UTF16_MARKS:
-            raise bad_value(
-                op, str(path), "be UTF-8", "a UTF-16 byte order mark", "Convert it: iconv -f UTF-16 -t UTF-8"
-            )
+        start = file.read(4)
+    for mark, (name, repair) in FOREIGN.items():
+        if start.startswith(mark):
+            raise bad_value(op, str(path), "be text in UTF-8", name, repair)
 
 
 def _parse_json(op: str, where: str, text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except RecursionError:
         raise bad_value(op, where, "be JSON", "brackets nested too deep", "Flatten the row") from None
-    except ValueError as error:  # a JSONDecodeError, or an integer of more than 4300 digits
+    except ValueError as error:  # a JSONDecodeError, an integer of more than 4300 digits, a name that occurs twice
         got = f"{brief(text)} ({error})"
         raise bad_value(op, where, "be JSON", got, "Write one JSON object a line, or repair this one") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Plain JSON takes the last of two values with one name, and an answer would be lost in silence."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"the name {twice!r} occurs twice in one object")
+    return values
 
 
 def _as_row(op: str, where: str, value: Any) -> Row:
@@ -102,7 +126,7 @@ def _as_row(op: str, where: str, value: Any) -> Row:
 
 
 def _read_jsonl(op: str, path: Path) -> Iterator[Row]:
-    _refuse_utf16(op, path)
+    _refuse_foreign(op, path)
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
             if number == 1:
@@ -117,8 +141,11 @@ def _read_jsonl(op: str, path: Path) -> Iterator[Row]:
 
 
 def _read_json(op: str, path: Path) -> Iterator[Row]:
-    _refuse_utf16(op, path)
+    _refuse_foreign(op, path)
     text = _decode(op, str(path), path.read_bytes().removeprefix(UTF8_MARK))
+    if _is_lines(text):
+        yield from _read_jsonl(op, path)
+        return
     data = _parse_json(op, str(path), text)
     if isinstance(data, Mapping):  # {"data": [...]}: one list in an envelope is unmistakable
         lists = [value for value in data.values() if isinstance(value, list)]
@@ -129,10 +156,22 @@ def _read_json(op: str, path: Path) -> Iterator[Row]:
         yield _as_row(op, f"{path}, row {number + 1}", value)
 
 
+def _is_lines(text: str) -> bool:
+    """Whether a .json file holds an object a line: the first line is one, and something follows it."""
+    first, _, rest = text.lstrip().partition("\n")
+    if not (first.startswith("{") and rest.lstrip().startswith("{")):
+        return False
+    try:
+        json.loads(first)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _read_csv(op: str, path: Path) -> Iterator[Row]:
-    _refuse_utf16(op, path)
+    _refuse_foreign(op, path)
     text = _decode(op, str(path), path.read_bytes().removeprefix(UTF8_MARK))
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
     limit = csv.field_size_limit(sys.maxsize)  # a prompt may be a megabyte; the module's own limit is 128 KiB
     try:
         records = []
@@ -150,7 +189,10 @@ def _read_csv(op: str, path: Path) -> Iterator[Row]:
         csv.field_size_limit(limit)
     if not records:
         raise bad_value(op, str(path), "hold at least one row", "nothing but white space", "Check how it was written")
-    header = records[0][1]
+    header = [name.strip() for name in records[0][1]]
+    twice = [name for name, count in Counter(header).items() if count > 1]
+    if twice:
+        raise bad_value(op, f"{path}, line 1", "name every column once", f"{twice[0]!r} twice", "Rename one of them")
     for number, record in records[1:]:
         if not record:
             continue
@@ -160,6 +202,12 @@ def _read_csv(op: str, path: Path) -> Iterator[Row]:
             yield Row(where, None, bad_value(op, where, f"have the header's {len(header)} fields", got, "Quote commas"))
         else:
             yield Row(where, dict(zip(header, record, strict=True)))
+
+
+def _delimiter(text: str) -> str:
+    """A comma, or where the first line has none and one of its rivals, that one: spreadsheets differ by country."""
+    header = text.partition("\n")[0]
+    return "," if "," in header else next((rival for rival in ";\t|" if rival in header), ",")
 
 
 def _read_parquet(op: str, path: Path) -> Iterator[Row]:

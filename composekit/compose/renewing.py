@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from composekit._errors import ComposeKitError
 from composekit.compose.annotations import recompute
 from composekit.compose.ends import GUESSABLE
 from composekit.compose.generators import GENERATORS
+from composekit.compose.generators.base import Generator
 from composekit.compose.generators.stream import Stream
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
@@ -35,27 +37,43 @@ def renew(problem: Problem, constant: Constant, stream: Stream) -> tuple[Problem
     old = constant.value
     if not isinstance(old, int) or not constant.text.isdigit():
         return None
-    make = _by_template if problem.template is not None else _by_annotations
-    if make is _by_annotations and "<<" not in (problem.solution or ""):
+    generator = generator_of(problem)
+    if generator is None and (problem.template is not None or "<<" not in (problem.solution or "")):
         return None
     for _ in range(ATTEMPTS):
         value = stream.between(max(old // 2, GUESSABLE + 1), max(2 * old, 3 * GUESSABLE))
-        if value != old:
-            found = make(problem, constant, value)
-            if found is not None:
-                return found
+        if value == old:
+            continue
+        if generator is not None:
+            found = _by_template(generator, problem, constant, value)
+        else:
+            found = _by_annotations(problem, constant, value)
+        if found is not None:
+            return found
     return None
 
 
-def _by_template(problem: Problem, constant: Constant, value: int) -> tuple[Problem, tuple[int, int]] | None:
+def generator_of(problem: Problem) -> Generator | None:
+    """The generator that makes this very text; None where there is no template, or a foreign one, or the text was edited."""
     template = problem.template
     generator = GENERATORS.get(template.name) if template is not None else None
     if template is None or generator is None:
         return None
-    slot = next((slot for slot in generator.slots(template.params) if slot.span == constant.span), None)
+    try:
+        made = generator.make(**template.params)
+    except (ComposeKitError, TypeError, ValueError, KeyError, ArithmeticError):  # parameters that it never gave
+        return None
+    return generator if made.prompt == problem.prompt else None
+
+
+def _by_template(
+    generator: Generator, problem: Problem, constant: Constant, value: int
+) -> tuple[Problem, tuple[int, int]] | None:
+    old = problem.template.params if problem.template is not None else {}
+    slot = next((slot for slot in generator.slots(old) if slot.span == constant.span), None)
     if slot is None or not slot.admits(value):
         return None
-    params = {**template.params, slot.name: value}
+    params = {**old, slot.name: value}
     made = generator.make(**params)
     span = next((again.span for again in generator.slots(params) if again.name == slot.name), None)
     if span is None:

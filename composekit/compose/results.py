@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from composekit._errors import bad_type, bad_value
@@ -44,11 +45,14 @@ def _group(pair: Any, depths: Sequence[int]) -> Group:
         what, scores = pair
     except (TypeError, ValueError):
         raise bad_type(_OP, "results", _RULE, repr(pair)[:80], "Write [(problem, [1, 0, 1]), ...]") from None
-    if not isinstance(what, Problem) and type(what) is not int:
+    if isinstance(what, Integral) and not isinstance(what, bool):
+        what = int(what)  # of numpy, say
+    elif not isinstance(what, Problem):
         raise bad_type(_OP, "results", _RULE, type(what).__name__, "Write [(problem, [1, 0, 1]), ...]")
     depth = what if isinstance(what, int) else what.depth if isinstance(what, Composite) else 1
     if depth not in depths:
         raise bad_value(_OP, "results", f"be of a depth in {depths}", depth, "Add the depth to depths")
+    scores = scores.tolist() if hasattr(scores, "tolist") else scores  # of numpy and torch, where it may have no axis
     if isinstance(scores, Verdict | str) or not isinstance(scores, Iterable):
         scores = [scores]
     kept = tuple(score for score in map(_score, scores) if score is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import prod, sqrt
+from math import inf, prod, sqrt
 from typing import Any, NamedTuple
 
 from composekit._errors import bad_value
@@ -22,8 +22,10 @@ class Skill(NamedTuple):
     Args:
         domain, topic, level: What it is; topic and level are empty where the problems do not say.
         pass_rate: The share of attempts that were right.
-        low, high: The 95 % Wilson interval of the pass rate.
-        attempts: How many attempts that rests on; old ones are forgotten, credit may be shared, so it is no whole number.
+        low, high: The 95 % Wilson interval of the pass rate. Where most attempts were at composites, it covers the rate
+            somewhat less often than that, because the credit of one part leans on the estimates of the others.
+        attempts: How many attempts at single problems would say as much; old ones are forgotten and composites say less, so
+            it is no whole number.
     """
 
     domain: str
@@ -78,7 +80,7 @@ class Skills:
 
     def __init__(self, memory: float) -> None:
         self.memory = memory
-        self._counts: dict[Tag, list[float]] = {}
+        self._counts: dict[Tag, list[float]] = {}  # successes, attempts, and what these are worth in single attempts
 
     @staticmethod
     def _path(problem: Problem) -> Iterator[Tag]:
@@ -91,25 +93,31 @@ class Skills:
             return prod(self.estimate(part) for part in problem.parts)
         rate = 0.5
         for tag in self._path(problem):
-            successes, attempts = self._counts.get(tag, (0.0, 0.0))
+            successes, attempts, _ = self._counts.get(tag, (0.0, 0.0, 0.0))
             rate = (successes + _PRIOR * rate) / (attempts + _PRIOR)
         return rate
 
-    def record(self, problem: Problem, success: float) -> None:
-        """One attempt at a problem that is no composite; ``success`` may be a share."""
+    def record(self, problem: Problem, success: float, worth: float = 1.0) -> None:
+        """One attempt at a problem that is no composite; ``success`` may be a share, ``worth`` less than 1."""
         for tag in self._path(problem):
-            counts = self._counts.setdefault(tag, [0.0, 0.0])
+            counts = self._counts.setdefault(tag, [0.0, 0.0, 0.0])
             if counts[1] >= self.memory:
                 keep = (self.memory - 1) / counts[1]
-                counts[0], counts[1] = counts[0] * keep, counts[1] * keep
+                counts[:] = [count * keep for count in counts]
             counts[0] += success
             counts[1] += 1
+            counts[2] += worth
 
     def record_parts(self, parts: Sequence[Problem], solved: bool, known: Sequence[bool | None]) -> None:
         r"""One attempt at a composite, with credit for its parts.
 
         A solved composite credits every part. A failed one is shared out: with pass rates :math:`p_k` and their product
-        P, part k was right all the same with probability :math:`(p_k - P)/(1 - P)`, given that some part was wrong.
+        P, part k was right all the same with probability :math:`(p_k - P)/(1 - P)`, given that some part was wrong. What the
+        outcome says about :math:`p_k`, its Fisher information, is worth
+
+        .. math:: \frac{P/(1 - P)}{p_k/(1 - p_k)} \le 1
+
+        attempts at the part alone: hardly anything about an easy part next to a hard one.
 
         Args:
             parts: The parts.
@@ -122,28 +130,31 @@ class Skills:
             if right is not None:
                 self.record(part, float(right))
             else:
-                self.record(part, 1.0 if solved else (rate - product) / max(1 - product, 1e-12))
+                failed = max(1 - product, 1e-12)
+                worth = product * (1 - rate) / max(rate * failed, 1e-12)
+                self.record(part, 1.0 if solved else (rate - product) / failed, min(worth, 1.0))
 
     def table(self) -> list[Skill]:
         """Every skill that was met, weakest first: those that are surely weak before those that are little known."""
         rows = []
-        for tag, (successes, attempts) in self._counts.items():
+        for tag, (successes, attempts, worth) in self._counts.items():
             if len(tag) == _DEPTH:
-                low, high = wilson(successes, attempts)
-                rows.append(Skill(tag[0], tag[1], tag[2], successes / attempts, low, high, attempts))
+                rate = successes / attempts
+                low, high = wilson(rate * worth, worth)
+                rows.append(Skill(tag[0], tag[1], tag[2], rate, low, high, worth))
         return sorted(rows, key=lambda skill: (skill.high, skill))
 
     def state(self) -> list[Any]:
         """The counts as JSON values."""
         return [[list(tag), *counts] for tag, counts in self._counts.items()]
 
-    def load(self, rows: Sequence[Sequence[Any]]) -> None:
+    def load(self, rows: Any) -> None:
         """What :meth:`state` gave."""
         try:
-            counts = {tuple(map(str, tag)): [float(s), float(n)] for tag, s, n in rows}
+            counts = {tuple(map(str, tag)): [float(s), float(n), float(w[0] if w else n)] for tag, s, n, *w in rows}
         except (TypeError, ValueError):
             counts = None
-        if counts is None or any(not 0 <= s <= n for s, n in counts.values()):
+        if counts is None or any(not (0 <= s <= n < inf and n > 0 and 0 <= w <= n) for s, n, w in counts.values()):
             raise bad_value(
                 "Curriculum.load_state_dict",
                 "skills",

@@ -159,7 +159,10 @@ def _rows(dataset: str | os.PathLike[str] | Iterable[Problem], limit: int | None
         from composekit.compose.loading import load_problems
 
         dataset = load_problems(dataset)
-    if limit is not None and limit < 1:
+    if isinstance(dataset, Problem) or (not isinstance(dataset, Iterable) and not hasattr(dataset, "__getitem__")):
+        got = type(dataset).__name__
+        raise bad_type("stats", "dataset", "be a file or an iterable of problems", got, "Pass a list or a Composer")
+    if limit is not None and (type(limit) is not int or limit < 1):
         raise bad_value(
             "stats", "limit", "be a positive integer or None", repr(limit), "Leave it out to look at all rows"
         )
@@ -174,7 +177,7 @@ def _rows(dataset: str | os.PathLike[str] | Iterable[Problem], limit: int | None
 
 def _every(dataset: Any, limit: int) -> Iterator[Problem]:
     """Rows spread over the whole data set where its length is known, else its first ones."""
-    if not hasattr(dataset, "__len__"):
+    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
         return iter(dataset)
     return (dataset[i] for i in range(0, len(dataset), max(1, len(dataset) // limit)))
 
@@ -229,12 +232,12 @@ def _redraw_links(links: Sequence[Link]) -> Iterator[bool]:
 
 def _redraw_answers(composites: Sequence[Composite]) -> Iterator[bool]:
     """For each constant of a last part that its generator can recompute: does another value change the answer?"""
-    from composekit.compose.generators import GENERATORS
+    from composekit.compose.renewing import generator_of
 
     for composite in composites:
         last = composite.parts[-1]
-        generator = GENERATORS.get(last.template.name) if last.template else None
-        if generator is None or last.template is None or generator.make(**last.template.params).prompt != last.prompt:
+        generator = generator_of(last)
+        if generator is None or last.template is None:
             continue
         spans = {link.span: link for link in composite.links if link.target == len(composite.parts) - 1}
         for slot in generator.slots(last.template.params):

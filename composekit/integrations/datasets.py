@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from composekit._errors import missing_extra
+from composekit._errors import bad_type, bad_value, missing_extra
 from composekit.compose.problem import Composite, Problem
 from composekit.integrations._rows import problem_of, problems_of, question, to_json
 
@@ -53,10 +53,24 @@ def to_hf(problems: Iterable[Problem], *, conversational: bool = False, instruct
 def from_hf(rows: Iterable[dict[str, Any]]) -> list[Problem]:
     """The problems of a data set that :func:`to_hf` wrote, in order.
 
+    Args:
+        rows: One split: any iterable of mappings with a column ``problem``, or a gold answer.
+
+    Raises:
+        ArgumentTypeError, ArgumentError: a row is no mapping, or holds no problem.
+
     Example:
         >>> problems = [Problem("What is 6 times 7?", 42, metadata={"level": 1})]
         >>> from_hf(to_hf(problems)) == problems
         True
     """
-    found = [problem_of("datasets.from_hf", row, row.get("prompt")) for row in rows]
-    return problems_of("datasets.from_hf", [problem for problem in found if problem is not None])
+    op, found = "datasets.from_hf", []
+    for index, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise bad_type(op, f"row {index}", "be a mapping", type(row).__name__, "Pass one split of a data set")
+        problem = problem_of(op, row, row.get("prompt"))
+        if problem is None:
+            got = f"none in {', '.join(map(str, row))}"
+            raise bad_value(op, f"row {index}", "hold a problem or a gold answer", got, "Filter such rows out first")
+        found.append(problem)
+    return problems_of(op, found)

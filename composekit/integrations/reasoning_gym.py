@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from composekit._errors import bad_value, missing_extra
@@ -13,8 +14,10 @@ from composekit.compose.numbers import NotANumber, parse_value
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Verdict, Verifier
 from composekit.compose.verifiers.extract import final_answer, without_thinking
+from composekit.compose.verifiers.sandbox.values import Refused, decode, encode
 
 _KEY = "reasoning_gym"
+_TAGGED_KEY = "tagged"
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)  # the form that reasoning-gym's own prompts ask for
 
 
@@ -22,7 +25,8 @@ def load(name: str, *, size: int = 100, seed: int = 0, config: Mapping[str, Any]
     """Problems of a reasoning-gym data set.
 
     Answers that are one number are judged as mathematics and can start a chain; others are judged by exact comparison. For
-    data sets with many right answers (puzzles, plans) use :class:`ReasoningGymVerifier`.
+    data sets with many right answers (puzzles, plans) use :class:`ReasoningGymVerifier`. Some of these name no answer at
+    all: their problems have a placeholder for one, and only that verifier takes them.
 
     Args:
         name: The data set, such as ``"chain_sum"``.
@@ -64,16 +68,33 @@ def _gym(op: str) -> Any:
 
 
 def _problem(name: str, entry: Mapping[str, Any]) -> Problem:
-    answer = str(entry["answer"])
-    try:
-        parse_value(answer)
-        verifier = "math"
-    except NotANumber:
-        verifier = "exact"
-    kept = json.loads(json.dumps({k: v for k, v in entry.items() if k != "question"}, default=str))
+    answer = entry["answer"]
+    if answer is None:
+        answer, verifier = "(any that reasoning-gym accepts)", _KEY
+    else:
+        answer = str(answer)
+        try:
+            parse_value(answer)
+            verifier = "math"
+        except NotANumber:
+            verifier = "exact"
+    kept = _kept({k: v for k, v in entry.items() if k != "question"})
     return Problem(
         entry["question"], answer, domain=_domain(name), verifier=verifier, metadata={"topic": name, _KEY: kept}
     )
+
+
+def _kept(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry as JSON, for readers; where that turns tuples into lists or keys into texts, also one for the scorer."""
+    plain: dict[str, Any] = json.loads(json.dumps(entry, default=str))
+    with suppress(Refused):
+        return plain if plain == entry else {**plain, _TAGGED_KEY: encode(entry)}
+    return plain
+
+
+def _entry(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What :func:`_kept` was given."""
+    return dict(decode(kept[_TAGGED_KEY]) if _TAGGED_KEY in kept else kept)
 
 
 def _domain(name: str) -> str:
@@ -110,7 +131,7 @@ class ReasoningGymVerifier(Verifier):
             raise bad_value("ReasoningGymVerifier.verify", "problem", rule, problem.id, repair)
         score = _gym("ReasoningGymVerifier").get_score_answer_fn(problem.metadata["topic"])
         try:
-            points = float(score(answer=answer, entry={"question": problem.prompt, **entry}))
+            points = float(score(answer=answer, entry={"question": problem.prompt, **_entry(entry)}))
         except Exception as error:  # a scorer of a hundred authors, on the text of a model
             return Verdict(0.0, "error", answer, f"reasoning-gym failed: {error!r}"[:300])
         right = points >= 1

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from composekit._errors import bad_value
+from composekit._errors import bad_type, bad_value
 from composekit.compose.verdict import Verdict, Verifier
-from composekit.integrations._rows import check_verifier, judge, problem_of, text_of
+from composekit.integrations._rows import GOLD, check_verifier, judge, problem_of, response_of
 
 _OP = "trl.as_reward"
+
+logger = logging.getLogger(__name__)
 
 
 class Reward:
@@ -19,6 +22,7 @@ class Reward:
     def __init__(self, verifier: Verifier | None, name: str) -> None:
         self.verifier = verifier
         self.__name__ = name  # the trainers name metrics after it
+        self._warned = False
 
     def __repr__(self) -> str:
         return f"as_reward({self.verifier!r}, name={self.__name__!r})"
@@ -36,9 +40,7 @@ class Reward:
         **columns: Any,
     ) -> list[float | None]:
         """The score of every completion; None where its row has no gold answer."""
-        rows = {
-            name: values for name, values in columns.items() if isinstance(values, Sequence) and not _is_text(values)
-        }
+        rows = self._rows(columns)
         for name, values in {"completions": completions, **rows}.items():
             if len(values) != len(prompts):
                 raise bad_value(
@@ -47,9 +49,25 @@ class Reward:
         verdicts: list[Verdict | None] = []
         for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
             problem = problem_of(_OP, {name: values[i] for name, values in rows.items()}, prompt)
-            verdicts.append(None if problem is None else judge(self.verifier, text_of(completion), problem))
+            verdicts.append(None if problem is None else judge(self.verifier, response_of(completion), problem))
         self._log(verdicts, log_extra, log_metric)
         return [None if verdict is None else verdict.score for verdict in verdicts]
+
+    def _rows(self, columns: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
+        """The columns of the data set among the keywords: the trainer passes other things too."""
+        rows = {}
+        for name, values in columns.items():
+            values = values.tolist() if hasattr(values, "tolist") else values  # of numpy, torch, pandas
+            if isinstance(values, Sequence) and not isinstance(values, str | bytes):
+                rows[name] = values
+            elif name in GOLD and values is not None:
+                got = type(values).__name__
+                raise bad_type(_OP, name, "be a list with one entry a prompt", got, "Pass the column")
+        if not self._warned and not any(name in rows for name in GOLD):
+            self._warned = True
+            found, known = ", ".join(rows) or "none", ", ".join(GOLD)
+            logger.warning("%s: no column holds a gold answer, so every reward is None: %s, not %s", _OP, found, known)
+        return rows
 
     def _log(self, verdicts: Sequence[Verdict | None], log_extra: Any, log_metric: Any) -> None:
         judged = [verdict for verdict in verdicts if verdict is not None]
@@ -61,16 +79,14 @@ class Reward:
                 log_metric(f"{self.__name__}/{status}", counts[status] / len(judged))
 
 
-def _is_text(values: object) -> bool:
-    return isinstance(values, str | bytes)
-
-
 def as_reward(verifier: Verifier | None = None, *, name: str = "composekit") -> Reward:
     r"""A reward function for TRL's ``GRPOTrainer(reward_funcs=...)``.
 
     The trainer calls it with ``prompts``, ``completions`` and all columns of the data set. A row is judged against the
-    column ``problem``, as :func:`composekit.integrations.datasets.to_hf` writes it; a data set of your own does with a
-    gold answer in ``answer``, ``solution`` or ``ground_truth`` (and ``verifier``, ``tests``, ``entry_point``).
+    column ``problem``, as :func:`composekit.integrations.datasets.to_hf` writes it, or against the columns that
+    :func:`composekit.compose.build` writes; a data set of your own does with a gold answer in ``answer``, ``solution`` or
+    ``ground_truth`` (and ``verifier``, ``tests``, ``entry_point``). Of a worked solution in mathematics,
+    what follows ``####`` counts, or else the last box.
 
     Args:
         verifier: Judges every row. By default, each row is judged by the verifier that its problem names.
@@ -78,12 +94,14 @@ def as_reward(verifier: Verifier | None = None, *, name: str = "composekit") -> 
 
     Returns:
         A picklable function with a ``__name__``. It gives one float a completion, in order; None, which TRL leaves out of
-        the advantages, where a row has no gold answer. Completions may be strings or lists of messages. The shares of
+        the advantages, where a row has no gold answer. Completions may be strings or lists of messages, of which the last
+        one by the assistant is judged: what a tool returns is no answer. The shares of
         unparseable, timed-out and failed verdicts are logged as metrics of the trainer, the statuses as a column.
 
     Raises:
         ArgumentTypeError: the verifier is no Verifier.
-        ArgumentError: when called with a column ``problem`` that holds no problem, or columns of other lengths.
+        ArgumentTypeError, ArgumentError: when called with a column ``problem`` that holds no problem, a gold answer that is
+            neither text nor a number, or columns of other lengths.
 
     Example:
         >>> from composekit.compose import MathVerifier

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from composekit._errors import ImplementationError, message, missing_extra
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Verifier
-from composekit.integrations._rows import check_verifier, judge, problem_of, problems_of, question, text_of, to_json
+from composekit.integrations._rows import check_verifier, judge, problem_of, problems_of, question, response_of, to_json
 
 if TYPE_CHECKING:
     from verifiers.v1 import Taskset
@@ -61,8 +61,10 @@ def taskset(
     check_verifier(op, verifier)
     found = problems_of(op, problems)
     kinds = _v1_classes(op)
-    rows = [kinds["data"](id=p.id, name=p.domain, prompt=question(p, instruction), problem=to_json(p)) for p in found]
-    return kinds["taskset"](kinds["config"](id="composekit"), rows, verifier)
+    rows = [
+        kinds["ComposeData"](id=p.id, name=p.domain, prompt=question(p, instruction), problem=to_json(p)) for p in found
+    ]
+    return kinds["ComposeTaskset"](kinds["config"](id="composekit"), rows, verifier)
 
 
 @lru_cache(maxsize=1)
@@ -109,7 +111,15 @@ def _v1_classes(op: str) -> dict[str, Any]:
                 task.verifier = self._verifier
             return tasks
 
-    return {"data": ComposeData, "taskset": ComposeTaskset, "config": vf.TasksetConfig}
+    for kind in (ComposeData, ComposeTask, ComposeTaskset):
+        kind.__qualname__ = kind.__name__  # found by this module's __getattr__, so that workers can unpickle them
+    return {kind.__name__: kind for kind in (ComposeData, ComposeTask, ComposeTaskset)} | {"config": vf.TasksetConfig}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("ComposeData", "ComposeTask", "ComposeTaskset"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _v1_classes("verifiers.taskset")[name]
 
 
 class RubricFunction:
@@ -123,7 +133,7 @@ class RubricFunction:
     async def __call__(self, prompt: Any, completion: Any, answer: Any = "", info: Any = None) -> float:
         """The score of a completion; the gold problem stands in ``info["problem"]`` or is made from ``answer``."""
         row = {**(info if isinstance(info, Mapping) else {}), "answer": answer}
-        return await _score(self.verifier, text_of(completion), row, prompt)
+        return await _score(self.verifier, response_of(completion), row, prompt)
 
 
 def rubric(verifier: Verifier | None = None) -> Any:

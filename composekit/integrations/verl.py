@@ -19,6 +19,7 @@ from typing import Any
 
 from composekit._errors import bad_type, bad_value, missing_extra
 from composekit.compose.problem import Problem
+from composekit.compose.schemas import number_as_text
 from composekit.integrations._rows import judge, problem_of, problems_of, question, to_json
 
 _OP = "verl.compute_score"
@@ -54,12 +55,15 @@ def compute_score(
     """
     if not isinstance(solution_str, str):
         raise bad_type(_OP, "solution_str", "be a string", type(solution_str).__name__, "Pass the decoded response")
+    if not isinstance(extra_info, Mapping | None):
+        got = type(extra_info).__name__
+        raise bad_type(_OP, "extra_info", "be a mapping or None", got, "Pass the column extra_info of the row")
     row = {**(extra_info or {}), "ground_truth": ground_truth}
     row = {k: v for k, v in row.items() if k not in ("answer", "solution")}  # the gold answer is ground_truth alone
     problem = problem_of(_OP, row)
     if problem is None:
         raise bad_value(_OP, "ground_truth", "hold a gold answer", repr(ground_truth), "Write the rows with to_rows")
-    if "problem" in row and str(ground_truth) != problem.answer:
+    if "problem" in row and (number_as_text(ground_truth) or str(ground_truth)) != problem.answer:
         got = f"{ground_truth!r}, not {problem.answer!r}"
         raise bad_value(
             _OP, "ground_truth", "be the answer of extra_info['problem']", got, "Change both or leave one out"

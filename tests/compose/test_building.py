@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from composekit import ComposeKitError
+from composekit._errors import ArgumentError, ArgumentTypeError
 from composekit.compose import Composer, Composite, Problem, audit, build, load_problems
 from composekit.compose import building as building_module
 from composekit.compose._build_choice import Choice, split_of
@@ -540,3 +541,65 @@ def test_unlinkable_indices_are_counted(tmp_path: Path) -> None:
     unlinkable = report.dropped["unlinkable"]
     assert sum(report.unlinkable.values()) == unlinkable
     assert report.written + report.dropped["duplicate"] + unlinkable == 30
+
+
+# ------------------------------------------------------------------------------------------------- things that are not ours
+
+
+@pytest.mark.parametrize("content", [b"[]", b"null", b"3", b"[", b"\xff", b"{}"])
+def test_a_damaged_manifest_is_explained(content: bytes, tmp_path: Path) -> None:
+    folder = tmp_path / "out.jsonl.building"
+    folder.mkdir()
+    (folder / "manifest.json").write_bytes(content)
+    with pytest.raises(ArgumentError, match=r"must belong to a call with the same composer"):
+        build(Composer(pool(), size=5), tmp_path / "out.jsonl", workers=1)
+    assert build(Composer(pool(), size=5), tmp_path / "out.jsonl", workers=1, resume=False).written == 5
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+@pytest.mark.parametrize("resume", [True, False])
+def test_what_stands_where_the_shards_would_go_is_left_alone(kind: str, resume: bool, tmp_path: Path) -> None:
+    place, mine = tmp_path / "out.jsonl.building", tmp_path / "elsewhere"
+    mine.mkdir()
+    if kind == "link":
+        place.symlink_to(mine, target_is_directory=True)
+    elif kind == "folder":
+        place.mkdir()
+        (place / "mine.txt").write_text("precious")
+    else:
+        place.write_text("precious")
+    with pytest.raises(ArgumentError, match=r"out\.jsonl\.building must be a folder that a build made"):
+        build(Composer(pool(), size=5), tmp_path / "out.jsonl", workers=1, resume=resume)
+    assert kind == "link" or (place / "mine.txt" if kind == "folder" else place).read_text() == "precious"
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_an_output_must_be_a_file(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
+    with pytest.raises(ArgumentError, match=r"path must be a file; got .*out\.jsonl, a folder or a device"):
+        build(Composer(pool(), size=5), path, workers=1, overwrite=True)
+    assert [item.name for item in tmp_path.iterdir()] == ["out.jsonl"]
+    with pytest.raises(ArgumentTypeError, match="path must be a path; got NoneType"):
+        build(Composer(pool(), size=5), None)  # type: ignore[arg-type]
+
+
+def test_lone_surrogates_are_named(tmp_path: Path) -> None:
+    broken = [problem.replace(prompt=problem.prompt + " \ud800") for problem in pool()]
+    with pytest.raises(ArgumentError, match=r"problems must be valid Unicode; got '\\ud800' after"):
+        build(Composer(broken, size=5), tmp_path / "out.jsonl", workers=1)
+
+
+def test_one_test_set_alone_is_no_list_of_letters(tmp_path: Path) -> None:
+    path = tmp_path / "tests.jsonl"
+    path.write_text("".join(json.dumps(problem.to_dict()) + "\n" for problem in pool()))
+    for number, sets in enumerate([str(path), path, [[path]]]):
+        report = build(Composer(pool(), size=5), tmp_path / f"{number}.jsonl", decontaminate=sets, workers=1)
+        assert report.dropped["contaminated"] == 5
+    for number, sets in enumerate([pool()[0].prompt, pool()[0]]):
+        composer = Composer(pool(), size=40)
+        report = build(composer, tmp_path / f"one{number}.jsonl", decontaminate=sets, workers=1)
+        assert 0 < report.dropped["contaminated"] < 40
+    with pytest.raises(ArgumentTypeError, match="decontaminate must hold problems, texts or files; got dict"):
+        build(Composer(pool(), size=5), tmp_path / "x.jsonl", decontaminate=[{"question": pool()[0].prompt}])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from composekit.compose import Composer, Problem, load_problems
+from composekit.compose import Composer, Problem, generators, load_problems
 from composekit.compose.__main__ import main
 
 QUESTION = "Ann has {} nuts and gives {} of them to Bob. How many nuts does Ann keep?"
@@ -273,3 +273,126 @@ def test_the_command_line_works_without_torch(composites: Path, tmp_path: Path) 
     paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", ""), str(Path(__file__).parents[2])])
     done = run("audit", str(composites), "--quiet", env={**os.environ, "PYTHONPATH": paths})
     assert done.returncode == 0, done.stderr
+
+
+# ------------------------------------------------------------------------------------------------ outputs that are not files
+
+
+@pytest.mark.parametrize("command", ["build", "audit", "verify"])
+def test_no_command_writes_over_its_input(
+    command: str, problems: Path, composites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    responses = tmp_path / "responses.jsonl"
+    responses.write_text("".join('{"response": "7"}\n' for _ in range(30)))
+    before = {path: path.read_bytes() for path in (problems, composites, responses)}
+    calls = {
+        "build": [["build", str(problems), "-o", str(problems), "--overwrite"]],
+        "audit": [["audit", str(composites), "-o", str(composites)]],
+        "verify": [["verify", str(composites), str(responses), "-o", str(path)] for path in (composites, responses)],
+    }
+    for call in calls[command]:
+        assert main([*call, "--quiet"]) == 2
+        assert "must be another file than the input" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_an_output_may_be_a_pipe_and_stays_one(composites: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert main(["audit", str(composites), "-o", str(pipe), "--quiet"]) == 0
+        out, _ = reader.communicate(timeout=30)
+    finally:
+        reader.kill()
+    assert len(out.splitlines()) == 30
+    assert pipe.is_fifo()
+
+
+def test_a_dash_is_standard_output(composites: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["audit", str(composites), "-o", "-", "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["ok"] for line in out.splitlines()] == [True] * 30
+    assert err == "0 of 30 composites are defective\n"
+
+
+def test_a_full_disk_behind_standard_output_is_said_without_a_traceback(composites: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "composekit.compose", "stats", str(composites)],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("composekit: the output must be writable; got [Errno 28]")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_build_that_keeps_nothing_is_no_success(problems: Path, tmp_path: Path) -> None:
+    call = ["build", str(problems), "-o", str(tmp_path / "o.jsonl"), "--candidates", "5", "--quiet"]
+    assert main([*call, "--decontaminate", str(problems)]) == 1
+    assert (tmp_path / "o.jsonl").read_bytes() == b""
+
+
+def test_new_values_reach_the_composer(tmp_path: Path) -> None:
+    source, out = tmp_path / "pool.jsonl", tmp_path / "o.jsonl"
+    pool = generators.arithmetic(12, seed=1)
+    source.write_text("".join(json.dumps(problem.to_dict()) + "\n" for problem in pool))
+    assert main(["build", str(source), "-o", str(out), "--candidates", "20", "--new-values", "--quiet"]) == 0
+    assert load_problems(out) == list(Composer(pool, size=20, new_values=True))
+
+
+def test_verify_reads_named_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "p.csv").write_text("q;a\n6 times 7?;42\n")
+    (tmp_path / "r.jsonl").write_text('{"response": "Answer: 42"}\n')
+    call = ["verify", str(tmp_path / "p.csv"), str(tmp_path / "r.jsonl"), "--quiet"]
+    assert main([*call, "--schema", '{"prompt": "q", "answer": "a"}', "--workers", "1"]) == 0
+    assert "mean score 1.0000" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ([0, 0, 1], "must have one response to a problem; got several to"),
+        ([0, None, 1], "must have an id in every row or in none; got 2 ids in 3 rows"),
+        ([0, 2, None], "must have an id in every row or in none"),
+    ],
+)
+def test_responses_that_are_misaligned_are_refused(
+    ids: list[int | None], said: str, problems: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    three, responses = tmp_path / "three.jsonl", tmp_path / "responses.jsonl"
+    three.write_text("".join(problems.read_text().splitlines(keepends=True)[:3]))
+    loaded = load_problems(three)
+    rows = [{"response": "7"} if k is None else {"response": "7", "id": loaded[k].id} for k in ids]
+    responses.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["verify", str(three), str(responses), "--quiet"]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_responses_match_ids_that_are_numbers_and_leave_others_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p.jsonl").write_text('{"id": 5, "question": "6 * 7?", "answer": "42"}\n')
+    rows = [{"id": 4, "response": "41"}, {"id": 5, "response": "Answer: 42"}]
+    (tmp_path / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["verify", str(tmp_path / "p.jsonl"), str(tmp_path / "r.jsonl"), "--quiet", "--workers", "1"]) == 0
+    assert "1 responses to other problems left aside" in capsys.readouterr().err
+
+
+def test_no_good_row_at_all_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "p.jsonl").write_text('{"question": "6 * 7?"}\n')
+    (tmp_path / "r.jsonl").write_text('{"id": "x", "response": "42"}\n')
+    call = ["verify", str(tmp_path / "p.jsonl"), str(tmp_path / "r.jsonl"), "--skip-bad-rows", "--quiet"]
+    assert main([*call, "--schema", "qa"]) == 2
+    assert "must hold at least one good row" in capsys.readouterr().err
+
+
+def test_a_log_is_not_filled_with_bars(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from composekit.compose._progress import bar
+
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    tick = bar("composites")
+    for done in range(1, 1001):
+        tick(done, 1000)
+    assert capsys.readouterr().err.count("\r") <= 2

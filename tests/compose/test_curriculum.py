@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -298,7 +299,7 @@ def test_a_failure_after_endless_success_is_no_division_by_zero() -> None:
     skills = Skills(10**9)
     problem = _skilled("t")
     for tag in skills._path(problem):
-        skills._counts[tag] = [1e9, 1e9]
+        skills._counts[tag] = [1e9, 1e9, 1e9]
     skills.record_parts([problem, problem], False, [None, None])
     assert all(0 <= skill.pass_rate < 1 for skill in skills.table())
 
@@ -496,3 +497,93 @@ def test_curriculum_takes_a_weak_student_deeper_sooner(ability: float) -> None:
 def test_update_takes_a_collection(results: Any) -> None:
     with pytest.raises(ArgumentTypeError, match=r"Curriculum\.update: results"):
         Curriculum().update(results)
+
+
+# ---- uncertainty, by simulation ------------------------------------------------------------------------------------------
+
+
+def _covered(direct: float, attempts: int, seed: int, skills: int = 6) -> list[bool]:
+    """Whether the interval of each skill holds its true rate, after attempts of which this share is at single problems."""
+    rng = random.Random(seed)
+    rates = [rng.uniform(0.15, 0.97) for _ in range(skills)]
+    problems, table = [_skilled(f"t{k}") for k in range(skills)], Skills(200)
+    for _ in range(attempts):
+        parts = rng.sample(range(skills), 1 if rng.random() < direct else 2)
+        solved = all(rng.random() < rates[k] for k in parts)
+        if len(parts) == 1:
+            table.record(problems[parts[0]], float(solved))
+        else:
+            table.record_parts([problems[k] for k in parts], solved, [None] * 2)
+    return [skill.low <= rates[int(skill.topic[1:])] <= skill.high for skill in table.table()]
+
+
+@pytest.mark.parametrize(("direct", "least", "most"), [(1.0, 0.92, 0.98), (0.3, 0.78, 0.98), (0.05, 0.74, 0.98)])
+def test_intervals_cover_the_true_rate(direct: float, least: float, most: float) -> None:
+    # Credit that counts as full attempts covers 66 and 60 % here, where parts share it.
+    found = [hit for seed in range(60) for hit in _covered(direct, 400, seed)]
+    assert least <= sum(found) / len(found) <= most
+
+
+def test_a_composite_says_little_about_its_easy_part() -> None:
+    skills, easy, hard = Skills(200), _skilled("easy"), _skilled("hard")
+    for k in range(100):
+        skills.record(easy, float(k % 10 > 0))
+        skills.record(hard, float(k % 10 == 0))
+    before = {skill.topic: skill.attempts for skill in skills.table()}
+    skills.record_parts([easy, hard], False, [None, None])
+    gained = {skill.topic: skill.attempts - before[skill.topic] for skill in skills.table()}
+    assert 0 < gained["easy"] < 0.02
+    assert 0.8 < gained["hard"] < 1
+    skills.record_parts([easy, hard], False, [True, False])  # judged apart: as good as attempts at each
+    for skill in skills.table():
+        assert skill.attempts == pytest.approx(before[skill.topic] + gained[skill.topic] + 1)
+
+
+def test_a_state_from_before_shared_credit_was_weighed_loads() -> None:
+    curriculum = Curriculum()
+    curriculum.update([(_skilled("sums"), [1, 0, 1])])
+    state = curriculum.state_dict()
+    old = Curriculum()
+    old.load_state_dict({**state, "skills": [row[:3] for row in state["skills"]]})
+    assert old.weaknesses() == curriculum.weaknesses()
+
+
+@pytest.mark.parametrize(
+    ("pool", "depth"),
+    [
+        ((p for p in [_skilled("t")]), 1), ([_skilled("t")], 0), ([_skilled("t")], -1), ([_skilled("t")], "1"), ([1, 2], 1),
+        ({}, 1), ("ab", 1), (None, 1), ([_skilled("t")], 1.0), ([_skilled("t")], True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["sample", "compose"])
+def test_drawing_names_a_wrong_argument(method: str, pool: Any, depth: Any) -> None:
+    curriculum = Curriculum()
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=r"Curriculum\.sample: (pool|depth) must"):
+        getattr(curriculum, method)(pool, depth)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"draws": -1}, {"skills": None}, {"depths": "nan"}, {"depths": "text"}, {"skills": [[["math"], 0, 0, 0]]}],
+)
+def test_a_damaged_state_is_refused_and_nothing_of_it_taken(change: dict[str, Any]) -> None:
+    curriculum = Curriculum(window=2)
+    curriculum.update([(1, ALL)] * 4)
+    state = curriculum.state_dict()
+    if isinstance(change.get("depths"), str):
+        value = math.nan if change["depths"] == "nan" else "0.5"
+        change = {"depths": {**state["depths"], "1": {**state["depths"]["1"], "solve_all": value}}}
+    other = Curriculum(window=2)
+    with pytest.raises(ArgumentError, match="load_state_dict"):
+        other.load_state_dict({**state, **change})
+    assert other.state_dict() == Curriculum(window=2).state_dict()
+    with pytest.raises(ArgumentTypeError, match="state must be a mapping"):
+        other.load_state_dict(None)  # type: ignore[arg-type]
+
+
+def test_update_takes_numbers_of_arrays() -> None:
+    curriculum = Curriculum(window=1)
+    curriculum.update([(np.int64(1), np.array([1.0, 0.0], dtype=np.float32)), (_skilled("t"), np.array(1.0))])
+    assert curriculum.rates()[1]["pass_rate"] == 0.75
+    with pytest.raises(ArgumentTypeError, match="results must hold pairs"):
+        curriculum.update([(np.bool_(True), [1])])

@@ -76,3 +76,16 @@ def test_texts_of_takes_problems_texts_files_and_lists(tmp_path: Path) -> None:
         list(texts_of([3]))
     with pytest.raises(ComposeKitError, match="no such file"):
         list(texts_of([str(tmp_path / "missing.jsonl")]))
+
+
+def test_texts_without_spaces_share_runs_of_characters() -> None:
+    question = "小明有三百个苹果，他给了小红二十个苹果，然后又买了五十个苹果。"
+    index = NGramIndex([f"题目：{question}（选做）"])
+    assert index.contaminated(question)
+    assert not index.contaminated(question.replace("苹果", "橘子"))
+
+
+def test_a_test_text_without_words_contaminates_nothing() -> None:
+    index = NGramIndex(["", "?!"])
+    assert not index.contaminated("...")
+    assert not index.contaminated("What is 6 times 7?")

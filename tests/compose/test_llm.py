@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from composekit._errors import ArgumentError, ArgumentTypeError, ComposeKitError
-from composekit.compose import Composite, LLMComposer, Problem, Unlinkable, audit, chain, generators
+from composekit.compose import Composer, Composite, LLMComposer, Problem, Unlinkable, audit, chain, generators, verify
 from composekit.compose.llm import ModelError
 from composekit.compose.readings import readings
 
@@ -369,3 +369,74 @@ def test_senseless_arguments_are_named(arguments: dict[str, Any], error: type[Ex
 def test_compose_takes_problems_only() -> None:
     with pytest.raises(ArgumentTypeError, match="problems must be Problems"):
         LLMComposer(Scripted(_honest)).compose(POINT, "A train covers 340 km.")  # type: ignore[arg-type]
+
+
+# ---- clients as they are -----------------------------------------------------------------------------------------------
+
+
+def test_an_asynchronous_client_is_refused_at_once(recwarn: pytest.WarningsRecorder) -> None:
+    class Client:
+        calls = 0
+
+        async def _later(self) -> str:
+            return ""
+
+        def complete(self, messages: Any, **options: Any) -> Any:
+            self.calls += 1
+            return self._later()
+
+    client = Client()
+    with pytest.raises(ArgumentTypeError, match=r"model\.complete must return text; got a coroutine"):
+        LLMComposer(client).compose(POINT, TRAIN)
+    assert client.calls == 1
+    assert not recwarn.list  # the coroutine was closed, not forgotten
+
+
+def test_thoughts_before_the_reply_do_not_count() -> None:
+    def think(data: dict[str, Any], n: int) -> str:
+        return '<think>{"choice": 2, "value": "3"}? ' + "hm " * 9000 + "</think>" + _honest(data, n)
+
+    assert LLMComposer(Scripted(think)).compose(POINT, TRAIN).parts[0].answer == "-2"
+
+
+def test_the_same_problem_twice_gives_its_constants_away() -> None:
+    with pytest.raises(Unlinkable, match="differ from each other; got the same text twice"):
+        LLMComposer(Scripted(_honest)).compose(POINT, POINT)
+
+
+def test_a_full_cache_is_no_fault_of_the_model() -> None:
+    class Full(dict[str, str]):
+        def __setitem__(self, key: str, value: str) -> None:
+            raise OSError("no space left on device")
+
+    model = Scripted(_honest)
+    with pytest.raises(OSError, match="no space left"):
+        LLMComposer(model, cache=Full()).compose(POINT, TRAIN)
+    assert len(model.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"cache": 3}, {"options": 3}, {"options": {"seed": 7}}, {"options": {"messages": []}}]
+)
+def test_arguments_that_would_fail_later_fail_now(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"LLMComposer: (cache|options) must be"):
+        LLMComposer(Scripted(_honest), **arguments)
+
+
+def test_requests_are_counted_as_documented() -> None:
+    for checks, attempts in ((0, 1), (1, 3), (2, 2)):
+        sloppy = Scripted(lambda data, n, a=attempts: "?" if n % a else _honest(data, n))  # the last attempt is good
+        composer = LLMComposer(sloppy, checks=checks, attempts=attempts)
+        composer.compose(POINT, TRAIN)
+        assert len(sloppy.sent) == attempts * (1 + checks)
+        composer.compose(POINT, CRATE)
+        assert len(sloppy.sent) == attempts * (1 + checks)  # the second time from the cache
+
+
+def test_a_prepared_pool_composes() -> None:
+    composer = LLMComposer(Scripted(_honest))
+    points = [Problem(f"Where do x = {n} and y = {2 * n} meet?", f"({n}, {2 * n})") for n in range(31, 39)]
+    pool = [composer.as_number(point) for point in points]
+    for made in Composer(pool, size=8):
+        assert audit(made).ok
+        assert verify(rf"\boxed{{{made.answer}}}", made).correct

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import logging
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from composekit import ComposeKitError
-from composekit.compose import Composite, Link, Problem, load_problems
+from composekit.compose import Composite, Link, Problem, bundle, chain, generators, load_problems
 from composekit.compose.schemas import last_box
 
 GSM8K = {"question": "Tom has 3 apples and buys 4. How many?", "answer": "3 + 4 = <<3+4=7>>7\n#### 7"}
@@ -357,3 +359,137 @@ def test_a_field_of_another_type_is_named(row: dict, message: str) -> None:
         load_problems([row])
     assert "row 1" in str(caught.value)
     assert ".. " not in str(caught.value)
+
+
+# ----------------------------------------------------------------------------------------- what files and tables bring
+
+
+@pytest.mark.parametrize(
+    ("value", "answer"),
+    [
+        (3.0, "3"),
+        (0.5, "0.5"),
+        (-0.0, "0"),
+        (np.int64(3), "3"),
+        (np.float64(2.5), "2.5"),
+        (np.float32(0.1), "0.1"),
+        (Decimal("3.00"), "3"),
+        (Fraction(1, 2), "1/2"),
+        (np.str_("x"), "x"),
+    ],
+)
+def test_numbers_of_every_type_become_the_same_text(value: object, answer: str) -> None:
+    assert load_problems([{"question": "q", "answer": value}])[0].answer == answer
+
+
+def test_a_name_that_occurs_twice_is_a_bad_row(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "rows.jsonl", '{"question": "q", "answer": "1", "answer": "2"}', GSM8K)
+    with pytest.raises(ComposeKitError, match=r"line 1 must be JSON; got .*the name 'answer' occurs twice"):
+        load_problems(path)
+    assert len(load_problems(path, on_error="skip")) == 1
+    table = tmp_path / "rows.csv"
+    table.write_text("question,answer,answer\nq,1,2\n")
+    with pytest.raises(ComposeKitError, match=r"line 1 must name every column once; got 'answer' twice"):
+        load_problems(table)
+
+
+@pytest.mark.parametrize(
+    ("start", "name"), [(b"\x1f\x8b\x08\x00", "a gzip archive"), (b"PK\x03\x04", "zip"), (b"PAR1\x15", "parquet")]
+)
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv"])
+def test_archives_under_a_wrong_name_are_explained(start: bytes, name: str, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"rows{suffix}"
+    path.write_bytes(start + b"\x00\xff" * 20)
+    with pytest.raises(ComposeKitError, match=name):  # of the file as a whole, not a row to skip
+        load_problems(path, on_error="skip")
+
+
+def test_a_file_that_may_not_be_read_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_lines(tmp_path / "rows.jsonl", GSM8K)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ComposeKitError, match=r"rows\.jsonl must be readable; got .*Permission denied"):
+        load_problems(path)
+
+
+def test_json_may_hold_lines(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "rows.json", GSM8K, "", {"question": "q", "answer": "#### 1"})
+    assert [problem.answer for problem in load_problems(path)] == ["7", "1"]
+    pretty = tmp_path / "pretty.json"
+    pretty.write_text(json.dumps({"rows": [GSM8K]}, indent=1))
+    assert len(load_problems(pretty)) == 1
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_csv_delimiters_of_other_countries(delimiter: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f'question{delimiter} answer\n"one, two; three\nfour|five"{delimiter}4\n')
+    (problem,) = load_problems(path)
+    assert (problem.prompt, problem.answer) == ("one, two; three\nfour|five", "4")
+
+
+def test_empty_cells_and_nan_are_absent(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("problem,solution,answer,id,level\np,,3,,\nq,so \\boxed{4},,x,2\n")
+    first, second = load_problems(path)
+    assert (first.answer, first.solution, dict(first.metadata)) == ("3", None, {})
+    assert (second.answer, second.id, dict(second.metadata)) == ("4", "x", {"level": "2"})
+    nan = float("nan")
+    (problem,) = load_problems([{"question": "q", "answer": "1", "level": nan, "id": np.nan}])
+    assert dict(problem.metadata) == {}
+    with pytest.raises(ComposeKitError, match=r"must be finite .*; got nan"):
+        load_problems([{"question": "q", "answer": nan}])
+
+
+def test_gaps_that_a_table_fills_with_none_are_no_values() -> None:
+    (problem,) = load_problems([{"question": "q", "options": {"A": "x", "B": "y", "C": None}, "answer": "B"}])
+    assert problem.metadata["choices"] == {"A": "x", "B": "y"}
+    datasets = pytest.importorskip("datasets")
+    first, second = generators.arithmetic(2, seed=1)
+    half = Problem("Cut 37 in two. How much is a half?", Fraction(37, 2), metadata={"note": [1]})
+    mixed = [chain(first, second), bundle(first, generators.choice(1)[0]), chain(half, second)]
+    rows = datasets.Dataset.from_list([composite.to_dict() for composite in mixed])
+    assert load_problems(rows) == mixed
+    test = {"args": [1], "kwargs": None, "expected": None, "stdin": None, "stdout": None}
+    other = {"args": None, "kwargs": None, "expected": None, "stdin": "1", "stdout": "2"}
+    code = {"prompt": "f", "verifier": "code", "entry_point": "f", "tests": [test, other]}
+    assert load_problems([code])[0].tests == ({"args": [1], "expected": None}, {"stdin": "1", "stdout": "2"})
+
+
+def test_rows_of_to_hf_are_read_whole() -> None:
+    both = chain(*generators.arithmetic(2, seed=1))
+    row = {"prompt": "p", "answer": both.answer, "domain": "math", "verifier": "composite", "depth": 2}
+    assert load_problems([row | {"id": both.id, "problem": json.dumps(both.to_dict())}]) == [both]
+
+
+def test_a_fraction_over_zero_in_a_link_is_a_bad_row() -> None:
+    row = chain(*generators.arithmetic(2, seed=1)).to_dict()
+    row["links"][0]["value_in"] = {"fraction": "1/0"}
+    with pytest.raises(ComposeKitError, match="must be a row that to_dict wrote"):
+        load_problems([row])
+
+
+@pytest.mark.parametrize("column", [["a"], 3, None])
+def test_a_mapping_takes_names_of_columns(column: object) -> None:
+    with pytest.raises(ComposeKitError, match=r"schema\['answer'\] must be the name of a column"):
+        load_problems([{"q": "q", "a": "1"}], {"prompt": "q", "answer": column})  # type: ignore[dict-item]
+    with pytest.raises(ComposeKitError, match=r"schema\['metadata'\] must be"):
+        load_problems([{"q": "q", "a": "1"}], {"prompt": "q", "answer": "a", "metadata": 3})
+
+
+def test_the_same_row_twice_says_so() -> None:
+    with pytest.raises(ComposeKitError, match=r"which row 1 has too \(the same question and answer\)"):
+        load_problems([GSM8K, GSM8K])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [10**5000, Fraction(1, 10**5000), Decimal("sNaN"), Decimal("1e999999"), float("inf")],
+    ids=["digits", "fraction", "signal", "exponent", "infinite"],
+)
+def test_numbers_that_nobody_can_write_are_bad_rows(value: object) -> None:
+    with pytest.raises(ComposeKitError, match="row 1, field 'answer', must be finite and not too long to write"):
+        load_problems([{"question": "q", "answer": value}])

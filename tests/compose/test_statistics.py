@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from composekit import ComposeKitError
-from composekit.compose import Composer, Composite, Link, Problem, bundle, generators, stats
+from composekit._errors import ArgumentError, ArgumentTypeError
+from composekit.compose import Composer, Composite, Link, Problem, bundle, chain, generators, stats
 
 FIRST = Problem("A shop sells 12 boxes of 7 pens. How many pens is that?", 84)
 
@@ -103,3 +104,36 @@ def test_stats_refuses_nothing_and_strangers() -> None:
         stats([{"prompt": "p"}])
     with pytest.raises(ComposeKitError, match="limit must be a positive integer"):
         stats([FIRST], limit=0)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "limit"), [(None, None), (Problem("q", 1), None), (3, None), ([Problem("q", 1)], 2.5)]
+)
+def test_stats_names_a_wrong_argument(dataset: object, limit: object) -> None:
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=r"stats: (dataset|limit) must be"):
+        stats(dataset, limit=limit)  # type: ignore[arg-type]
+
+
+def test_stats_of_a_set_with_a_limit() -> None:
+    assert stats({Problem(f"What is {n} + 1?", n + 1) for n in range(9)}, limit=4).rows == 4
+
+
+@pytest.mark.parametrize(
+    "template",
+    [{"name": "nosuch"}, {"name": "arithmetic"}, {"name": "arithmetic", "params": {"family": "sharing", "x": 1}}],
+)
+def test_a_template_that_did_not_make_the_problem_vouches_for_nothing(template: dict) -> None:
+    first, second = generators.arithmetic(2, seed=1)
+    sound = chain(first, second)
+    row = sound.to_dict()
+    row["parts"][1]["template"] = template
+    assert stats([sound]).answers_depend == 1.0
+    assert stats([Problem.from_dict(row)]).answers_depend is None
+
+
+def test_an_edited_text_gets_no_new_value_from_the_template_of_the_old_one() -> None:
+    first, second = generators.arithmetic(2, seed=1)
+    assert chain(first, second, new_value=True).parts[1].answer != second.answer
+    edited = second.replace(prompt=second.prompt + " Show your work.")
+    with pytest.raises(ArgumentError, match="must have a solver for new values"):
+        chain(first, edited, new_value=True)

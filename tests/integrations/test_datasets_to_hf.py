@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from composekit._errors import ArgumentError, ArgumentTypeError
-from composekit.compose import Problem, bundle, chain, generators
+from composekit.compose import Problem, bundle, chain, generators, load_problems
 from composekit.integrations.datasets import from_hf, to_hf
 
 pytest.importorskip("datasets")
@@ -50,3 +50,20 @@ def test_to_hf_survives_parquet(tmp_path: Any) -> None:
 def test_to_hf_refuses_what_are_no_problems(problems: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"datasets\.to_hf: problems must"):
         to_hf(problems)
+
+
+def test_from_hf_says_which_row_holds_no_problem() -> None:
+    rows = [{"prompt": "6 * 7?", "answer": "42"}, {"prompt": "6 * 8?", "answer": None}]
+    with pytest.raises(ArgumentError, match=r"datasets\.from_hf: row 1 must hold a problem or a gold answer"):
+        from_hf(rows)
+    assert from_hf(rows[:1])[0].answer == "42"
+    with pytest.raises(ArgumentTypeError, match="row 0 must be a mapping; got str"):
+        from_hf({"train": rows})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".csv"])
+def test_load_problems_reads_what_to_hf_saved(suffix: str, tmp_path: Any) -> None:
+    problems = [chain(*generators.arithmetic(2, seed=1)), *generators.choice(2)]
+    data, path = to_hf(problems), str(tmp_path / f"rows{suffix}")
+    {".parquet": data.to_parquet, ".jsonl": data.to_json, ".csv": data.to_csv}[suffix](path)
+    assert load_problems(path) == problems

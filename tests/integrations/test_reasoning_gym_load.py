@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -80,3 +81,19 @@ def test_verifier_refuses_other_problems_and_survives_its_scorer(monkeypatch: py
     monkeypatch.setattr(reasoning_gym, "get_score_answer_fn", broken)
     verdict = judge.verify(r"\boxed{42}", problem)
     assert (verdict.score, verdict.status) == (0.0, "error")
+
+
+@pytest.mark.parametrize("name", ["arc_agi", "rearc"])
+def test_entries_keep_their_types_through_json(name: str) -> None:
+    (problem,) = load(name, size=1, seed=2)
+    again = Problem.from_dict(json.loads(json.dumps(problem.to_dict())))
+    assert ReasoningGymVerifier().verify(f"<answer>{problem.answer}</answer>", again).status == "correct"
+    assert ReasoningGymVerifier().verify("<answer>0</answer>", again).status == "wrong"
+
+
+def test_a_problem_without_an_answer_is_for_its_own_verifier_alone() -> None:
+    (problem,) = load("propositional_logic", size=1, seed=2)
+    with pytest.raises(ArgumentError, match=r"problem\.verifier must be one of"):
+        verify("None", problem)
+    example = problem.metadata["reasoning_gym"]["metadata"]["example_answer"]
+    assert ReasoningGymVerifier().verify(f"<answer>{example}</answer>", problem).status == "correct"

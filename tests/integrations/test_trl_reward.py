@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 import pickle
 import subprocess
@@ -11,10 +12,23 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from composekit._errors import ArgumentError, ArgumentTypeError
-from composekit.compose import MathVerifier, Problem, Verdict, Verifier, bundle, chain, generators
+from composekit.compose import (
+    Composer,
+    MathVerifier,
+    Problem,
+    Verdict,
+    Verifier,
+    build,
+    bundle,
+    chain,
+    generators,
+    load_problems,
+)
 from composekit.integrations.datasets import to_hf
 from composekit.integrations.trl import as_reward
 
@@ -146,6 +160,91 @@ def test_reward_names_bad_columns() -> None:
         _call(as_reward(), ["a", "b"], answer=["1"])
     with pytest.raises(ArgumentError, match="problem must be what"):
         _call(as_reward(), ["a"], problem=['{"prompt": 7}'])
+
+
+@pytest.mark.parametrize("role", ["tool", "user", "system"])
+def test_only_what_the_assistant_says_is_judged(role: str) -> None:
+    echoed = [{"role": "assistant", "content": "hm"}, {"role": role, "content": r"\boxed{42}"}]
+    assert _call(as_reward(), [echoed], answer=["42"]) == [0.0]
+    assert _call(as_reward(), [echoed[1:]], answer=["42"]) == [0.0]
+    said = [{"role": "assistant", "content": r"\boxed{42}"}, {"role": role, "content": r"\boxed{41}"}]
+    assert _call(as_reward(), [said], answer=["42"]) == [1.0]
+
+
+def test_reward_reads_the_last_box_of_a_worked_solution() -> None:
+    worked = [r"Six sevens: \boxed{40}? No, $\boxed{42}$.", "6*7 = <<6*7=42>>42\n#### 42"]
+    assert _call(as_reward(), [r"\boxed{42}"] * 2, solution=worked) == [1.0, 1.0]
+    assert _call(as_reward(), ["Answer: #### x"], answer=["#### x"], verifier=["exact"]) == [1.0]
+
+
+@pytest.mark.parametrize("kind", [np.array, list, torch.tensor])
+def test_reward_takes_columns_of_arrays(kind: Any) -> None:
+    assert _call(as_reward(), [r"\boxed{42}"] * 2, answer=kind([42.0, 41.0])) == [1.0, 0.0]
+
+
+def test_reward_is_none_for_nan() -> None:
+    assert _call(as_reward(), [r"\boxed{42}"] * 3, answer=[float("nan"), np.nan, 42]) == [None, None, 1.0]
+
+
+@pytest.mark.parametrize("gold", [["42"], {"value": "42"}, np.array(["42"]), float("inf")])
+def test_reward_refuses_gold_answers_that_would_never_match(gold: Any) -> None:
+    with pytest.raises((ArgumentTypeError, ArgumentError), match=r"trl\.as_reward: solution must be"):
+        _call(as_reward(), [r"\boxed{42}"], solution=[gold])
+
+
+def test_reward_refuses_a_gold_column_that_is_no_list() -> None:
+    with pytest.raises(ArgumentTypeError, match="answer must be a list with one entry a prompt; got str"):
+        _call(as_reward(), [r"\boxed{42}"], answer="42")
+
+
+def test_reward_warns_once_where_no_column_can_hold_a_gold_answer(caplog: pytest.LogCaptureFixture) -> None:
+    reward = as_reward()
+    for _ in range(2):
+        assert _call(reward, [r"\boxed{42}"], target=["42"]) == [None]
+    assert [record.getMessage() for record in caplog.records] == [
+        "trl.as_reward: no column holds a gold answer, so every reward is None: target, "
+        "not problem, parts, tests, answer, solution, ground_truth"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["json", "parquet"])
+def test_reward_takes_the_rows_of_a_build(kind: str, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    pool = [*generators.arithmetic(12, seed=1), *generators.choice(4), *generators.code(4, seed=2)]
+    path = tmp_path / f"train.{'jsonl' if kind == 'json' else kind}"
+    build(Composer(pool, mode="bundle", size=6), path, workers=1)
+    rows = datasets.load_dataset(kind, data_files=str(path), split="train", cache_dir=str(tmp_path))
+    columns = {name: list(rows[name]) for name in rows.column_names if name != "prompt"}
+    made = load_problems(path)
+    gold = ["\n".join(f"Part {k}: {_gold(part)}" for k, part in enumerate(c.parts, start=1)) for c in made]
+    assert _call(as_reward(), gold, **columns) == [1.0] * 6
+    assert _call(as_reward(), [g.replace("Part 1", "Part 9") for g in gold], **columns) == [0.0] * 6
+
+
+def _gold(part: Problem) -> str:
+    return f"\n```python\n{part.solution}\n```" if part.tests else rf"\boxed{{{part.answer}}}"
+
+
+def test_reward_reads_tests_that_a_table_has_filled_with_none() -> None:
+    calls = [{"args": [1], "expected": 2, "stdin": None, "stdout": None}]
+    prints = [{"args": None, "expected": None, "stdin": "1", "stdout": "2"}]
+    code = ["```python\ndef f(x):\n    return x + 1\n```", "```python\nprint(int(input()) + 1)\n```"]
+    got = _call(as_reward(), code, tests=[calls, json.dumps(prints)], entry_point=["f", None])
+    assert got == [1.0, 1.0]
+    with pytest.raises(ArgumentError, match=r"trl\.as_reward: tests must be JSON"):
+        _call(as_reward(), code[:1], tests=["[oops"], entry_point=["f"])
+
+
+@pytest.mark.parametrize("column", ["parts", "links", "metadata", "template", "topology"])
+@pytest.mark.parametrize("value", ["a note", "{braces}", 3, ["x"], None])
+def test_columns_of_other_data_sets_may_have_our_names(column: str, value: Any) -> None:
+    assert _call(as_reward(), [r"\boxed{42}"], answer=["42"], **{column: [value]}) == [1.0]
+
+
+def test_reward_reads_the_options_of_a_choice() -> None:
+    options = {"choices": {"A": "x", "B": "y", "C": None}}
+    for metadata in (options, json.dumps(options)):
+        assert _call(as_reward(), ["(B)"], answer=["B"], verifier=["choice"], metadata=[metadata]) == [1.0]
 
 
 def test_adapters_import_nothing_of_others() -> None:

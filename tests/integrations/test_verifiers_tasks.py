@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import pickle
+import subprocess
+import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,6 +110,16 @@ def test_reward_reads_data_as_a_mapping() -> None:
     assert asyncio.run(reward({"note": "nothing to judge"}, trace)) == 0.0
 
 
+def test_tasks_reach_a_fresh_process(vf: Any, tmp_path: Path) -> None:
+    path = tmp_path / "tasks"
+    path.write_bytes(pickle.dumps((taskset([SUM], verifier=MathVerifier()), list(taskset([SUM])))))
+    code = "import pickle, sys; tasks, (task,) = pickle.load(open(sys.argv[1], 'rb')); print(len(list(tasks)), task.data.id)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.split() == ["1", SUM.id]
+
+
 # ---- releases before 0.4 -----------------------------------------------------------------------------------------------
 
 
@@ -130,8 +143,6 @@ def test_rubric_function_takes_what_old_rubrics_pass(monkeypatch: pytest.MonkeyP
                 allowed = {k: v for k, v in merged.items() if k in inspect.signature(function).parameters}
                 out.append(float(await function(**allowed)))
             return out
-
-    import sys
 
     monkeypatch.setitem(sys.modules, "verifiers", types.SimpleNamespace(Rubric=Rubric, __version__="0.1.9"))
     made = rubric(MathVerifier())

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from composekit._errors import ArgumentError, ArgumentTypeError
@@ -185,3 +186,18 @@ def test_verl_data_set_reads_the_parquet_file(verl: Any, tmp_path: Path) -> None
     assert row["raw_prompt"] == [{"role": "user", "content": CHOICE.prompt}]
     assert row["reward_model"]["ground_truth"] == "B"
     assert _score({**row, "extra_info": dict(row["extra_info"])}, "The answer is (B).") == 1.0
+
+
+@pytest.mark.parametrize(("argument", "value"), [("extra_info", 3), ("extra_info", "{}"), ("ground_truth", ["42"])])
+def test_compute_score_names_an_argument_of_a_wrong_type(argument: str, value: Any) -> None:
+    arguments = {"data_source": "x", "solution_str": r"\boxed{42}", "ground_truth": "42", argument: value}
+    with pytest.raises(ArgumentTypeError, match=rf"verl\.compute_score: {argument} must be"):
+        compute_score(**arguments)
+
+
+def test_compute_score_takes_numbers_of_tables() -> None:
+    whole = to_rows([SUM])[0]["extra_info"]
+    for gold in (42, 42.0, np.int64(42)):
+        assert compute_score("x", r"\boxed{42}", gold) == compute_score("x", r"\boxed{42}", gold, whole) == 1.0
+    with pytest.raises(ArgumentError, match="ground_truth must hold a gold answer; got nan"):
+        compute_score("x", r"\boxed{42}", float("nan"))
