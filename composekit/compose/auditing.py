@@ -2,7 +2,8 @@ r"""Is a composite what it claims to be, and can it be solved without its first 
 
 An audit reads the prompt as a solver would: are all parts there, is the constant replaced by a symbol that is worth the
 same, does the sentence that joins the parts give the right value, is any name used for two things? These are defects. What
-merely makes a composite easier than it looks (a value that stands elsewhere, an easily guessed constant) is a warning.
+merely makes a composite easier than it looks (a value that stands elsewhere, a constant that follows from other numbers
+or is easily guessed) is a warning.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from typing import Any
 from composekit._errors import bad_type
 from composekit.compose import audit_links, audit_texts, exact
 from composekit.compose.aligning import tokenize
+from composekit.compose.derivable import derivable
+from composekit.compose.derivations import Span
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
 from composekit.compose.problem import Composite, Link, Problem
+from composekit.compose.tokens import numerals
 
 GUESSES = 11  # a guesser without the first part tries the integers 0 to 10
 
@@ -145,6 +149,7 @@ def _findings(composite: Composite) -> Iterator[Finding]:
     for index, link in enumerate(composite.links):
         where = f"link {index}"
         yield from _check_leaks(composite, link, where)
+        yield from _check_derivable(composite, link, where)
         if exactly:
             yield from audit_links.check_difference(link, where)
         if is_guessable(link):
@@ -175,6 +180,31 @@ def _check_leaks(composite: Composite, link: Link, where: str) -> Iterator[Findi
         yield warning("leak", f"{link.symbol_in} = {given} stands in part {link.target}", where)
     if _count(composite.parts[link.source].prompt, given):
         yield warning("leak", f"{link.symbol_in} = {given} stands in part {link.source} itself", where)
+
+
+def _check_derivable(composite: Composite, link: Link, where: str) -> Iterator[Finding]:
+    """Whether a reader has the constant from the rest of its part; what other links hide there is no part of the rest."""
+    part = composite.parts[link.target].prompt
+    spans = [link.span] if link.span is not None else _standing(part, link.value_out)
+    hidden = {other.span for other in composite.links if other.target == link.target and other.span is not None}
+    why = [_follows(part, frozenset({span, *hidden})).get(span) for span in spans]
+    if why and all(why):
+        message = f"{link.symbol_out} follows from the rest of part {link.target}: {why[0]}"
+        yield warning("derivable", message, where)
+
+
+def _standing(text: str, wanted: object) -> list[Span]:
+    """Where a text has a number."""
+    try:
+        number = exact.of(wanted).rational
+    except NotExact:
+        return []
+    return [n.span for n in numerals(text) if n.kind != "radical" and n.value == number]
+
+
+@lru_cache(maxsize=8192)
+def _follows(text: str, hidden: frozenset[Span]) -> dict[Span, str]:
+    return derivable(text, numerals(text), hidden)
 
 
 def last_number_is_answer(problem: Problem) -> bool:

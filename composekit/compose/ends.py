@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from composekit.compose.derivable import derivable
 from composekit.compose.lexing import lex
 from composekit.compose.naming import free_names
 from composekit.compose.numbers import NotANumber, Value, parse_quantity
@@ -44,7 +45,7 @@ class Ends:
         tiers: Constants that a link may replace, the ones that are hardest to guess first. No number in the text, in any
             place, equals one of them.
         spare: More constants, for want of better: a one, the base of a power, a number that the worked solution does not
-            use, one whose digits also stand in an exponent, a subscript, an ordinal.
+            use, one whose digits also stand in an exponent, a subscript, an ordinal, one that follows from other numbers.
         radicals: Constants with roots or pi, for answers of that kind.
         values: The rational numbers in the text that are values, with their signs.
         mentions: The rational numbers anywhere in the text.
@@ -89,9 +90,9 @@ def ends_of(problem: Problem) -> Ends:
     usable = _constants(problem, numerals)
     rational = [n for n in numerals if n.kind != "radical"]
     everywhere = _Standing(numerals)
-    tiers, spare = _tiers(
-        problem, [n for n in usable if n.kind != "radical"], everywhere, _Standing(filter(_is_value, numerals))
-    )
+    plain = [n for n in usable if n.kind != "radical"]
+    follows = derivable(text, numerals) if plain else {}
+    tiers, spare = _tiers(problem, plain, everywhere, _Standing(filter(_is_value, numerals)), follows)
     return Ends(
         value=value,
         unit=unit or ("percent" if _asks_percent(text, value) else _implied_unit(problem)),
@@ -260,7 +261,11 @@ _SOLUTION_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
 
 
 def _tiers(
-    problem: Problem, constants: list[Constant], everywhere: _Standing, as_values: _Standing
+    problem: Problem,
+    constants: list[Constant],
+    everywhere: _Standing,
+    as_values: _Standing,
+    follows: Container[tuple[int, int]],
 ) -> tuple[Tiers, Tiers]:
     """The constants whose value stands once in the text, by how good they are to link: the good ones, and the rest."""
     if not constants:
@@ -272,6 +277,7 @@ def _tiers(
             continue
         unused = used is not None and constant.kind == "digits" and constant.text.replace(",", "") not in used
         rank = _guessability(constant) + 10 * unused + 40 * (not everywhere.once(constant))
+        rank += 80 * (constant.span in follows)
         if constant.in_math:
             following = problem.prompt[constant.span[1] : constant.span[1] + 1]
             rank += 20 * (constant.place == BASE_OF_POWER) + 5 * (following == "(")  # Y(x + 1) looks like a function
