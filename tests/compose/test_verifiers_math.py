@@ -68,6 +68,18 @@ EQUAL = [
     "3:45 AM"), ("121", "one hundred twenty-one"),
     ("2105", "two thousand one hundred and five"), (r"\mathbb{R}", r"\text{all real numbers}"),
     (r"\text{all real numbers}", r"(-\infty,\infty)"), ("2:3", "4:6"), ("2:3", r"\frac23"),
+    ("3:2", "3 to 2"), ("3 to 2", "6:4"), ("3 to 2", r"\frac{3}{2}"),
+    # intervals that open outwards, units inside fractions, what only colours an answer
+    (r"(2,\infty)", r"]2,\infty["), (r"]2,\infty[", r"(2,\infty)"), (r"]2,\infty[", "x > 2"), ("[2,3)", "[2;3["),
+    ("(2,3]", "]2,3]"),
+    (r"(-\infty,0)\cup(0,\infty)", r"\left]-\infty,0\right[ \cup \left]0,+\infty\right["),
+    (r"[\frac12,3)", r"\left[\frac{1}{2}, 3\right["),
+    (r"\frac34 \text{ miles}", r"\frac{3\text{ miles}}{4}"), (r"\frac{3\text{ miles}}{4}", "0.75"),
+    (r"\frac{3}{4}\text{ miles per hour}", r"\frac{3\text{ miles}}{4\text{ hours}}"),
+    ("7", r"\large 7"), ("7", r"\Large{7}"), ("7", r"\color{red}{7}"), ("7", r"\textcolor{blue}{7}"),
+    ("7", r"\underline{7}"),
+    (r"x \ne 7", r"x \not= 7"), ("30", r"m\angle ABC = 30"), ("7", r"\frac{dy}{dx} = 7"),
+    ("7", r"\lim_{x \to 0} f(x) = 7"),
 ]  # fmt: skip
 
 # the gold answers of MATH-500 as models write them
@@ -163,6 +175,14 @@ DIFFERENT = [
     ("east", "seat"), ("no", "on"), (r"\text{Yes}", "No"), ("3:45", "1:15"), ("3:45 PM", "3:45 am"),
     ("2023-05-07", "2023-07-05"),
     ("May 7, 2023", "May 8, 2023"),
+    # what is not equal, ratios the wrong way round, brackets, units of fractions
+    ("7", r"x \not= 7"), ("7", r"x \not=7"), ("3:2", "2 to 3"), ("3:2", "3 to 20"),
+    ("3", "3 to 2"), ("2", "3 to 2"),
+    (r"(2,\infty)", r"[2,\infty["), (r"]2,\infty[", r"[2,\infty)"), ("(2,3)", "]2,3]"), ("[2,3]", "]2,3["),
+    ("[2,3)", "]2,3]"),
+    (r"(-\infty,0)\cup(0,\infty)", r"]-\infty,0] \cup ]0,\infty["),
+    (r"\frac34 \text{ miles}", r"\frac{3\text{ km}}{4}"), (r"\frac34 \text{ miles}", r"\frac{4\text{ miles}}{3}"),
+    (r"\frac{3}{4}\text{ miles per hour}", r"\frac{3\text{ miles}}{4}"), ("7", r"\textcolor{blue}{8}"),
 ]  # fmt: skip
 
 
@@ -180,7 +200,8 @@ def test_compare_refuses_wrong_answers_as_wrong(gold: str, answer: str) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    ["", "  ", r"\frac{7}", "7^", "7+", "(7", "7)", "7 8", r"7\;8", r"7\\8", r"\frac{1}{", "{7",
+    [r"\not= 7", r"\neg = 7", r"\nexists x = 7", r"\cancel{=} 7", r"\not\in 7", "7[", "]7", "]7[", "]7,8",
+     "", "  ", r"\frac{7}", "7^", "7+", "(7", "7)", "7 8", r"7\;8", r"7\\8", r"\frac{1}{", "{7",
     "7 because of the sum", "7\u0338",
      "7\u20dd", r"\unknown{7}", "9^{9^{9}}", "((9!)!)!", "1e999999999", "9" * 10**6, "(" * 1000 + "7" + ")" * 1000,
      "7!!", "1,,2", "1 2/", r"\begin{pmatrix}1&2\\3\end{pmatrix}", "0x7", "3x4", "7 squared", "7 halves",
@@ -238,6 +259,28 @@ def test_compare_takes_keywords_alone() -> None:
         ("The answer isn't 7", False), ("7 is not the answer", False), ("No answer but 7 appears", False),
         ("Answer 7", False),
         ("The answer is 8.\nOr maybe the answer is 7.", False), ("I would say 7", False), ("1 2 3 4 5 6 7 8 9", False),
+        ("The answer is **7**.", True), ("**The answer is 7.**", True), ("The answer is **7.**", True),
+        ("*Answer: 7*", True),
+        ("__Answer: 7__", True), ("The answer is 7.\n\n---", True), ("The answer is 7.\n```", True),
+        ("Answer:\n```\n7\n```", True),
+        ("The answer is 7.<end_of_turn>", True), ("The answer is 7.<eos>", True), ("The answer is 7.[/INST]", True),
+        ("The answer is 7.<｜end▁of▁sentence｜>", True), ("The answer is 7 because 3+4=7.", True),
+        ("The answer is 7, since 3+4=7.", True), ("The answer would be 7.", True), ("The answer should be 7.", True),
+        ("The answer will be 7.", True), ("The answer equals 7.", True), ("Answer (a): 7", True), ("- Answer: 7", True),
+        ("Since 3+4=7, the answer must be 7.", True), ("$3+4=7$. Answer: 7", True), ("We see the answer is $7$", True),
+        ("The answer to the question is 7", True), ("Hence answer = 7", True), (r"\framebox{7}", True),
+        ("The answer should not be 7", False), ("The answer should be 7 or 8", False),
+        ("The answer should be at least 7", False),
+        ("The answer would be 7 if x were 3", False), ("The answer is 7 because 3+4=8, so it is 8", False),
+        ("The answer should be 8 because 7 is wrong", False),
+        ("Half of the answer is 7", False), ("Twice the answer is 7", False),
+        ("The last digit of the answer is 7", False),
+        ("An upper bound on the answer is 7", False), ("A bound for the answer is 7", False),
+        ("The answer of the first part is 7", False), ("The answer to the previous question is 7", False),
+        ("The answer to part one is 7", False), ("The answer to part 1 is 7", False), ("A possible answer is 7", False),
+        ("The answer to an easier problem is 7", False), ("A tempting answer is 7", False),
+        ("The naive answer is 7", False),
+        ("The student's answer is 7", False), ("The answer could be 7", False),
         ("The answer is 7!", False), ("7", True), ("$7$", True), ("x = 7", True), ("", False),
         ("The answer is 7.\nBye.", False),
         ("Answer: 1, 2, 3, 4, 5, 6, 7", False), (r"\boxed{7 \text{ if } x>0}", False),

@@ -44,7 +44,15 @@ FACTOR_COMMANDS = (
     | ACCENTS
     | GREEK
 )
-NOT_IN_LABEL = frozenset(RELATIONS) | frozenset(SET_OPERATIONS) | {"sqrt", "pm", "mp", "pi", "infty", "\\\\"}
+IN_LABEL = (
+    frozenset(FUNCTIONS) | LOGS | FRACTIONS | ACCENTS | GREEK | frozenset(OPEN_CLOSE) | frozenset(OPEN_CLOSE.values())
+) | names(
+    """
+    angle measuredangle triangle overarc wideparen widehat det dim deg gcd lcm max min sup inf lim to rightarrow mapsto cdot
+    times circ prime sum prod int mathbb Bbb binom dbinom tbinom langle rangle mid perp parallel dots ldots cdots arg Re Im
+    Pr square star ast dagger ell
+    """
+)
 
 
 def split_letters(tokens: list[Token]) -> list[Token]:

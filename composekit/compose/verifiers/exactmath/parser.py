@@ -13,8 +13,8 @@ from composekit.compose.verifiers.exactmath.arithmetic import Arithmetic
 from composekit.compose.verifiers.exactmath.grammar import (
     CURRENCIES,
     END,
+    IN_LABEL,
     JOINS,
-    NOT_IN_LABEL,
     RELATIONS,
     SET_OPERATIONS,
     split_letters,
@@ -120,7 +120,7 @@ class Parser(Arithmetic):
             return token.text in ("_", "'", "+", "-", "*", "/") or (token.text == "," and bool(opened)) or any(opened)
         if token.kind == "word" and token.text.lower() in _NO_LABEL_WORDS:
             return False
-        return token.kind != "cmd" or token.text not in NOT_IN_LABEL
+        return token.kind != "cmd" or token.text in IN_LABEL
 
     # --- quantities
 

@@ -27,6 +27,10 @@ _COMMA_GROUPS = re.compile(r"(?<![\d.,_A-Za-z])([1-9]\d{0,2}(?:,\d{3})+)(?!\d)(?
 _REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\overline\s*\{\s*(\d+)\s*\}")
 _POWER_OF_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
 _PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)((?:\\.|[^$\\])*?)(?<=[^\s\\])\$(?!\d)")
+_NOT_EQUAL = re.compile(r"\\not\s*=")
+_RATIO_IN_WORDS = re.compile(r"\A(\d{1,9}) to (\d{1,9})\Z")
+_OUTWARD_INTERVAL = r"(?:\\left)?\s*([][])([^][();,|]{1,80}[;,][^][();,|]{1,80}?)(?:\\right)?\s*([][])"
+_OUTWARD = re.compile(rf"\s*{_OUTWARD_INTERVAL}(?:\s*(?:\\cup|\\cap|U)\s*{_OUTWARD_INTERVAL})*\s*")
 _DATE = re.compile(
     r"\s*(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}:[0-5]\d(?::[0-5]\d)?\s*[aApP]\.?[mM]\.?)\s*"
 )
@@ -124,6 +128,15 @@ def join_groups(text: str, *, commas: bool) -> str:
 
         text = _COMMA_GROUPS.sub(join, text)
     return text
+
+
+def _turned_inward(text: str) -> str:
+    """``]2, 3[`` is the open interval ``(2, 3)``, in the notation of Bourbaki."""
+
+    def turn(match: re.Match[str]) -> str:
+        return ("(" if match[1] == "]" else "[") + match[2] + (")" if match[3] == "[" else "]")
+
+    return re.sub(_OUTWARD_INTERVAL, turn, text)
 
 
 def _repeating(match: re.Match[str]) -> str:
@@ -254,6 +267,12 @@ def _parsed(text: str, convention: Convention) -> Node:
         text = _REPEATING.sub(_repeating, text)
     if "x" in text or "X" in text:
         text = _POWER_OF_TEN.sub(r"\\times ", text)
+    if "not" in text:
+        text = _NOT_EQUAL.sub(r"\\ne ", text)
+    if ("[" in text or "]" in text) and _OUTWARD.fullmatch(text):
+        text = _turned_inward(text)
+    if " to " in text:
+        text = _RATIO_IN_WORDS.sub(r"\1:\2", text)
     tokens = tokenise(text)
     if convention.units != "text":
         tokens = mark_units(tokens, letters=convention.units == "letters")
