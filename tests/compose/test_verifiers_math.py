@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import pickle
+import re
 
 import pytest
 
@@ -78,6 +79,14 @@ EQUAL = [
     (r"\frac{3}{4}\text{ miles per hour}", r"\frac{3\text{ miles}}{4\text{ hours}}"),
     ("7", r"\large 7"), ("7", r"\Large{7}"), ("7", r"\color{red}{7}"), ("7", r"\textcolor{blue}{7}"),
     ("7", r"\underline{7}"),
+    # a sign behind a mixed number or a fraction is that of the whole
+    (r"12.5\%", r"12\frac12\%"), ("0.125", r"12\frac12\%"), (r"3.5^\circ", r"3\frac12^\circ"),
+    (r"67\frac{1}{2}^\circ", "67.5^\\circ"),
+    (r"33\frac13\%", r"\frac{100}{3}\%"), (r"0.5\%", r"1/2\%"), ("7", r"2\cdot 3\frac12"), (r"3.5\%", "3 1/2%"),
+    ("12.25", r"(3\frac12)^2"),
+    ("7", r"7\degree"), (r"\frac12", r"\nicefrac{1}{2}"), (r"\frac13", r"0.\bar{3}"),
+    (r"\frac13", r"\frac{1}{3}\ (\approx 0.333)"),
+    ("(1,2)", "(x,y)=(1,2)"), ("(1,-16,-4,43)", "(a,b,c,d)=(1,-16,-4,43)"),
     (r"x \ne 7", r"x \not= 7"), ("30", r"m\angle ABC = 30"), ("7", r"\frac{dy}{dx} = 7"),
     ("7", r"\lim_{x \to 0} f(x) = 7"),
 ]  # fmt: skip
@@ -176,6 +185,9 @@ DIFFERENT = [
     ("2023-05-07", "2023-07-05"),
     ("May 7, 2023", "May 8, 2023"),
     # what is not equal, ratios the wrong way round, brackets, units of fractions
+    ("0.06", r"12\frac12\%"), (r"6\%", r"12\frac12\%"), ("1.5", r"3\frac12^\circ"), ("50", r"1/2\%"),
+    ("3", r"2\cdot 3\frac12"),
+    ("(1,2)", "(y,x)=(1,2)"), (r"\frac13", r"\frac{1}{3}\ (\approx 0.433)"), (r"\frac13", r"0.\bar{4}"),
     ("7", r"x \not= 7"), ("7", r"x \not=7"), ("3:2", "2 to 3"), ("3:2", "3 to 20"),
     ("3", "3 to 2"), ("2", "3 to 2"),
     (r"(2,\infty)", r"[2,\infty["), (r"]2,\infty[", r"[2,\infty)"), ("(2,3)", "]2,3]"), ("[2,3]", "]2,3["),
@@ -200,7 +212,7 @@ def test_compare_refuses_wrong_answers_as_wrong(gold: str, answer: str) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [r"\not= 7", r"\neg = 7", r"\nexists x = 7", r"\cancel{=} 7", r"\not\in 7", "7[", "]7", "]7[", "]7,8",
+    [r"3\frac12^2", r"\not= 7", r"\neg = 7", r"\nexists x = 7", r"\cancel{=} 7", r"\not\in 7", "7[", "]7", "]7[", "]7,8",
      "", "  ", r"\frac{7}", "7^", "7+", "(7", "7)", "7 8", r"7\;8", r"7\\8", r"\frac{1}{", "{7",
     "7 because of the sum", "7\u0338",
      "7\u20dd", r"\unknown{7}", "9^{9^{9}}", "((9!)!)!", "1e999999999", "9" * 10**6, "(" * 1000 + "7" + ")" * 1000,
@@ -290,6 +302,59 @@ def test_compare_takes_keywords_alone() -> None:
 def test_verify_judges_the_declared_answer(response: str, correct: bool) -> None:
     verdict = JUDGE.verify(response, Problem("What is 3 + 4?", 7))
     assert verdict.correct is correct, verdict
+
+
+@pytest.mark.parametrize(
+    ("prompt", "gold", "answer"),
+    [
+        ("Compute $513^2 - 487^2.$", "26000", "513^2 - 487^2"),
+        ("Compute $513^2 - 487^2.$", "26000", "-487^{2} + 513^2"),
+        ("Compute $513^2 - 487^2.$", "26000", r"x = 513^{2}-487^{2}+0"),
+        ("What is 3 + 4 * 5?", "23", "3 + 4*5"),
+        (
+            r"Simplify $\dfrac{\sec x}{\sin x} - \frac{\sin x}{\cos x}$.",
+            r"\cot x",
+            r"\frac{\sec x}{\sin x}-\frac{\sin x}{\cos x}",
+        ),
+        (r"Find $\binom{31}{28}$.", "4495", r"\dbinom{31}{28}"),
+        (r"Factor \[x^2 - 9.\]", "(x-3)(x+3)", "x^2 - 9"),
+        (r"Write $\frac{3}{20}$ as a decimal.", "0.15", r"\frac{3}{20}"),
+        (r"Let $x = 12 \cdot 11$. Find $x$.", "132", r"12 \times 11"),
+        (r"Solve $\sqrt{x} = 2^{10} - 2^9$ for $\sqrt{x}$.", "512", r"\boxed{2^{10} - 2^9} = 512"),
+    ],
+)
+def test_verify_pays_no_copy_of_an_expression_of_the_question(prompt: str, gold: str, answer: str) -> None:
+    verdict = JUDGE.verify(answer if "boxed" in answer else rf"\boxed{{{answer}}}", Problem(prompt, gold))
+    assert (verdict.status, "repeats" in verdict.detail) == ("wrong", True), verdict
+    bare = JUDGE.verify(answer, Problem(prompt, gold))
+    assert not bare.correct
+    assert JUDGE.verify(rf"\boxed{{{gold}}}", Problem(prompt, gold)).correct
+
+
+@pytest.mark.parametrize(
+    ("prompt", "gold", "answer"),
+    [
+        ("Compute $513^2 - 487^2.$", "26000", r"26 \cdot 1000"),  # half the work is work
+        (r"A coin shows heads with probability $\frac12$. And tails?", "0.5", r"\frac12"),  # a number is no expression
+        (r"It is $\frac{3}{4}$ full. How full is it after a change of $50\%$ and back?", "0.75", r"\frac34"),
+        ("Which is larger, $2^{30}$ or $3^{20}$?", "3^{20}", "3^{20}"),
+        ("Is $x + 1$ or $2x + 1$ a factor?", "1 + x", "x + 1"),  # the gold answer in another order
+        (r"How many ways are there to choose 3 of 31?", "4495", r"\binom{31}{3}"),
+        ("If $x = -5$, what is $x$?", "-5", "x = -5.0"),
+        ("How many orders of 5 are there?", "120", "5!"),
+    ],
+)
+def test_verify_pays_for_an_answer_that_only_looks_like_one(prompt: str, gold: str, answer: str) -> None:
+    assert JUDGE.verify(rf"\boxed{{{answer}}}", Problem(prompt, gold)).correct
+
+
+def test_verify_pays_no_formula_of_a_real_question(data_dir) -> None:
+    """Every formula of MATH-500's questions in a box pays only if it is written as the gold answer is."""
+    for problem in _math500(data_dir):
+        for formula in re.findall(r"(?<!\\)\$([^$]+)\$", problem.prompt):
+            for piece in {formula, *formula.split("=")}:
+                verdict = JUDGE.verify(rf"\boxed{{{piece}}}", problem)
+                assert not verdict.correct or "=" in piece or len(piece) < 12, (problem.answer, piece, verdict)
 
 
 def test_verify_takes_adjacent_boxes_as_the_list_that_was_asked_for() -> None:

@@ -6,6 +6,7 @@ from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers import worker
+from composekit.compose.verifiers.echo import is_echo
 from composekit.compose.verifiers.exactmath.judge import Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
 
@@ -13,6 +14,7 @@ _STATUS: dict[str, Status] = {
     "equal": "correct", "different": "wrong", "unreadable": "unparseable", "undecided": "unparseable", "timeout": "timeout",
     "memory": "error", "error": "error", "missing": "unparseable",
 }  # fmt: skip
+_NO_ECHO = ("compared as decimals", "the texts are the same")
 
 
 class MathVerifier(Verifier):
@@ -65,10 +67,19 @@ class MathVerifier(Verifier):
         if not found.answers:
             return Verdict(0.0, "unparseable", None, found.detail)
         if found.source == "bare":
-            return self._bare(found.answers[0], problem.answer)
-        if len(found.answers) == 1:
-            return self.compare(gold=problem.answer, answer=found.answers[0])
-        return self._listed(found, problem.answer)
+            verdict = self._bare(found.answers[0], problem.answer)
+        elif len(found.answers) == 1:
+            verdict = self.compare(gold=problem.answer, answer=found.answers[0])
+        else:
+            verdict = self._listed(found, problem.answer)
+        # The gold answer's own text and plain decimals are the usual case, and no echo.
+        if verdict.correct and verdict.detail not in _NO_ECHO:
+            for answer in found.answers:
+                if is_echo(answer, problem.prompt, problem.answer):
+                    return Verdict(
+                        0.0, "wrong", verdict.extracted, "the answer only repeats an expression of the question"
+                    )
+        return verdict
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
         """Compare a bare answer with a bare gold answer."""

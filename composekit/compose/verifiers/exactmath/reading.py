@@ -24,9 +24,10 @@ _CACHED_LENGTH = 300
 
 _EXPLICIT_GROUPS = re.compile(r"(?<![\d.,])([1-9]\d{0,2})((?:(?:\{,\}|,\\!\s*|\\,|\\ |~| )\d{3})+)(?![\d])(?!,\d)")
 _COMMA_GROUPS = re.compile(r"(?<![\d.,_A-Za-z])([1-9]\d{0,2}(?:,\d{3})+)(?!\d)(?!,\d)")
-_REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\overline\s*\{\s*(\d+)\s*\}")
+_REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\(?:overline|bar)\s*\{\s*(\d+)\s*\}")
 _POWER_OF_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
 _PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)((?:\\.|[^$\\])*?)(?<=[^\s\\])\$(?!\d)")
+_ROUNDED_ASIDE = re.compile(r"\((\\approx[^()]{1,40})\)\Z")
 _NOT_EQUAL = re.compile(r"\\not\s*=")
 _RATIO_IN_WORDS = re.compile(r"\A(\d{1,9}) to (\d{1,9})\Z")
 _OUTWARD_INTERVAL = r"(?:\\left)?\s*([][])([^][();,|]{1,80}[;,][^][();,|]{1,80}?)(?:\\right)?\s*([][])"
@@ -263,10 +264,12 @@ def _parsed(text: str, convention: Convention) -> Node:
         text = re.sub(r"(\d)e(?=[+-]\d)", r"\1 e ", text)
     if "_" in text:
         text = _BASED_IN_BRACKETS.sub(r"\1", text)
-    if "overline" in text:
+    if "overline" in text or "bar" in text:
         text = _REPEATING.sub(_repeating, text)
     if "x" in text or "X" in text:
         text = _POWER_OF_TEN.sub(r"\\times ", text)
+    if "(\\approx" in text:
+        text = _ROUNDED_ASIDE.sub(r"\1", text)
     if "not" in text:
         text = _NOT_EQUAL.sub(r"\\ne ", text)
     if ("[" in text or "]" in text) and _OUTWARD.fullmatch(text):
