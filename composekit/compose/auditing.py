@@ -18,7 +18,7 @@ from typing import Any
 from composekit._errors import bad_type
 from composekit.compose import audit_links, audit_texts, exact
 from composekit.compose.aligning import tokenize
-from composekit.compose.derivable import derivable
+from composekit.compose.derivable import MAX_TEXT, derivable
 from composekit.compose.derivations import Span
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
@@ -185,6 +185,8 @@ def _check_leaks(composite: Composite, link: Link, where: str) -> Iterator[Findi
 def _check_derivable(composite: Composite, link: Link, where: str) -> Iterator[Finding]:
     """Whether a reader has the constant from the rest of its part; what other links hide there is no part of the rest."""
     part = composite.parts[link.target].prompt
+    if len(part) > MAX_TEXT:
+        return
     spans = [link.span] if link.span is not None else _standing(part, link.value_out)
     hidden = {other.span for other in composite.links if other.target == link.target and other.span is not None}
     why = [_follows(part, frozenset({span, *hidden})).get(span) for span in spans]

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from composekit.compose.derivations import RULES, Span
 from composekit.compose.tokens import Constant
 
+MAX_TEXT = 20_000  # in longer texts nobody looks for what follows from what
 # Where a number is a value that a reader may calculate with.
 _VALUES = frozenset(("", "said already", "one", "the whole", "common knowledge"))
 
@@ -25,7 +26,7 @@ def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] 
             and nothing follows from two of them.
 
     Returns:
-        The spans and the reasons, in the order of the text.
+        The spans and the reasons, in the order of the text; nothing for a text of more than 20,000 characters.
 
     Example:
         >>> from composekit.compose.tokens import numerals
@@ -36,6 +37,8 @@ def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] 
         >>> derivable(text, numerals(text), hidden=[(7, 8), (15, 17)])
         {}
     """
+    if len(text) > MAX_TEXT:
+        return {}
     values = [n for n in numerals if n.place in _VALUES and n.kind in ("digits", "word", "fraction")]
     found: dict[Span, str] = {}
     for rule in RULES:

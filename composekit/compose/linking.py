@@ -13,7 +13,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from composekit._errors import ArgumentError, bad_type, bad_value, message
-from composekit.compose.ends import Ends, ends_of, option_of
+from composekit.compose.answers import option_of
+from composekit.compose.ends import Ends, ends_of
 from composekit.compose.generators.stream import Stream
 from composekit.compose.numbers import Value, tidy
 from composekit.compose.problem import Composite, Link, Problem, Topology

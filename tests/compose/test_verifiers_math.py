@@ -87,6 +87,8 @@ EQUAL = [
     ("7", r"7\degree"), (r"\frac12", r"\nicefrac{1}{2}"), (r"\frac13", r"0.\bar{3}"),
     (r"\frac13", r"\frac{1}{3}\ (\approx 0.333)"),
     ("(1,2)", "(x,y)=(1,2)"), ("(1,-16,-4,43)", "(a,b,c,d)=(1,-16,-4,43)"),
+    (r"\frac12", r"\mathbf{\frac{1}{2}}"), ("-50", r"\boldsymbol{-50}"), ("x=5", r"\mathbf{x=5}"),
+    ("7", r"\therefore 7"),
     (r"x \ne 7", r"x \not= 7"), ("30", r"m\angle ABC = 30"), ("7", r"\frac{dy}{dx} = 7"),
     ("7", r"\lim_{x \to 0} f(x) = 7"),
 ]  # fmt: skip
@@ -188,7 +190,7 @@ DIFFERENT = [
     ("0.06", r"12\frac12\%"), (r"6\%", r"12\frac12\%"), ("1.5", r"3\frac12^\circ"), ("50", r"1/2\%"),
     ("3", r"2\cdot 3\frac12"),
     ("(1,2)", "(y,x)=(1,2)"), (r"\frac13", r"\frac{1}{3}\ (\approx 0.433)"), (r"\frac13", r"0.\bar{4}"),
-    ("7", r"x \not= 7"), ("7", r"x \not=7"), ("3:2", "2 to 3"), ("3:2", "3 to 20"),
+    ("i", r"\mathbf{i}"), ("7", r"x \not= 7"), ("7", r"x \not=7"), ("3:2", "2 to 3"), ("3:2", "3 to 20"),
     ("3", "3 to 2"), ("2", "3 to 2"),
     (r"(2,\infty)", r"[2,\infty["), (r"]2,\infty[", r"[2,\infty)"), ("(2,3)", "]2,3]"), ("[2,3]", "]2,3["),
     ("[2,3)", "]2,3]"),
@@ -213,6 +215,7 @@ def test_compare_refuses_wrong_answers_as_wrong(gold: str, answer: str) -> None:
 @pytest.mark.parametrize(
     "answer",
     [r"3\frac12^2", r"\not= 7", r"\neg = 7", r"\nexists x = 7", r"\cancel{=} 7", r"\not\in 7", "7[", "]7", "]7[", "]7,8",
+     "7 quadrillion", "7 grand", r"\text{isn't} = 7", r"\text{at most} = 7", r"\text{half of it} = 7",
      "", "  ", r"\frac{7}", "7^", "7+", "(7", "7)", "7 8", r"7\;8", r"7\\8", r"\frac{1}{", "{7",
     "7 because of the sum", "7\u0338",
      "7\u20dd", r"\unknown{7}", "9^{9^{9}}", "((9!)!)!", "1e999999999", "9" * 10**6, "(" * 1000 + "7" + ")" * 1000,
@@ -320,6 +323,7 @@ def test_verify_judges_the_declared_answer(response: str, correct: bool) -> None
         (r"Factor \[x^2 - 9.\]", "(x-3)(x+3)", "x^2 - 9"),
         (r"Write $\frac{3}{20}$ as a decimal.", "0.15", r"\frac{3}{20}"),
         (r"Let $x = 12 \cdot 11$. Find $x$.", "132", r"12 \times 11"),
+        ("What is 3 + 4?", "7", "4 + 3 = 3 + 4"),
         (r"Solve $\sqrt{x} = 2^{10} - 2^9$ for $\sqrt{x}$.", "512", r"\boxed{2^{10} - 2^9} = 512"),
     ],
 )
@@ -342,6 +346,8 @@ def test_verify_pays_no_copy_of_an_expression_of_the_question(prompt: str, gold:
         (r"How many ways are there to choose 3 of 31?", "4495", r"\binom{31}{3}"),
         ("If $x = -5$, what is $x$?", "-5", "x = -5.0"),
         ("How many orders of 5 are there?", "120", "5!"),
+        ("What is 3 + 4?", "7", "3 + 4 = 7"),  # all sides but one
+        ("What is 3 + 4?", "7", r"\therefore x = 3 + 4 = 7"),
     ],
 )
 def test_verify_pays_for_an_answer_that_only_looks_like_one(prompt: str, gold: str, answer: str) -> None:

@@ -46,6 +46,11 @@ CHOICE = Problem("Which?", "B", verifier="choice", metadata={"choices": {"A": "9
         (r"\boxed{ABC}", "wrong"), (r"\boxed{B and A}", "wrong"), ("I like B, a lot.", "unparseable"),
         ("", "unparseable"),
         (r"<think>\boxed{B}</think>", "unparseable"), (r"\boxed{}", "unparseable"), ("Answer: not B", "wrong"),
+        ("The answer is B. Or A.", "wrong"), (r"\boxed{(B) 97 C}", "wrong"), (r"\boxed{(B) 97 + C}", "wrong"),
+        (r"\boxed{B. could be C}", "wrong"), (r"\boxed{B. Possibly C}", "wrong"), (r"\boxed{B. is wrong}", "wrong"),
+        (r"\boxed{B. not 97}", "wrong"), (r"\boxed{B. none of these}", "wrong"), (r"\boxed{B, 91}", "wrong"),
+        (r"\boxed{B (97)}", "correct"), ("Answer: B - 97", "correct"), ("Answer: B, 97", "correct"),
+        ("The answer is B, which is 97.", "correct"), (r"\boxed{\textsf{B}}", "correct"), (r"\boxed{\rm B}", "correct"),
         (r"\boxed{a prime}", "wrong"), (r"\boxed{Z}", "wrong"), ("A bird in the hand", "unparseable"),
     ],
 )  # fmt: skip
@@ -132,6 +137,9 @@ def test_a_part_may_be_worked_out_first_and_answered_again() -> None:
     assert _statuses(working + RIGHT)[0] == 1.0
     assert _statuses("Part 1: 42\nPart 2: no\nPart 3: B")[0] == 1.0
     assert _statuses("Part 3: B\nPart 2: no\nPart 1: 42")[0] == 1.0
+    assert _statuses("- Part 1: 42\n- Part 2: no\n- Part 3: B")[0] == 1.0
+    assert _statuses("* **Part 1**: 42\n* **Part 2**: no\n* **Part 3**: B")[0] == 1.0
+    assert _statuses("1. Part 1 - 42\n2. Part 2 - no\n3. Part 3 - B")[0] == 1.0
 
 
 def test_headings_in_code_do_not_cut_the_response() -> None:

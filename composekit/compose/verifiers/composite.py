@@ -13,8 +13,8 @@ from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.thinking import without_thinking
 
 _HEADING = re.compile(
-    r"^[ \t>]*(?:#{1,6}[ \t]*)?[*_]{0,3}[ \t]*Part[ \t]+(\d{1,3})(?:[ \t]*\([^)\n]{0,60}\))?[ \t]*[*_]{0,3}[ \t]*"
-    r"(?:[:：][ \t]*[*_]{0,3}|(?=\n|$))",
+    r"^[ \t>]*(?:[-*+•][ \t]+|\d{1,2}[.)][ \t]+)?(?:#{1,6}[ \t]*)?[*_]{0,3}[ \t]*Part[ \t]+(\d{1,3})"
+    r"(?:[ \t]*\([^)\n]{0,60}\))?[ \t]*[*_]{0,3}[ \t]*(?:[:：][ \t]*[*_]{0,3}|[-–—][ \t]+|(?=\n|$))",
     re.IGNORECASE | re.MULTILINE,
 )
 _FENCE = re.compile(r"^[ \t]*```.*?(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)

@@ -1,8 +1,8 @@
 r"""Answers that only repeat an expression of the question: :math:`513^2 - 487^2`, where just that is to be computed.
 
 Their value is right, and so a comparison of values would pay for copying. An answer is an echo if it stands in the question,
-with its terms or factors in another order at most, and the gold answer is written in another form. A plain number or fraction
-is no echo, unless the question asks for another way to write it.
+with its terms or factors in another order at most, and the gold answer is written in another form. A plain number is none,
+nor is a fraction, unless the question asks for another way to write it.
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ def is_echo(answer: str, prompt: str, gold: str) -> bool:
         >>> is_echo("26000", question, "26000"), is_echo(r"26 \\cdot 1000", question, "26000")
         (False, False)
     """
-    given = _canonical_of(answer, gold=False)
-    if given is None or given[0] in _LITERALS or given == _canonical_of(gold, gold=True):
-        return False
-    if _is_fraction(given) and not _OTHER_FORM.search(prompt[-MAX_PROMPT:]):
-        return False
-    return given in _expressions(prompt)
+    sides, wanted = _canonical_of(answer, gold=False), _canonical_of(gold, gold=True)
+    plain = not _OTHER_FORM.search(prompt[-MAX_PROMPT:])
+    for given in sides:
+        if given[0] in _LITERALS or (given,) == wanted or (plain and _is_fraction(given)):
+            return False
+    return bool(sides) and _expressions(prompt).issuperset(sides)
 
 
 @lru_cache(maxsize=1024)
 def _expressions(prompt: str) -> frozenset[Any]:
     """The expressions of a text in canonical form."""
-    found = set()
+    found: set[Any] = set()
     for number, piece in enumerate(_pieces(prompt[-MAX_PROMPT:])):
         if number == MAX_PIECES:
             break
-        found.add(_canonical_of(piece, gold=True))
-    return frozenset(found - {None})
+        found.update(_canonical_of(piece, gold=True))
+    return frozenset(found)
 
 
 def _pieces(prompt: str) -> Iterator[str]:
@@ -75,19 +75,18 @@ def _pieces(prompt: str) -> Iterator[str]:
         yield match[0].strip(" .,")
 
 
-def _canonical_of(text: str, *, gold: bool) -> Any:
-    """The usual reading of a text in canonical form; None for what is no expression."""
+def _canonical_of(text: str, *, gold: bool) -> tuple[Any, ...]:
+    """The usual reading of a text in canonical form, of an equation its sides; nothing for what is no expression."""
     if not text.strip(" .,") or len(text) > 1000:
-        return None
+        return ()
     try:
         node = readings(text, gold=gold, unusual=False)[0]
     except (Unreadable, RecursionError):
-        return None
+        return ()
     while node.kind == "assign":
         node = node.args[3]
-    if node.kind == "relation" and set(node.args[0]) <= {"=", "~"}:
-        node = node.args[1][0]  # a chain of equals begins with what is to be found
-    return _canonical(node) if node.is_scalar else None
+    sides = node.args[1] if node.kind == "relation" and set(node.args[0]) <= {"=", "~"} else (node,)
+    return tuple(map(_canonical, sides)) if all(side.is_scalar for side in sides) else ()
 
 
 def _canonical(node: Any) -> Any:

@@ -25,7 +25,10 @@ from composekit.compose.verifiers.exactmath.vocabulary import names
 
 MAX_DEPTH = 120
 _NO_LABEL_WORDS = names(
-    "not no never nor neither either or if unless wrong maybe perhaps than except but false incorrect"
+    """
+    not no never nor neither either or if unless wrong maybe perhaps than except but false incorrect isn aren wasn doesn
+    fake half twice double triple opposite negative reciprocal bound least most less more possible
+    """
 )
 
 

@@ -28,6 +28,8 @@ _REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\(?:overline|bar)\s*\{\s*(\d+)\
 _POWER_OF_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
 _PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)((?:\\.|[^$\\])*?)(?<=[^\s\\])\$(?!\d)")
 _ROUNDED_ASIDE = re.compile(r"\((\\approx[^()]{1,40})\)\Z")
+_BOLD = (r"\mathbf{", r"\boldsymbol{", r"\bm{", r"\mathrm{")
+_CALCULATION = re.compile(r"[0-9+*/=^]")  # what is bold here is no letter that may be a vector, and no word
 _NOT_EQUAL = re.compile(r"\\not\s*=")
 _RATIO_IN_WORDS = re.compile(r"\A(\d{1,9}) to (\d{1,9})\Z")
 _OUTWARD_INTERVAL = r"(?:\\left)?\s*([][])([^][();,|]{1,80}[;,][^][();,|]{1,80}?)(?:\\right)?\s*([][])"
@@ -39,7 +41,7 @@ _DIGIT_E_SIGN = re.compile(r"\de[+-]\d")
 _TEXT_COMMAND = re.compile(
     r"\\(?:text|textrm|textbf|textit|textsf|texttt|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|emph)\s*(?=\{)"
 )
-_LEADING_SPACE = re.compile(r"(?:\s|~|\\[ ,;:!]|\\displaystyle(?![A-Za-z]))+")
+_LEADING_SPACE = re.compile(r"(?:\s|~|\\[ ,;:!]|\\(?:displaystyle|therefore|Rightarrow|implies)(?![A-Za-z]))+")
 _SPACE = re.compile(r"\s+")
 _HALF_DAY = re.compile(r"\b([ap])\.\s?m\b")
 _BASED_IN_BRACKETS = re.compile(r"(?<![\w})\]])\(\s*(\d[0-9A-Z]*)\s*\)(?=\s*_)")
@@ -101,9 +103,10 @@ def _strip_edges(text: str) -> str:
 
 
 def _unboxed(text: str) -> str:
-    for name in (r"\boxed{", r"\fbox{"):
+    for name in (r"\boxed{", r"\fbox{", r"\framebox{", *_BOLD):
         if text.startswith(name) and text.endswith("}") and _balanced(text[len(name) : -1]):
-            return text[len(name) : -1]
+            inner = text[len(name) : -1]
+            return text if name in _BOLD and not _CALCULATION.search(inner) else inner
     return text
 
 
