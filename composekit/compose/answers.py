@@ -64,6 +64,8 @@ _IN_UNITS = re.compile(rf"\b(?:in|of|by|many) (?:{_UNIT_NAMES})\b", re.IGNORECAS
 def implied_unit(problem: Problem) -> str:
     """The unit that the worked solution gives a time, a length or a weight, where the question leaves it open."""
     question = _STOP.split(problem.prompt[-400:].rstrip())[-1]
+    if problem.solution and _ends_in_percent(problem.solution, problem.answer) and not _NO_PERCENT.search(question):
+        return "percent"
     if not problem.solution or _IN_UNITS.search(question) or not _MEASURES.search(question):
         return ""
     answer = re.escape(problem.answer.strip())
@@ -71,6 +73,12 @@ def implied_unit(problem: Problem) -> str:
         rf"(?<![\d.,]){answer} ?({_UNIT_NAMES})\b(?! ?(?:/|per\b|an?\b|each\b))", problem.solution[-2000:]
     )
     return stated[-1] if stated else ""
+
+
+def _ends_in_percent(solution: str, answer: str) -> bool:
+    """Whether the last number of a worked solution is the answer with a percent sign."""
+    numbers = re.findall(r"([\d.,]*\d)\s?(%|percent\b)?", solution[-2000:].partition("####")[0])
+    return bool(numbers) and numbers[-1][0] == answer.strip() and bool(numbers[-1][1])
 
 
 def option_letters(problem: Problem) -> str:

@@ -9,6 +9,7 @@ or is easily guessed) is a warning.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -22,6 +23,7 @@ from composekit.compose.derivable import MAX_TEXT, derivable
 from composekit.compose.derivations import Span
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
+from composekit.compose.guessing import guess_by_rounding
 from composekit.compose.problem import Composite, Link, Problem
 from composekit.compose.tokens import numerals
 
@@ -154,6 +156,9 @@ def _findings(composite: Composite) -> Iterator[Finding]:
             yield from audit_links.check_difference(link, where)
         if is_guessable(link):
             yield warning("guessable", f"{link.symbol_out} = {link.value_out} is an integer from 0 to 10", where)
+        if is_rounded_difference(link):
+            message = f"{link.symbol_out} = {link.value_out} shows where the difference is rounded up"
+            yield warning("guessable", message, where)
 
 
 def _check_answer(composite: Composite) -> Iterator[Finding]:
@@ -180,6 +185,29 @@ def _check_leaks(composite: Composite, link: Link, where: str) -> Iterator[Findi
         yield warning("leak", f"{link.symbol_in} = {given} stands in part {link.target}", where)
     if _count(composite.parts[link.source].prompt, given):
         yield warning("leak", f"{link.symbol_in} = {given} stands in part {link.source} itself", where)
+    yield from _check_asides(composite, {link.symbol_in: given, link.symbol_out: wanted}, where)
+
+
+def _check_asides(composite: Composite, values: dict[str, Exact], where: str) -> Iterator[Finding]:
+    """Values that the prompt tells between its parts: more often than the parts and the sentences of the links do."""
+    pieces = [part.prompt for part in composite.parts]
+    pieces += [sentence for link in composite.links for sentence in (link.definition, link.relation)]
+    replaced = [composite.parts[x.target].prompt[slice(*x.span) if x.span else slice(None)] for x in composite.links]
+    for symbol, worth in values.items():
+        gone = sum(
+            min(_count(text, worth), 1)
+            for text, link in zip(replaced, composite.links, strict=True)
+            if _is_worth(link.value_out, worth)
+        )
+        if _count(composite.prompt, worth) > sum(_count(piece, worth) for piece in pieces) - gone:
+            yield warning("leak", f"{symbol} = {worth} is told between the parts", where)
+
+
+def _is_worth(number: object, worth: Exact) -> bool:
+    try:
+        return exact.of(number) == worth
+    except NotExact:
+        return False
 
 
 def _check_derivable(composite: Composite, link: Link, where: str) -> Iterator[Finding]:
@@ -221,10 +249,14 @@ def last_number_is_answer(problem: Problem) -> bool:
 def _count(text: str, wanted: Exact) -> int:
     """How often a text says a number, as a numeral or as a word."""
     number = wanted.rational
-    if number is None:
-        return 0
+    return 0 if number is None else _numbers_said(text)[abs(number)]
+
+
+@lru_cache(maxsize=256)
+def _numbers_said(text: str) -> Counter[Fraction]:
+    """How often a text says each number, its sign aside."""
     said = (_said(token.key) for token in tokenize(text) if token.kind in ("number", "word"))
-    return sum(value is not None and abs(value) == abs(number) for value in said)
+    return Counter(abs(value) for value in said if value is not None)
 
 
 @lru_cache(maxsize=65536)
@@ -245,6 +277,15 @@ def is_guessable(link: Link) -> bool:
     except NotExact:
         return False
     return number is not None and number.denominator == 1 and 0 <= number < GUESSES
+
+
+def is_rounded_difference(link: Link) -> bool:
+    """Whether a reader finds the constant by rounding the printed difference up: 1991 more is probably 2000."""
+    try:
+        given, wanted = exact.of(link.value_in).rational, exact.of(link.value_out).rational
+    except NotExact:
+        return False
+    return given is not None and wanted is not None and guess_by_rounding(wanted - given) == wanted
 
 
 def _guessability(composite: Composite) -> float:

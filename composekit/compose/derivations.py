@@ -275,4 +275,23 @@ def _valued(text: str, run: Values, number: int) -> bool:
     return listed and not _LIST_GAP.fullmatch(text, run[0].span[1], items[0].span[0])
 
 
-RULES = (totals, shares, remainders, equations, conversions, counts)
+_MODULUS_BEFORE = re.compile(r"(?:\bmod(?:ulo|ulus)?|\\pmod\s*\{|\\bmod|\\mod|divided by)\s*[$({]*\Z")
+_RANGE = re.compile(
+    r"\b(?:from|between)\s*\$?0\$?\s*(?:to|and|through)\s*\$?(\d{1,15})"
+    r"|\b0\s*(?:\\leq?|<=|≤)\s*[a-z]\s*(?:\\leq?|<=?|≤)\s*(\d{1,15})"
+)
+
+
+def moduli(text: str, values: Values) -> Iterator[Tie]:
+    """A modulus that the range of the residue tells: ``modulo 83, a residue from 0 to 82``."""
+    tops = (
+        [int(match[1] or match[2]) for match in _RANGE.finditer(text)] if "mod" in text or "divided by" in text else []
+    )
+    for modulus in values if tops else ():
+        if _MODULUS_BEFORE.search(text[max(modulus.span[0] - 24, 0) : modulus.span[0]]):
+            for top in tops:
+                if modulus.value - top in (0, 1):
+                    yield Tie((modulus.span,), f"residues go up to {top}")
+
+
+RULES = (totals, shares, remainders, equations, conversions, counts, moduli)

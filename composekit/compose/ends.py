@@ -31,6 +31,8 @@ _NO_VALUES = frozenset(
 def _is_value(numeral: Constant) -> bool:
     if numeral.kind == "word":
         return numeral.place != "one"  # "no one"
+    if numeral.place == "an ordinal" and numeral.kind == "digits":
+        return isinstance(numeral.value, int) and numeral.value > 3  # after the 11th step of 11
     return numeral.place not in _NO_VALUES
 
 

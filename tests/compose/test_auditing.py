@@ -447,3 +447,12 @@ def test_audit_misses_no_question_that_is_gone() -> None:
     made = Composite(whole, "45", parts=(first, Problem(f"Tom has 57{rest}", 45)), links=(link,), topology="chain")
     assert audit(made).ok
     assert [f.kind for f in audit(made.replace(prompt=whole.removesuffix(rest))).defects] == ["incomplete"]
+
+
+@pytest.mark.parametrize("reading", [lambda c: c, foreign], ids=["own", "foreign"])
+@pytest.mark.parametrize("aside", ["Note that Q is 35.", "Here P = 84."])
+def test_audit_warns_of_values_that_are_told_between_the_parts(aside: str, reading: object) -> None:
+    told = audit(reading(SOUND.replace(prompt=f"{SOUND.prompt} {aside}")))
+    assert [f.kind for f in told.leaks] == ["leak"]
+    assert "between the parts" in told.leaks[0].message
+    assert not audit(reading(SOUND)).leaks

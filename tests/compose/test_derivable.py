@@ -45,6 +45,8 @@ def follow(text: str) -> list[str]:
         ("You may use that 12 * 11 = 132 here.", "12 11 132"),
         # units
         ("The film takes 120 minutes (2 hours).", "120 2"),
+        # residues
+        ("Compute $997^{-1}$ modulo $1000$. Express your answer as an integer from $0$ to $999$.", "1000"),
         # counts
         ("There are 4 kinds of trees: oak, pine, fir and birch.", "4"),
         ("He has three tanks. The first tank holds 50 liters, the second 70, the third 90.", "three"),
@@ -83,6 +85,7 @@ def test_derivable_numbers_are_found(text: str, expected: str) -> None:
         "He has three tanks. The first tank holds 50 liters, the second 70.",  # the third is not mentioned
         "He has three tanks. The first tank holds 50 liters, the second 70, the third 90, the fourth 20.",
         "He helps 4 pupils on the first day, 5 on the second, 6 on the third and 8 on the fourth.",
+        "Compute $5^{-1}$ modulo $1000$. Express your answer as an integer from $0$ to $99$.",
         "She bought 3 packs with 5 red, 6 blue and 7 green pens each.",
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from composekit import ComposeKitError
-from composekit.compose import Composite, Problem, Unlinkable, bundle, chain
+from composekit.compose import Composite, Problem, Unlinkable, audit, bundle, chain
 from composekit.compose.ends import ends_of
 from composekit.compose.phrases import _BRIDGES, _DEFINITIONS, _DIFFERENCES, _EQUALITIES, _QUESTIONS, _SCOPES, _TABLES
 from composekit.compose.tokens import occurrences
@@ -550,3 +550,32 @@ def test_links_into_generated_problems_prefer_their_parameters() -> None:
         for problem in generator(20, seed=7):
             slots = slot_spans(problem)
             assert all(constant.span in slots for tier in ends_of(problem).tiers for constant in tier), problem.prompt
+
+
+def test_links_whose_difference_tells_y_are_made_for_want_of_others() -> None:
+    """1991 more than X is 2000 to whoever rounds."""
+    from composekit.compose.guessing import guess_by_rounding
+
+    assert [guess_by_rounding(d) for d in (1991, -4496, 119_997, -98, 95, 1550, F(1991, 2))] == [
+        2000, 4, 120_000, None, None, None, None,
+    ]  # fmt: skip
+    oracle = source(9)
+    assert {y for _, y, _ in links(oracle, target("She pays $2000 for 35 caps."))} == {35}
+    alone = chain(oracle, target("She pays $2000 for caps."))
+    assert alone.links[0].value_out == 2000
+    assert [f.message for f in audit(alone).warnings] == [
+        "W = 2000 shows where the difference is rounded up".replace("W", alone.links[0].symbol_out)
+    ]
+
+
+def test_an_ordinal_in_digits_tells_the_constant() -> None:
+    text = "A cakewalk has 11 steps, so that after the {}th step he is back. It costs $35."
+    told, free = (ends_of(target(text.format(n))) for n in (11, 12))
+    assert [c.text for tier in told.tiers + told.spare for c in tier] == ["35"]
+    assert {c.text for tier in free.tiers for c in tier} == {"35", "11"}
+
+
+def test_x_counts_percent_where_the_solution_ends_in_percent() -> None:
+    problem = Problem("What is the class average on the test?", 86, solution="(80+92)/2 = <<172/2=86>>86%\n#### 86")
+    assert ends_of(problem).unit == "percent"
+    assert ends_of(problem.replace(solution=problem.solution.replace("86%", "86 of 100%"))).unit == ""

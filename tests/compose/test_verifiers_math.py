@@ -87,6 +87,9 @@ EQUAL = [
     ("7", r"7\degree"), (r"\frac12", r"\nicefrac{1}{2}"), (r"\frac13", r"0.\bar{3}"),
     (r"\frac13", r"\frac{1}{3}\ (\approx 0.333)"),
     ("(1,2)", "(x,y)=(1,2)"), ("(1,-16,-4,43)", "(a,b,c,d)=(1,-16,-4,43)"),
+    (r"25 \text{ amperes}", r"25\ \text{A}"), ("25", r"25\,\mathrm{A}"), ("25", r"25\,\Omega"),
+    (r"25\text{ ohms}", r"25 \text{ Ω}"),
+    (r"5 \text{ hours}", r"5 \text{ hrs}"), (r"5 \text{ minutes}", r"5 \text{ mins}"),
     (r"\frac12", r"\mathbf{\frac{1}{2}}"), ("-50", r"\boldsymbol{-50}"), ("x=5", r"\mathbf{x=5}"),
     ("7", r"\therefore 7"),
     (r"x \ne 7", r"x \not= 7"), ("30", r"m\angle ABC = 30"), ("7", r"\frac{dy}{dx} = 7"),
@@ -190,6 +193,8 @@ DIFFERENT = [
     ("0.06", r"12\frac12\%"), (r"6\%", r"12\frac12\%"), ("1.5", r"3\frac12^\circ"), ("50", r"1/2\%"),
     ("3", r"2\cdot 3\frac12"),
     ("(1,2)", "(y,x)=(1,2)"), (r"\frac13", r"\frac{1}{3}\ (\approx 0.433)"), (r"\frac13", r"0.\bar{4}"),
+    (r"25 \text{ V}", r"25\ \text{A}"), (r"25 \text{ A}", r"25\,\Omega"), (r"\text{(C)}", r"\text{(C)}\pm 1"),
+    (r"\text{(C)}", r"\text{(C)}^2"),
     ("i", r"\mathbf{i}"), ("7", r"x \not= 7"), ("7", r"x \not=7"), ("3:2", "2 to 3"), ("3:2", "3 to 20"),
     ("3", "3 to 2"), ("2", "3 to 2"),
     (r"(2,\infty)", r"[2,\infty["), (r"]2,\infty[", r"[2,\infty)"), ("(2,3)", "]2,3]"), ("[2,3]", "]2,3["),
@@ -324,6 +329,12 @@ def test_verify_judges_the_declared_answer(response: str, correct: bool) -> None
         (r"Write $\frac{3}{20}$ as a decimal.", "0.15", r"\frac{3}{20}"),
         (r"Let $x = 12 \cdot 11$. Find $x$.", "132", r"12 \times 11"),
         ("What is 3 + 4?", "7", "4 + 3 = 3 + 4"),
+        ("Compute $513^2 - 487^2.$", "26000", r"\frac{513^2 - 487^2}{1}"),
+        ("Compute $513^2 - 487^2.$", "26000", "-(487^2 - 513^2)"),
+        ("Compute $513^2 - 487^2.$", "26000", r"|513^2 - 487^2|"),
+        ("Compute $513^2 - 487^2.$", "26000", "513^2 - 487^2 + 1 - 1"),
+        (r"Simplify $\sqrt{50}$.", r"5\sqrt2", r"\sqrt{50}"),
+        (r"Compute $\sqrt{2704}$.", "52", r"\sqrt{2704}"),
         (r"Solve $\sqrt{x} = 2^{10} - 2^9$ for $\sqrt{x}$.", "512", r"\boxed{2^{10} - 2^9} = 512"),
     ],
 )
@@ -347,11 +358,41 @@ def test_verify_pays_no_copy_of_an_expression_of_the_question(prompt: str, gold:
         ("If $x = -5$, what is $x$?", "-5", "x = -5.0"),
         ("How many orders of 5 are there?", "120", "5!"),
         ("What is 3 + 4?", "7", "3 + 4 = 7"),  # all sides but one
+        (r"The sides are $\sqrt{50}$ and 3. Which is larger?", r"5\sqrt2", r"\sqrt{50}"),
+        (r"A side is $\frac{\sqrt{3}}{2}$ long.", r"\frac{1+\sqrt3}{2}", r"\frac{\sqrt{3}}{2}+\frac12"),
         ("What is 3 + 4?", "7", r"\therefore x = 3 + 4 = 7"),
     ],
 )
 def test_verify_pays_for_an_answer_that_only_looks_like_one(prompt: str, gold: str, answer: str) -> None:
     assert JUDGE.verify(rf"\boxed{{{answer}}}", Problem(prompt, gold)).correct
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "correct"),
+    [
+        (r"\frac13", r"\int_0^1 x^2 \, dx", False), ("55", r"\sum_{k=1}^{10} k", False),
+        ("1", r"\lim_{x \to 0} \frac{\sin x}{x}", False),
+        ("3", r"\max(1, 3)", False), (r"\sum_{k=1}^{n} k", r"\sum_{k=1}^{n} k", True),
+        ("0", r"\lim_{x \to 0} f(x) = 0", True),
+    ],
+)  # fmt: skip
+def test_verify_pays_for_no_sum_that_is_left_open(gold: str, answer: str, correct: bool) -> None:
+    assert JUDGE.verify(rf"\boxed{{{answer}}}", Problem("Evaluate it.", gold)).correct is correct
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("1", r"\tanh(1000)"),
+        ("1", r"\cos(10^{-100})"),
+        ("0", r"\ln(1+e^{-1000})"),
+        ("5", r"5+e^{-e^{7}}"),
+        ("x", r"x+e^{-e^7}"),
+    ],
+)
+def test_compare_calls_no_near_miss_equal(gold: str, answer: str) -> None:
+    pytest.importorskip("mpmath")
+    assert not JUDGE.compare(gold=gold, answer=answer).correct
 
 
 def test_verify_pays_no_formula_of_a_real_question(data_dir) -> None:

@@ -8,6 +8,7 @@ nor is a fraction, unless the question asks for another way to write it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
@@ -33,25 +34,61 @@ _OTHER_FORM = re.compile(
     re.I,
 )
 _COMMUTE = frozenset(("add", "mul"))
+_CARRIED_OUT = frozenset(("add", "mul", "neg", "div", "pow", "fact", "binom", "abs", "percent"))
 _LITERALS = frozenset(("num", "based", "var", "const", "text"))
 
 
 def is_echo(answer: str, prompt: str, gold: str) -> bool:
-    """Whether an answer that is worth the gold answer only repeats an expression of the question.
+    """Whether an answer that is worth the gold answer only repeats an expression of the question, or works with one.
 
     Example:
         >>> question = "Compute $513^2 - 487^2.$"
-        >>> is_echo("513^2 - 487^2", question, "26000"), is_echo("-487^{2} + 513^2", question, "26000")
+        >>> is_echo("513^2 - 487^2", question, "26000"), is_echo("|-487^{2} + 513^2|", question, "26000")
         (True, True)
         >>> is_echo("26000", question, "26000"), is_echo(r"26 \\cdot 1000", question, "26000")
         (False, False)
     """
     sides, wanted = _canonical_of(answer, gold=False), _canonical_of(gold, gold=True)
     plain = not _OTHER_FORM.search(prompt[-MAX_PROMPT:])
+    rooted = plain and "root" in repr(wanted)
     for given in sides:
-        if given[0] in _LITERALS or (given,) == wanted or (plain and _is_fraction(given)):
+        bare = plain and (_is_fraction(given) or (rooted and given[0] == "root"))
+        if given[0] in _LITERALS or (given,) == wanted or bare:
             return False
-    return bool(sides) and _expressions(prompt).issuperset(sides)
+    said = _expressions(prompt)
+    return bool(sides) and all(given in said or _works_with(given, said, wanted) for given in sides)
+
+
+def _works_with(given: Any, said: frozenset[Any], wanted: Any) -> bool:
+    """Whether a calculation of the question, with numbers alone, stands in an answer as it was."""
+    parts = {part for part in _inside(given) if _operations(part) > 1 and _is_calculation(part)}
+    if not parts.isdisjoint(_inside(wanted)):
+        return False
+    sums = [(part[0], Counter(part[1:])) for part in parts if part[0] in _COMMUTE]
+    return any(
+        said_part in parts or any(kind == said_part[0] and Counter(said_part[1:]) <= terms for kind, terms in sums)
+        for said_part in said
+        if _operations(said_part) > 1
+    )
+
+
+def _inside(tree: Any) -> Iterator[Any]:
+    """The tree and everything below it."""
+    if isinstance(tree, tuple):
+        yield tree
+        for part in tree:
+            yield from _inside(part)
+
+
+def _operations(tree: Any) -> int:
+    return sum(isinstance(part[0], str) and part[0] not in _LITERALS for part in _inside(tree) if part)
+
+
+def _is_calculation(tree: Any) -> bool:
+    """Whether a tree holds nothing but rational numbers and operations that one carries out."""
+    return all(
+        part[0] == "num" or part[0] in _CARRIED_OUT for part in _inside(tree) if part and isinstance(part[0], str)
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -86,7 +123,7 @@ def _canonical_of(text: str, *, gold: bool) -> tuple[Any, ...]:
     while node.kind == "assign":
         node = node.args[3]
     sides = node.args[1] if node.kind == "relation" and set(node.args[0]) <= {"=", "~"} else (node,)
-    return tuple(map(_canonical, sides)) if all(side.is_scalar for side in sides) else ()
+    return tuple(map(_canonical, sides))
 
 
 def _canonical(node: Any) -> Any:
@@ -99,6 +136,8 @@ def _canonical(node: Any) -> Any:
         return _canonical(node.args[0])
     if node.kind == "percent":
         return ("percent", _canonical(node.args[0]))
+    if node.kind == "neg":
+        return _negative(_canonical(node.args[0]))
     if node.kind not in _COMMUTE:
         return (node.kind, *(_canonical(x) for x in node.args))
     idle = ("num", Fraction(int(node.kind == "mul")))
@@ -108,6 +147,16 @@ def _canonical(node: Any) -> Any:
         parts += plain[1:] if plain[0] == node.kind else [] if plain == idle else [plain]
     parts.sort(key=repr)
     return (node.kind, *parts) if len(parts) > 1 else parts[0] if parts else idle
+
+
+def _negative(tree: Any) -> Any:
+    if tree[0] == "num":
+        return ("num", -tree[1])
+    if tree[0] == "neg":
+        return tree[1]
+    if tree[0] == "add":
+        return ("add", *sorted(map(_negative, tree[1:]), key=repr))
+    return ("neg", tree)
 
 
 def _is_fraction(tree: Any) -> bool:

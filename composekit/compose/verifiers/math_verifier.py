@@ -2,6 +2,8 @@ r"""The verifier of mathematical answers."""
 
 from __future__ import annotations
 
+import re
+
 from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
@@ -14,6 +16,8 @@ _STATUS: dict[str, Status] = {
     "equal": "correct", "different": "wrong", "unreadable": "unparseable", "undecided": "unparseable", "timeout": "timeout",
     "memory": "error", "error": "error", "missing": "unparseable",
 }  # fmt: skip
+_OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
+_BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
 _NO_ECHO = ("compared as decimals", "the texts are the same")
 
 
@@ -66,6 +70,9 @@ class MathVerifier(Verifier):
         found = final_answer(response)
         if not found.answers:
             return Verdict(0.0, "unparseable", None, found.detail)
+        if any(_is_left_open(answer, problem.answer) for answer in found.answers):
+            detail = "the answer leaves a sum, an integral, a limit or the like to be evaluated"
+            return Verdict(0.0, "wrong", ", ".join(found.answers), detail)
         if found.source == "bare":
             verdict = self._bare(found.answers[0], problem.answer)
         elif len(found.answers) == 1:
@@ -127,6 +134,13 @@ class MathVerifier(Verifier):
                 0.0, "wrong", joined, f"{count} answers are declared, which is not the one that was asked for"
             )
         return verdict
+
+
+def _is_left_open(answer: str, gold: str) -> bool:
+    r"""Whether an answer is a sum, integral, limit, ... that nobody evaluated; ``\int_0^1 x\,dx = \frac12`` is not."""
+    return (
+        "\\" in answer and "=" not in _BOUNDS.sub("", answer) and bool(_OPEN.search(answer)) and not _OPEN.search(gold)
+    )
 
 
 def _check_text(op: str, argument: str, value: object) -> None:

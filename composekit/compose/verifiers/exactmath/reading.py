@@ -30,6 +30,7 @@ _PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)((?:\\.|[^$\\])*?)(?<=[^\s\\])\$(?
 _ROUNDED_ASIDE = re.compile(r"\((\\approx[^()]{1,40})\)\Z")
 _BOLD = (r"\mathbf{", r"\boldsymbol{", r"\bm{", r"\mathrm{")
 _CALCULATION = re.compile(r"[0-9+*/=^]")  # what is bold here is no letter that may be a vector, and no word
+_OHMS = re.compile(r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*\\Omega\s*\}|\\Omega)\s*\Z")
 _NOT_EQUAL = re.compile(r"\\not\s*=")
 _RATIO_IN_WORDS = re.compile(r"\A(\d{1,9}) to (\d{1,9})\Z")
 _OUTWARD_INTERVAL = r"(?:\\left)?\s*([][])([^][();,|]{1,80}[;,][^][();,|]{1,80}?)(?:\\right)?\s*([][])"
@@ -279,6 +280,8 @@ def _parsed(text: str, convention: Convention) -> Node:
         text = _turned_inward(text)
     if " to " in text:
         text = _RATIO_IN_WORDS.sub(r"\1:\2", text)
+    if convention.units != "text" and "Omega" in text:
+        text = _OHMS.sub(r"\1\\text{ohm}", text)
     tokens = tokenise(text)
     if convention.units != "text":
         tokens = mark_units(tokens, letters=convention.units == "letters")
@@ -353,7 +356,7 @@ def _expressions(raw: str, text: str, gold: bool, only_words: bool) -> Iterator[
 def _conventions(text: str, gold: bool) -> Iterator[Convention]:
     """The conventions under which a text may read differently, the usual one first."""
     yield Convention()
-    if _WORD_AFTER_VALUE.search(text):
+    if _WORD_AFTER_VALUE.search(text) or "Omega" in text:
         yield Convention(units="bare")
         if not gold:
             yield Convention(units="letters")
