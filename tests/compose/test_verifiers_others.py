@@ -282,11 +282,11 @@ def test_verify_batch_gives_up_on_a_response_whose_judge_dies_twice() -> None:
 
 def test_verify_batch_holds_deadlines() -> None:
     pytest.importorskip("math_verify")
-    slow = r"\boxed{\sum_{k=1}^{10^{10}} \sin(k)}"
+    slow, summed = r"\boxed{\sum_{k=1}^{10^{10}} \sin(k)}", Problem("Write it as a sum.", r"\sum_{k=1}^{7} 1")
     warm = [r"\boxed{\int_0^1 7 dx}"] * 2
-    verify_batch(warm, [SEVEN] * 2, workers=2)
+    verify_batch(warm, [summed] * 2, workers=2)
     start = time.perf_counter()
-    verdicts = verify_batch([slow, r"\boxed{7}", slow], [SEVEN] * 3, workers=2, timeout=0.5)
+    verdicts = verify_batch([slow, r"\boxed{7}", slow], [summed, SEVEN, summed], workers=2, timeout=0.5)
     assert [v.status for v in verdicts] == ["timeout", "correct", "timeout"]
     assert time.perf_counter() - start < 3.0
 
@@ -366,6 +366,8 @@ def test_verify_batch_refuses_one_response_in_place_of_a_list() -> None:
         ("Part 1:\n12 * 2 = 24\nThe answer is 24.", "unparseable"),
         ("Part 1: 192\nThe answer to part 1 is 24.", "unparseable"),
         ("Part 1: 192\nThe answer to part 2 is 24.", "correct"),
+        ("Part 1: \\boxed{192}, Part 2: \\boxed{24}", "correct"),
+        ("Part 1: \\boxed{24}, part 2: \\boxed{25}", "wrong"),
         ("Part 1: \\boxed{192}\n\nThe answer is 24.", "correct"),
         ("Part 1: \\boxed{24}\n\nThe answer is 25.", "wrong"),
         ("\\boxed{24}\nPart 1: 192", "correct"),

@@ -159,7 +159,8 @@ def _final_text(text: str, count: int) -> str:
         at = end
     if headed and headed[-1][0] < count:
         _, _, start, end = headed[-1]
-        kept.append(_behind_answer(text[start:end]))
+        inline = re.search(rf"(?i)\bpart[ \t]+{count}[ \t]*[*_]{{0,3}}[ \t]*[:：–—-].*", text[start:end], re.DOTALL)
+        kept.append(inline[0] if inline else _behind_answer(text[start:end]))
     return re.sub(
         rf"(?i)(\banswer\s+(?:to|of|for)\s+)part\s+{count}\b", r"\1the question", "\n".join([*kept, text[at:]])
     )
