@@ -96,22 +96,22 @@ def _rewritten(problem: Problem) -> Iterator[Response]:
         value = latex2sympy(gold)
         found = [f(value) for f in (sympy.expand, sympy.factor, sympy.together)]
         shown = _shown(problem.prompt)
-        forms = {sympy.latex(form) for form in found if form not in shown or form == value}
+        forms = {sympy.latex(form) for form in found if str(form) not in shown or form == value}
     except Exception:  # sympy cannot read every answer; then there is one variant less
         return
     yield from (Response("rewritten", _boxed(form), True, "an equal expression, by sympy") for form in sorted(forms))
 
 
-def _shown(prompt: str) -> list[object]:
+def _shown(prompt: str) -> set[str]:
     """The formulas of a question that sympy can read."""
     from latex2sympy2_extended import latex2sympy
 
-    found = []
+    found = set()
     for formula in re.findall(r"\$([^$=]+)\$", prompt):
         if "\\" not in formula:
             formula = re.sub(r"(?<=[a-z])(?=[a-z])", " ", formula)  # ab is a product
         try:
-            found.append(latex2sympy(formula.strip(" .,")))
+            found.add(str(latex2sympy(formula.strip(" .,"))))
         except Exception:  # not every formula is an expression
             continue
     return found
