@@ -51,7 +51,8 @@ def asks_percent(text: str, value: Value | None) -> bool:
 
 
 _MEASURES = re.compile(
-    r"\bhow (?:long|far|tall|high|deep|wide|fast|heavy)\b|\bhow much (?:\w+ )?time\b|\b(?:distance|speed|weighs?|weight)\b",
+    r"\bhow (?:long|far|tall|high|deep|wide|fast|heavy)\b|\bhow much (?:\w+ )?time\b|\b(?:distance|speed|weighs?|weight"
+    r"|length|width|height|(?:total|average|combined) time|time per|how much (?:longer|farther|further|taller|heavier))\b",
     re.IGNORECASE,
 )
 _UNIT_NAMES = (

@@ -579,3 +579,11 @@ def test_x_counts_percent_where_the_solution_ends_in_percent() -> None:
     problem = Problem("What is the class average on the test?", 86, solution="(80+92)/2 = <<172/2=86>>86%\n#### 86")
     assert ends_of(problem).unit == "percent"
     assert ends_of(problem.replace(solution=problem.solution.replace("86%", "86 of 100%"))).unit == ""
+
+
+@pytest.mark.parametrize(
+    "question", ["How much longer is his trip?", "What is the total time?", "What is the length?", "How long is it?"]
+)
+def test_x_counts_the_unit_of_the_solution_where_the_question_leaves_it_open(question: str) -> None:
+    assert ends_of(Problem(question, 45, solution="It is 90 / 2 = <<90/2=45>>45 minutes.")).unit == "minutes"
+    assert ends_of(Problem("What is the total time in minutes?", 45, solution="It is 45 minutes.")).unit == ""
