@@ -138,9 +138,9 @@ class MathVerifier(Verifier):
 
 def _is_left_open(answer: str, gold: str) -> bool:
     r"""Whether an answer is a sum, integral, limit, ... that nobody evaluated; ``\int_0^1 x\,dx = \frac12`` is not."""
-    return (
-        "\\" in answer and "=" not in _BOUNDS.sub("", answer) and bool(_OPEN.search(answer)) and not _OPEN.search(gold)
-    )
+    if "\\" not in answer or _OPEN.search(answer) is None or _OPEN.search(gold) is not None:
+        return False
+    return "=" not in _BOUNDS.sub("", answer)
 
 
 def _check_text(op: str, argument: str, value: object) -> None:
