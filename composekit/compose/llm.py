@@ -18,7 +18,7 @@ from composekit.compose.linking import Unlinkable, chain
 from composekit.compose.numbers import NotANumber, parse_value
 from composekit.compose.problem import Composite, Problem
 from composekit.compose.readings import Reading, readings
-from composekit.compose.verifiers.extract import without_thinking
+from composekit.compose.verifiers.thinking import without_thinking
 
 _log = logging.getLogger(__name__)
 _OP = "LLMComposer"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from composekit.compose.verifiers.extract import MAX_RESPONSE, without_thinking
+from composekit.compose.verifiers.extract import MAX_RESPONSE
+from composekit.compose.verifiers.thinking import without_thinking
 
 _FENCE = re.compile(r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)$", re.MULTILINE)
 _PYTHON = frozenset(("python", "python3", "py", "py3", "python2", "ipython", "cpython", "sage"))
