@@ -347,7 +347,7 @@ class Session:
 
     def _read(self, fd: int) -> bytes | None:
         try:
-            return os.read(fd, 1 << 18)
+            return os.read(fd, 1 << 16)
         except BlockingIOError:
             return None
 

@@ -53,12 +53,11 @@ def _exactly(fd: int, length: int) -> bytes:
     return b"".join(parts)
 
 
-def main(mode: str, packages: Mapping[str, str]) -> NoReturn:
-    """Serve one job and end the process."""
+def main(mode: str) -> NoReturn:
+    """Serve one job and end the process; :func:`forget` went before, in it or in the one that forked it."""
     tell({"ready": True})
     try:
         job = loads(hear())
-        _forget_ourselves(packages)
         {"function": _function, "program": _program, "checker": _checker, "nothing": _nothing}[mode](job)
     except Gone:
         pass
@@ -70,7 +69,7 @@ def _nothing(job: Any) -> None:
     tell({"ok": True})
 
 
-def _forget_ourselves(packages: Mapping[str, str]) -> None:
+def forget(packages: Mapping[str, str]) -> None:
     """Make the interpreter look as if it had just started, with only the standard library and some packages in reach."""
     for name in [n for n in sys.modules if n == _PREFIX or n.startswith(_PREFIX + ".")]:
         del sys.modules[name]

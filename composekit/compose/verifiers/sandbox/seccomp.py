@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
+from functools import lru_cache
 
 from composekit.compose.verifiers.sandbox import linux
 
@@ -139,10 +140,16 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
+@lru_cache(maxsize=4)
+def packed(*, shared_user: bool, pid: int | None) -> bytes:
+    """The filter for this machine as the kernel reads it."""
+    instructions = program(linux.MACHINE, shared_user=shared_user, pid=pid)
+    return b"".join(struct.pack("<HBBI", *instruction) for instruction in instructions)
+
+
 def install(*, shared_user: bool, pid: int | None) -> None:
     """Put the filter over this process and all that it starts. ``no_new_privs`` must be set."""
-    instructions = program(linux.MACHINE, shared_user=shared_user, pid=pid)
-    packed = b"".join(struct.pack("<HBBI", *instruction) for instruction in instructions)
-    buffer = ctypes.create_string_buffer(packed, len(packed))
-    filter_ = _Program(len(instructions), ctypes.cast(buffer, ctypes.c_void_p))
+    instructions = packed(shared_user=shared_user, pid=pid)
+    buffer = ctypes.create_string_buffer(instructions, len(instructions))
+    filter_ = _Program(len(instructions) // 8, ctypes.cast(buffer, ctypes.c_void_p))
     linux.prctl(linux.PR_SET_SECCOMP, 2, ctypes.byref(filter_))

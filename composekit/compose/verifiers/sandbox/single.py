@@ -146,6 +146,7 @@ def _child(job: dict[str, Any], work: str, fds: tuple[int, ...]) -> None:
             hard = resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[1]
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
-        harness.main(job["mode"], {})
+        harness.forget({})
+        harness.main(job["mode"])
     finally:
         os._exit(1)
