@@ -12,11 +12,12 @@ from composekit.compose.verifiers.dispatch import judge_for
 from composekit.compose.verifiers.extract import final_answer, without_thinking
 
 _HEADING = re.compile(
-    r"^[ \t>]*(?:#{1,6}[ \t]*)?[*_]{0,3}[ \t]*Part[ \t]+(\d{1,3})(?:[ \t]*\([^)\n]{0,60}\))?[ \t]*[*_]{0,3}[ \t]*"
-    r"(?:[:：][ \t]*[*_]{0,3}|(?=\n|$))",
+    r"^[ \t>]{0,40}+(?:#{1,6}+[ \t]{0,9}+)?[*_]{0,3}+[ \t]{0,9}+Part[ \t]{1,9}+(\d{1,3}+)(?:[ \t]{0,9}+\([^)\n]{0,60}\))?"
+    r"[ \t]{0,40}+[*_]{0,3}+[ \t]{0,40}+(?:[:：][ \t]{0,40}+[*_]{0,3}+|(?=\n|$))",
     re.IGNORECASE | re.MULTILINE,
 )
 _FENCE = re.compile(r"^[ \t]*```.*?(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+_MOST_PIECES = 16  # under headings of one part
 _SEVERITY: tuple[Status, ...] = ("wrong", "error", "timeout", "unparseable")
 
 
@@ -86,11 +87,18 @@ class CompositeVerifier(Verifier):
     def _part(self, pieces: Sequence[str], part: Problem) -> Verdict:
         """The verdict on everything that stands under the headings of one part."""
         judge = self if isinstance(part, Composite) else judge_for(part.verifier, self.timeout)
-        verdicts = [_judged_piece(judge, piece, part) for piece in pieces]
-        declared = [v for v in verdicts if v.extracted is not None or v.correct] or verdicts
-        if not declared:
-            return Verdict(0.0, "unparseable", None, "there is no heading for this part")
-        return next((v for v in declared if not v.correct), declared[-1])
+        if len(pieces) > _MOST_PIECES:
+            return Verdict(0.0, "wrong", None, f"it has {len(pieces)} headings; {_MOST_PIECES} are read at most")
+        right = undeclared = None
+        for piece in pieces:
+            verdict = _judged_piece(judge, piece, part)
+            if verdict.correct:
+                right = verdict
+            elif verdict.extracted is not None:
+                return verdict  # one that is wrong decides, and the others cost nothing
+            else:
+                undeclared = undeclared or verdict
+        return right or undeclared or Verdict(0.0, "unparseable", None, "there is no heading for this part")
 
     def _bundle(self, verdicts: list[Verdict]) -> Verdict:
         status = _overall(verdicts)

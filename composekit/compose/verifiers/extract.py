@@ -14,7 +14,8 @@ from typing import NamedTuple
 MAX_RESPONSE = 1_000_000
 MAX_BARE = 400
 
-_THINK = re.compile(r"<\s*(/?)\s*think(?:ing)?\s*>", re.IGNORECASE)
+# White space is bounded wherever two patterns could share it, or a long run of it takes quadratic time.
+_THINK = re.compile(r"<\s{0,9}+(/?)\s{0,9}+think(?:ing)?\s{0,9}+>", re.IGNORECASE)
 _BOX = re.compile(r"(?P<box>\\{1,2}(?:boxed|fbox)(?![A-Za-z]))\s*(?P<brace>\{)?|\\[^A-Za-z]|[{}]")
 _UNBRACED = re.compile(r"[-+]?\s*(?:\d[\d.,]*\d|\d|\\[A-Za-z]+(?:\s*\{[^{}]*\}|\d)*|[A-Za-z](?![A-Za-z]))")
 _BETWEEN = re.compile(
@@ -25,11 +26,13 @@ _BETWEEN = re.compile(
 _MAX_BETWEEN = 80
 _HASHES = re.compile(r"^[ \t>*]*####[ \t]*([^#\s].*)$", re.MULTILINE)
 _MARKER = re.compile(
-    r"\b(?:answer|ans|(?:correct|right|best)\s+(?:option|choice))(?:\s+(?:to|of|for)\s+[\w\s'()-]{1,60}?)?\s*\**\s*(?:\bis\b(?!\s*n['’]t)|[:：=])(?:\s*(?:\bis\b|[:：=]))?\s*\**\s*",
+    r"\b(?:answer|ans|(?:correct|right|best)\s{1,9}(?:option|choice))(?:\s{1,9}(?:to|of|for)\s{1,9}[\w\s'()-]{1,60}?)?"
+    r"\s{0,9}\*{0,9}\s{0,9}(?:\bis\b(?!\s{0,9}n['’]t)|[:：=])(?:\s{0,9}(?:\bis\b|[:：=]))?\s*+\**+\s*+",
     re.IGNORECASE,
 )
 _HEADING = re.compile(
-    r"[\s>]*(?:#+|\*\*|__)\s*(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is)?\s*[:：]?[\s*_]*", re.IGNORECASE
+    r"[\s>]*+(?:#+|\*\*|__)\s*+(?:the\s++)?(?:final\s++|correct\s++)?answer(?:\s{1,9}is)?\s{0,9}[:：]?[\s*_]*+",
+    re.IGNORECASE,
 )
 _BEFORE_MARKER = re.compile(r"(?:\b(?:so|thus|hence|therefore|the|my|our|final|correct)\b|[\s,*$])*", re.IGNORECASE)
 _DOUBT = re.compile(
@@ -38,7 +41,7 @@ _DOUBT = re.compile(
     re.IGNORECASE,
 )
 _ADVERB = re.compile(r"(?:exactly|approximately|therefore|thus)[,:]?\s+(?=[-+($\\]*\d)", re.IGNORECASE)
-_ANSWER_TAG = re.compile(r"<\s*(/?)\s*answer\s*>", re.IGNORECASE)
+_ANSWER_TAG = re.compile(r"<\s{0,9}+(/?)\s{0,9}+answer\s{0,9}+>", re.IGNORECASE)
 _END_TOKEN = re.compile(r"<(?:\|\w{1,30}\|>|/s>)\s*\Z")
 _COURTESY = re.compile(r"\.\s*I hope (?:it|this) is correct\W*$", re.IGNORECASE)
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from composekit.compose.verifiers.sandbox.client import Broken, Ending, Limits, Over
+from composekit.compose.verifiers.sandbox.terms import Broken, Ending, Limits, Over
 from composekit.compose.verifiers.sandbox.values import Refused, loads
 
-_EMBEDDED = ("values", "harness", "single")
+_EMBEDDED = ("values", "channel", "sources", "checker", "harness", "single")
 _PACKAGE = "composekit.compose.verifiers.sandbox"
 _PROGRAM = """
 import json, sys, types
@@ -65,8 +65,10 @@ class Job:
 
     @property
     def program(self) -> str:
-        """A program for Python 3.11 or later that does the job and prints one line, which the runner returns.
+        """A program for Python 3.11 or later that does the job and prints two lines of JSON, which the runner returns.
 
+        The first says that it begins, the second how it ended. Without the second, the candidate has ended the program, which
+        is its own loss; a runner that knows better (its machine went away) raises.
         It separates the candidate from itself by a process and sets limits, but builds no walls: the machine is the wall.
         """
         folder = Path(__file__).resolve().parent / "sandbox"
@@ -153,11 +155,16 @@ class Elsewhere:
         try:
             said = self.runner(job)
             text = said.decode() if isinstance(said, bytes) else str(said)
-            row = json.loads(text.strip().splitlines()[-1])
+            lines = text.strip().splitlines()
+            row = json.loads(lines[-1])
+            if row == {"begun": True}:
+                raise Over("it ended the program that ran it")
             self._replies = [str(m) for m in row["messages"]]
             self._output = base64.b64decode(row["output"])
             self._why = str(row["why"])
             code = row["exit"] if type(row["exit"]) is int else None
+        except Over:
+            raise
         except Exception as problem:  # whatever a foreign callable may raise
             raise Broken(f"the runner failed: {type(problem).__name__}: {problem}"[:300]) from problem
         self.ending = Ending(code, "" if self._why == "enough" else self._why, "", True)

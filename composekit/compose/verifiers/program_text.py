@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from composekit.compose.verifiers.extract import MAX_RESPONSE, without_thinking
 
-_FENCE = re.compile(r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)$", re.MULTILINE)
+# No part of a pattern gives back what it took, or skips lines: so none takes more than linear time.
+_FENCE = re.compile(r"^[ \t]{0,40}+(?P<mark>`{3,}+|~{3,}+)(?P<info>[^\n`]*+)$", re.MULTILINE)
 _PYTHON = frozenset(("python", "python3", "py", "py3", "python2", "ipython", "cpython", "sage"))
 _CODE_LINE = re.compile(
-    r"^\s*(?:@\w|(?:async )?def \w+\(|class \w+.*:|import \w|from [\w.]+ import|return\b|print\(|(?:for|while|if|with) .*:$"
-    r"|[\w.\[\], ]+ [-+*/%|&]?= )",
+    r"^[ \t]{0,40}+(?:@\w|(?:async )?def \w++\(|class \w++[^\n:]*+:|import \w|from [\w.]++ import|return\b|print\("
+    r"|(?:for|while|if|with) (?=[^\n]*+(?<=:)$)|[\w.\[\]][\w.\[\], ]{0,200}? [-+*/%|&]?= )",
     re.MULTILINE,
 )
 
@@ -54,7 +55,8 @@ def find_program(response: str, entry_point: str | None = None) -> Program:
         return Program(None, "there is no code block in Python")
     if entry_point:
         name = re.escape(entry_point.partition(".")[0])
-        defines = re.compile(rf"^\s*(?:(?:async\s+)?def|class)\s+{name}\b|^{name}\s*(?::[^=\n]*)?=[^=]", re.MULTILINE)
+        head = rf"^[ \t]{{0,200}}+(?:(?:async[ \t]+)?def|class)[ \t]++{name}\b"
+        defines = re.compile(rf"{head}|^{name}[ \t]*+(?::[^=\n]*+)?=[^=]", re.MULTILINE)
         candidates = [source for source in candidates if defines.search(source)] or candidates
     if not candidates[-1].strip():
         return Program(None, "the last code block is empty")

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from composekit.compose.verifiers.sandbox import landlock, linux, rootfs, seccomp
 from composekit.compose.verifiers.sandbox.layout import Layout
 
-
 _RULESET = 5  # where arrange() puts it
 
 

@@ -109,5 +109,5 @@ def remove_tree(path: str, top: int) -> None:
                 os.rmdir(name, dir_fd=top)
     finally:
         os.close(top)
-    with suppress(FileNotFoundError, NotADirectoryError):  # where nothing stands in its way, a candidate may rename it
+    with suppress(OSError):  # where nothing stands in its way, a candidate may rename it and put something in its place
         os.rmdir(path)

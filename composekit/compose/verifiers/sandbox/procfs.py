@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
@@ -49,6 +50,17 @@ class Proc:
         pids = self.descendants()
         total = sum(map(self._resident, pids))
         return total if total <= limit else sum(map(self._proportional, pids))
+
+    def nameless(self) -> int:
+        """Bytes of files that the descendants have open and that have no name any more, or never had one."""
+        sizes: dict[tuple[int, int], int] = {}
+        for pid in self.descendants():
+            for name in self._list(f"{pid}/fd"):
+                with suppress(OSError):
+                    found = os.stat(f"{pid}/fd/{name}", dir_fd=self.fd)
+                    if stat.S_ISREG(found.st_mode) and not found.st_nlink:
+                        sizes[found.st_dev, found.st_ino] = 512 * found.st_blocks
+        return sum(sizes.values())
 
     def tasks_of_user(self) -> int:
         """The processes and threads that this user has now."""

@@ -78,7 +78,9 @@ class Server:
         """Until the caller goes."""
         while True:
             ready = [fd for fd, _ in self.poll.poll(1000 * _IDLE if any(self.idle.values()) else None)]
-            for one in [self.keepers[fd] for fd in ready if fd in self.keepers]:  # first, so that they are there for jobs
+            for one in [
+                self.keepers[fd] for fd in ready if fd in self.keepers
+            ]:  # first, so that they are there for jobs
                 self._hear(one)
             if self.calls.fileno() in ready and not self._job():
                 return

@@ -19,8 +19,10 @@ from composekit.compose.verifiers.sandbox import harness
 
 
 def main(job: dict[str, Any]) -> None:
-    """Do a job and print ``{"messages": [...], "output": base64, "why": ..., "exit": ...}``."""
+    """Do a job and print that it begins, then ``{"messages": [...], "output": base64, "why": ..., "exit": ...}``."""
     work = tempfile.mkdtemp()
+    sys.stdout.write('{"begun": true}\n')  # what comes after this, or does not, is the candidate's doing
+    sys.stdout.flush()
     try:
         sys.stdout.write(json.dumps(run(job, work)) + "\n")
     finally:

@@ -26,6 +26,7 @@ _USERS = (61184, 65519)  # user ids that distributions leave to passing use
 _WATCH = 0.05  # seconds at most between two looks at the memory
 _FILL = 4 << 30  # bytes a second that one core can fill
 _SWEEP = 10.0  # seconds that the sweep may take
+_HELP = 0.5  # seconds that one killing helper may take
 
 
 class Supervisor:
@@ -46,7 +47,8 @@ class Supervisor:
         self.status = socket.socket(fileno=fds.pop("status"))
         self.claim: socket.socket | None = None
         self.uid: int | None = None
-        self.work: str | None = None
+        self.around: str | None = None
+        self.work: str | None = None  # inside of that
         self.top = -1  # the same as a descriptor
         self.pid = 0
         self.why = ""
@@ -90,10 +92,18 @@ class Supervisor:
         if os.geteuid() == 0:
             self._claim_user()
         if self.walls.tier < 2:
-            self.work = tempfile.mkdtemp(prefix="composekit-", dir=self.spec["tmp"])
-            self.top = os.open(self.work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # whatever it is called later
+            # The candidate's directory lies in another one, in which it may rename nothing where it has its own user id.
+            self.around = tempfile.mkdtemp(prefix="composekit-", dir=self.spec["tmp"])
+            self.top = os.open(self.around, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # whatever it is called later
+            self.work = os.path.join(self.around, "work")
+            os.mkdir(self.work, 0o700)
             if self.uid is not None:
+                os.chmod(self.around, 0o711)
                 os.chown(self.work, self.uid, self.uid)
+        if self.uid is not None:
+            for name in ("stdin", "stdout"):  # which a program may open again by name
+                if name in self.fds:
+                    os.fchown(self.fds[name], self.uid, self.uid)
 
     def _claim_user(self) -> None:
         """A user id that nobody has: a name that only one process can hold stands for it."""
@@ -166,12 +176,18 @@ class Supervisor:
                 if self.proc.memory(limit) > limit:
                     self.why = "memory"
                     return
-                if self.work is not None and too_large(self.top, self.spec["files"], self.spec["inodes"]):
+                if self.work is not None and self._holds_too_much():
                     self.why = "files"
                     return
         finally:
             if ending is not None:
                 os.close(ending)
+
+    def _holds_too_much(self) -> bool:
+        nameless = self.proc.nameless()
+        return nameless > self.spec["files"] or too_large(
+            self.top, self.spec["files"] - nameless, self.spec["inodes"] + 1
+        )
 
     # --- after
 
@@ -186,8 +202,8 @@ class Supervisor:
             elif not self.why:
                 code = os.waitstatus_to_exitcode(status)
         swept = self._sweep()
-        if self.work is not None:
-            remove_tree(self.work, self.top)
+        if self.around is not None:
+            remove_tree(self.around, self.top)
         return {"exit": code, "why": self.why, "swept": swept}
 
     def _sweep(self) -> bool:
@@ -203,8 +219,9 @@ class Supervisor:
                 with suppress(ProcessLookupError):
                     os.kill(-1, signal.SIGKILL)
             else:
+                frozen = self._frozen()  # before a helper takes their user id, or they could stop it
                 self._kill_user()
-                for pid in self._frozen():
+                for pid in frozen:
                     with suppress(OSError):
                         os.kill(pid, signal.SIGKILL)
             time.sleep(0.001)
@@ -234,7 +251,13 @@ class Supervisor:
                 os.kill(-1, signal.SIGKILL)
             finally:
                 os._exit(0)
-        os.waitpid(helper, 0)
+        until = time.monotonic() + _HELP
+        while not os.waitpid(helper, os.WNOHANG)[0]:
+            if time.monotonic() > until:
+                os.kill(helper, signal.SIGKILL)
+                os.waitpid(helper, 0)
+                return
+            time.sleep(0.0002)
 
 
 @lru_cache(maxsize=1)

@@ -9,12 +9,16 @@ sandbox too: standard library alone.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 MAX_DEPTH = 200
-MAX_NODES = 2_000_000
+MAX_NODES = 4_000_000  # brackets of JSON count three times: they become the larger objects
+_BRACKET = 3
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _SMALL = 1 << 53
+_TOO_LARGE = "the value is too large: one may have about a million elements"
 _SEQUENCES: dict[type, str] = {tuple: "t", set: "s", frozenset: "z"}
 
 
@@ -38,11 +42,11 @@ def encode(value: Any) -> Any:
 
 def _encode(value: Any, depth: int, budget: list[int]) -> Any:
     kind = type(value)
-    budget[0] -= 1
+    budget[0] -= 1 + _BRACKET * _brackets(kind, value)
     if depth > MAX_DEPTH:
         raise Refused(f"the value is nested more than {MAX_DEPTH} deep")
     if budget[0] < 0:
-        raise Refused(f"the value has more than {MAX_NODES} elements")
+        raise Refused(_TOO_LARGE)
     if value is None or kind is bool or kind is str:
         return value
     if kind is int:
@@ -62,6 +66,13 @@ def _encode(value: Any, depth: int, budget: list[int]) -> Any:
     raise Refused(f"a {kind.__name__} is no plain builtin value")
 
 
+def _brackets(kind: type, value: Any) -> int:
+    """How many opening brackets the JSON of a value has, what is inside aside."""
+    if kind is dict:
+        return 2 + len(value)
+    return 1 if kind in (list, bytes, bytearray) else 2 if kind in _SEQUENCES or kind is complex else 0
+
+
 def dumps(message: Any) -> bytes:
     """One message as bytes."""
     return json.dumps(message, allow_nan=False, separators=(",", ":")).encode()
@@ -73,12 +84,17 @@ def loads(data: bytes) -> Any:
     Raises:
         Refused: the bytes are no JSON, hold NaN literals or numbers that are written out too long, or are nested too deeply.
     """
-    if len(data) > MAX_NODES and data.count(b",") > MAX_NODES:  # or the caller's memory would hold them all
-        raise Refused(f"the value has more than {MAX_NODES} elements")
+    # Or the caller's memory would hold them all. What stands in texts does not count.
+    if _weight(data) > MAX_NODES and _weight(_TEXT.sub(b'""', data)) > MAX_NODES:
+        raise Refused(_TOO_LARGE)
     try:
         return json.loads(data, parse_constant=_no_constant)
     except (ValueError, RecursionError) as problem:
         raise Refused(f"no JSON: {str(problem)[:80]}") from None
+
+
+def _weight(data: bytes) -> int:
+    return data.count(b",") + _BRACKET * (data.count(b"{") + data.count(b"["))
 
 
 def _no_constant(text: str) -> Any:
@@ -133,13 +149,13 @@ def _decode(raw: Any, depth: int) -> Any:
         if not all(type(pair) is list and len(pair) == 2 for pair in content):
             raise Refused("a malformed dict")
         return _hashed(lambda: {_decode(k, depth + 1): _decode(v, depth + 1) for k, v in content})
+    if tag == "c":
+        if len(content) != 2 or not all(type(x) is float or (type(x) is dict and untag(x)[0] == "f") for x in content):
+            raise Refused("a malformed complex number")
+        return complex(*(_decode(x, depth + 1) for x in content))
     items = [_decode(item, depth + 1) for item in content]
     if tag == "t":
         return tuple(items)
-    if tag == "c":
-        if len(items) != 2 or not all(type(x) is float for x in items):
-            raise Refused("a malformed complex number")
-        return complex(*items)
     return _hashed(lambda: set(items) if tag == "s" else frozenset(items))
 
 
