@@ -67,8 +67,8 @@ class Job:
     def program(self) -> str:
         """A program for Python 3.11 or later that does the job and prints two lines of JSON, which the runner returns.
 
-        The first says that it begins, the second how it ended. Without the second, the candidate has ended the program, which
-        is its own loss; a runner that knows better (its machine went away) raises.
+        The first says that it begins, the second how it ended. Without the second, the candidate has ended the program,
+        which is its own loss; a runner that knows better (its machine went away) raises.
         It separates the candidate from itself by a process and sets limits, but builds no walls: the machine is the wall.
         """
         folder = Path(__file__).resolve().parent / "sandbox"

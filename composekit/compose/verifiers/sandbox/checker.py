@@ -61,8 +61,8 @@ class _Proxy:
                 raise self._spoiled(f"an argument made of its results cannot be sent back: {problem}") from None
             raise _BadTests(f"an argument cannot be sent to the candidate: {problem}") from None
         tell({"call": request})
-        answer = hear()
         self.calls += 1
+        answer = hear()
         try:
             reply = loads(answer)
             if type(reply) is not dict or len(reply) != 1:

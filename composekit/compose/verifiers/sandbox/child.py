@@ -24,12 +24,14 @@ class Walls(NamedTuple):
         layout: What a candidate may see.
         ruleset: Of Landlock, as a descriptor, where it is the same for all; else -1.
         unfit: Why these walls cannot be built here; empty if they can.
+        uid: The user id that candidates get; None: that of the caller.
     """
 
     tier: int
     layout: Layout
     ruleset: int
     unfit: str
+    uid: int | None
 
 
 class Place(NamedTuple):

@@ -13,11 +13,11 @@ import signal
 import socket
 import struct
 
-from composekit.compose.verifiers.sandbox import child, harness, landlock, linux, rootfs, seccomp
+from composekit.compose.verifiers.sandbox import child, harness, landlock, linux, rootfs, seccomp, users
 from composekit.compose.verifiers.sandbox.child import Walls
 from composekit.compose.verifiers.sandbox.layout import Layout
 from composekit.compose.verifiers.sandbox.procfs import Proc
-from composekit.compose.verifiers.sandbox.supervisor import Supervisor, _mapped
+from composekit.compose.verifiers.sandbox.supervisor import Supervisor
 
 JOBS = 200  # then another one takes its place
 _LARGEST = 1 << 16  # bytes of a specification
@@ -27,11 +27,15 @@ def main(tier: int, layout: Layout, orders: socket.socket) -> None:
     """In a new process of the server: settle, say which process this is, serve until the orders end."""
     unfit = ""
     proc = Proc()
+    uid = -1
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)  # from inside a namespace, its first process then hears none of them
     try:
+        if os.geteuid() == 0:
+            uid, _ = users.claim(proc)
+            if uid < 0 and tier < 2:
+                raise OSError("root's privileges cannot be dropped: there is no other user id")
         if tier >= 2:
-            _mapped(0)  # read while /proc is the one outside
             _enter_namespaces()
             pid = os.fork()
             if pid:
@@ -42,7 +46,7 @@ def main(tier: int, layout: Layout, orders: socket.socket) -> None:
     except OSError as problem:
         unfit = f"{type(problem).__name__}: {problem}"
         orders.sendall(struct.pack(">I", os.getpid()))
-    walls = _walls(tier, layout, proc, unfit)
+    walls = _walls(tier, layout, proc, unfit)._replace(uid=uid if uid >= 0 else None)
     child.furnish()
     harness.forget(layout.packages)
     gc.collect()
@@ -89,11 +93,13 @@ def _walls(tier: int, layout: Layout, proc: Proc, unfit: str) -> Walls:
         if tier >= 2 and not unfit:
             rootfs.build(layout)
         if tier == 1:
-            ruleset = landlock.prepare([*layout.readable(), "/dev/null"], ["/dev/null"])
+            ruleset = landlock.prepare(
+                [*layout.readable(), "/dev/null"], ["/dev/null"], map(os.path.dirname, layout.covered)
+            )
         if tier >= 1:
             seccomp.packed(shared_user=tier == 1 and os.geteuid() != 0, pid=None)
             landlock.version()
             linux.drop_bounds()
     except OSError as problem:
         unfit = unfit or f"{type(problem).__name__}: {problem}"
-    return child.Walls(tier, layout, ruleset, unfit)
+    return Walls(tier, layout, ruleset, unfit, None)

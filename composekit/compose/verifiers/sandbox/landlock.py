@@ -41,8 +41,9 @@ def version() -> int:
         return 0
 
 
-def prepare(readable: Iterable[str], writable: Iterable[str]) -> int:
-    """A ruleset, as a descriptor: nothing but reading (and executing) some trees and writing some others.
+def prepare(readable: Iterable[str], writable: Iterable[str], listed: Iterable[str] = ()) -> int:
+    """A ruleset, as a descriptor: nothing but reading (and executing) some trees, writing some others, and, of what is
+    in a few more, seeing the names.
 
     Raises:
         OSError: the kernel has no Landlock, or an older one than version 3.
@@ -55,6 +56,8 @@ def prepare(readable: Iterable[str], writable: Iterable[str]) -> int:
     ruleset = linux.syscall("landlock_create_ruleset", _CREATE, ctypes.byref(rules), size, 0)
     for path in readable:
         _allow(ruleset, path, _READ)
+    for path in listed:
+        _allow(ruleset, path, _READ_DIR)
     for path in writable:
         allow(ruleset, path)
     return ruleset

@@ -51,6 +51,15 @@ class Proc:
         total = sum(map(self._resident, pids))
         return total if total <= limit else sum(map(self._proportional, pids))
 
+    def users(self) -> set[int]:
+        """The user ids that have processes."""
+        found = set()
+        for name in self._list(".") if self.fd >= 0 else []:
+            with suppress(OSError):
+                if name.isdigit():
+                    found.add(os.stat(name, dir_fd=self.fd).st_uid)
+        return found
+
     def nameless(self) -> int:
         """Bytes of files that the descendants have open and that have no name any more, or never had one."""
         sizes: dict[tuple[int, int], int] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 
 from composekit.compose.verifiers.sandbox import linux
 from composekit.compose.verifiers.sandbox.layout import Layout, hidden_from_others
@@ -61,11 +62,9 @@ def _furnish(new: str, layout: Layout) -> None:
         if not os.path.lexists(new + path):
             os.symlink(target, new + path)
     os.mkdir(new + "/proc")
-    try:
-        flags = linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
-        linux.mount("proc", new + "/proc", "proc", flags)
-    except OSError:
-        pass  # inside some containers nobody may: then there is none
+    flags = linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+    with suppress(OSError):  # inside some containers nobody may: then there is none
+        linux.mount("proc", new + "/proc", "proc", flags, "hidepid=2")  # the keeper is not seen
 
 
 def _holds(directory: str, path: str) -> bool:

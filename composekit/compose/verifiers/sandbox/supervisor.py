@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import json
 import os
-import random
 import select
 import signal
 import socket
@@ -17,12 +15,11 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
-from composekit.compose.verifiers.sandbox import child, harness, linux
+from composekit.compose.verifiers.sandbox import child, harness
 from composekit.compose.verifiers.sandbox.child import Walls
 from composekit.compose.verifiers.sandbox.files import remove_tree, too_large
 from composekit.compose.verifiers.sandbox.procfs import Proc
 
-_USERS = (61184, 65519)  # user ids that distributions leave to passing use
 _WATCH = 0.05  # seconds at most between two looks at the memory
 _FILL = 4 << 30  # bytes a second that one core can fill
 _SWEEP = 10.0  # seconds that the sweep may take
@@ -45,8 +42,7 @@ class Supervisor:
     ) -> None:
         self.spec, self.walls, self.proc, self.fds, self.foreign = spec, walls, proc, fds, foreign
         self.status = socket.socket(fileno=fds.pop("status"))
-        self.claim: socket.socket | None = None
-        self.uid: int | None = None
+        self.uid = walls.uid
         self.around: str | None = None
         self.work: str | None = None  # inside of that
         self.top = -1  # the same as a descriptor
@@ -72,8 +68,6 @@ class Supervisor:
             ended |= self._end()
         except BaseException as problem:
             ended["setup"] = f"{type(problem).__name__}: {problem}"
-        if self.claim:
-            self.claim.close()
         for fd in self.fds.values():
             os.close(fd)
         return bool(ended["swept"]) and "setup" not in ended
@@ -89,8 +83,6 @@ class Supervisor:
     def _prepare(self) -> None:
         if self.walls.unfit:
             raise OSError(self.walls.unfit)
-        if os.geteuid() == 0:
-            self._claim_user()
         if self.walls.tier < 2:
             # The candidate's directory lies in another one, in which it may rename nothing where it has its own user id.
             self.around = tempfile.mkdtemp(prefix="composekit-", dir=self.spec["tmp"])
@@ -105,28 +97,6 @@ class Supervisor:
                 if name in self.fds:
                     os.fchown(self.fds[name], self.uid, self.uid)
 
-    def _claim_user(self) -> None:
-        """A user id that nobody has: a name that only one process can hold stands for it."""
-        count = _USERS[1] - _USERS[0] + 1
-        start = random.SystemRandom().randrange(count)
-        for step in range(count):
-            uid = _USERS[0] + (start + step) % count
-            if not _mapped(uid):
-                continue
-            claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            try:
-                if linux.LINUX:
-                    claim.bind(f"\0composekit-user-{uid}")
-            except OSError as problem:
-                claim.close()
-                if problem.errno == errno.EADDRINUSE:
-                    continue
-                raise
-            self.claim, self.uid = claim, uid
-            return
-        if self.walls.tier < 2:
-            raise OSError(errno.EAGAIN, "root's privileges cannot be dropped: no unused user id is there")
-
     def _place(self) -> child.Place:
         limit = self.spec["processes"]
         if self.uid is None:
@@ -137,9 +107,8 @@ class Supervisor:
     def _candidate(self) -> None:
         """In the new process; does not return."""
         try:
-            for held in (self.status, self.claim, self.foreign):
-                if held:
-                    held.close()
+            self.status.close()
+            self.foreign.close()
             gc.enable()
             child.arrange(self.fds, self.walls.ruleset)
             try:
@@ -258,20 +227,6 @@ class Supervisor:
                 os.waitpid(helper, 0)
                 return
             time.sleep(0.0002)
-
-
-@lru_cache(maxsize=1)
-def _ranges() -> tuple[tuple[int, ...], ...]:
-    with open("/proc/self/uid_map") as file:
-        return tuple(tuple(map(int, line.split())) for line in file)
-
-
-def _mapped(uid: int) -> bool:
-    """Whether a user id exists here: in a container it may not."""
-    try:
-        return any(first <= uid < first + count for first, _, count in _ranges())
-    except OSError:
-        return True
 
 
 @lru_cache(maxsize=1)
