@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
+from itertools import zip_longest
 from typing import Any
 
 from composekit.compose.verifiers.sandbox.values import Refused, decode, untag
@@ -167,14 +169,18 @@ def same_output(expected: str, output: bytes) -> bool:
         text = output.decode()
     except UnicodeDecodeError:
         return False
-    return _lines(text) == _lines(expected)
+    return all(a == b for a, b in zip_longest(_lines(text), _lines(expected)))
 
 
-def _lines(text: str) -> list[str]:
-    lines = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
+def _lines(text: str) -> Iterator[str]:
+    """One after the other, so that the first that differs ends it: a program may have written millions."""
+    text = text.rstrip()
+    start = 0
+    while start <= len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        yield text[start:end].rstrip()
+        start = end + 1
 
 
 def kind_of(raw: Any) -> str:

@@ -26,14 +26,11 @@ def check(job: Any) -> None:
     proxy = _Proxy()
     try:
         tree = ast.parse(job["tests"], TESTS)
-        run = _load_tests(job, tree, proxy)
-    except Gone:
-        raise
     except BaseException as problem:
         return tell({"tests": described(problem)})
     found: dict[str, Any] = {"passed": True}
     try:
-        run(proxy)
+        _load_tests(job, tree, proxy)(proxy)
     except Gone:
         raise
     except BaseException as problem:
