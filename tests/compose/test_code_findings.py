@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from fractions import Fraction
 
 import pytest
 
 from composekit.compose import CodeVerifier, CompositeVerifier, Problem, bundle
+from composekit.compose.verifiers import results
 from composekit.compose.verifiers.extract import final_answer, without_thinking
 from composekit.compose.verifiers.program_text import find_program
 from composekit.compose.verifiers.results import matches, same_output
@@ -39,10 +41,27 @@ def block(source: str) -> str:
         ("def f(n): return []", checked("for x in candidate(3):", "    last = x", "assert last == 3")),
         ("def f(n): return 'undefined'", checked("assert eval(candidate(3)) == 3")),
         ("def f(n): return '('", checked("assert eval(candidate(3)) == 3")),
-        ("def f(n): return [0] * 3_000_000", checked("r = candidate(3)", "assert candidate(r + r) == 4")),
+        (
+            "def f(n):\n    x = 3\n    for _ in range(200): x = [x]\n    return x",
+            checked("assert candidate([candidate(3)]) == 4"),
+        ),
         ("def f(n): return object()", checked("try:", "    candidate(3)", "except:", "    pass")),
         ("def f(n): return 3", checked("pass", top="assert f(3) == 4\n")),
         ("def f(n): raise ImportError('x')", checked("assert candidate(3) == 4")),
+        (
+            "def f(n): raise ValueError",
+            checked("try:", "    candidate(3)", "except ValueError as e: pass", "assert e == 4"),
+        ),
+        ("def f(n): return 3", checked("if candidate(1) == 3: raise NameError('x')", "import math")),
+        ("def f(n): return 3", checked("if candidate(1) == 3: raise ImportError('x')", "import math")),
+        (
+            "def f(n): raise ValueError",
+            checked("pass", top="try:\n    f(3)\nexcept ValueError as e:\n    pass\nassert str(e) == 'x'\n"),
+        ),
+        (
+            "def f(n): return 3",
+            checked("pass", top="match f(3):\n    case [x]: pass\n    case _: pass\nassert x == 5\n"),
+        ),
     ],
 )
 def test_what_follows_a_call_is_the_candidates_doing(source: str, problem: Problem) -> None:
@@ -116,7 +135,31 @@ def test_a_result_that_would_fill_the_memory_is_not_read() -> None:
     honest = [(k, k + 1) for k in range(200_000)]
     assert len(encode(honest)) == len(honest)
     with pytest.raises(Refused, match="too large"):
-        encode([[]] * MAX_NODES)
+        encode([[]] * (MAX_NODES // 4 + 1))
+    start = time.perf_counter()
+    for tail in (b'\\"' * 500_000, b'"' * 500_001, b"\\"):
+        with pytest.raises(Refused):
+            loads(b'{"value":' + b"[" * 1_400_000 + b'"' + tail)
+    assert time.perf_counter() - start < 20  # it took days
+
+
+def test_only_floats_on_the_edge_are_compared_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = []
+    monkeypatch.setattr(results, "Fraction", lambda x: exact.append(x) or Fraction(x))
+    for factor, equal in ((1 + 1e-11, True), (1 + 1e-7, False)):
+        for value in (1e-300, 3.0, 1e300, -7.5):
+            assert matches(value, value * factor) is equal
+    assert not exact
+    assert matches(1.0, 1.0 + 1e-9 - 3e-16)
+    assert exact
+
+
+@pytest.mark.skipif("T2" not in TIERS, reason="T2 does not work here")
+def test_a_candidate_finds_no_trace_of_those_before_it() -> None:
+    forks = "    for _ in range(20):\n        if os.fork() == 0:\n            os._exit(0)\n"
+    source = f"import os\ndef f(n):\n{forks}    return os.getpid()"
+    task = Problem("Write f.", "", verifier="code", tests=[{"args": [1], "expected": 0}], entry_point="f")
+    assert len({JUDGE.verify(block(source), task).detail for _ in range(4)}) == 1
 
 
 @pytest.mark.parametrize(
@@ -223,6 +266,7 @@ def test_a_runner_whose_program_was_ended_by_the_candidate_has_judged_it() -> No
         return subprocess.run([sys.executable, "-I", "-S", "-c", job.program], capture_output=True, text=True).stdout
 
     task = Problem("Write f.", "", verifier="code", tests=[{"args": [1], "expected": 2}], entry_point="f")
-    source = "import os\nos.kill(os.getppid(), 9)\ndef f(n): return 2"
-    verdict = CodeVerifier(runner=runner).verify(block(source), task)
-    assert verdict.status == "wrong", verdict
+    for before in ("", "open(f'/proc/{os.getppid()}/fd/1', 'w').write('[]\\n')\n"):
+        source = f"import os\n{before}os.kill(os.getppid(), 9)\ndef f(n): return 2"
+        verdict = CodeVerifier(runner=runner).verify(block(source), task)
+        assert verdict.status == "wrong", verdict

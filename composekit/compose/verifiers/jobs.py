@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from composekit.compose.verifiers.sandbox.single import BEGUN
 from composekit.compose.verifiers.sandbox.terms import Broken, Ending, Limits, Over
 from composekit.compose.verifiers.sandbox.values import Refused, loads
 
@@ -152,19 +153,19 @@ class Elsewhere:
             limits.files,
             limits.output,
         )
+        begun = False
         try:
             said = self.runner(job)
-            text = said.decode() if isinstance(said, bytes) else str(said)
+            text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
             lines = text.strip().splitlines()
+            begun = lines[0] == BEGUN
             row = json.loads(lines[-1])
-            if row == {"begun": True}:
-                raise Over("it ended the program that ran it")
             self._replies = [str(m) for m in row["messages"]]
             self._output = base64.b64decode(row["output"])
             self._why = str(row["why"])
             code = row["exit"] if type(row["exit"]) is int else None
-        except Over:
-            raise
         except Exception as problem:  # whatever a foreign callable may raise
+            if begun:  # what comes after that, or does not, is the candidate's doing
+                raise Over("it ended or hurt the program that ran it") from None
             raise Broken(f"the runner failed: {type(problem).__name__}: {problem}"[:300]) from problem
         self.ending = Ending(code, "" if self._why == "enough" else self._why, "", True)

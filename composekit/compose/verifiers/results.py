@@ -10,6 +10,7 @@ from typing import Any
 
 from composekit.compose.verifiers.sandbox.values import Refused, decode, untag
 
+_RELATIVE_F, _ABSOLUTE_F, _EXACT = 1e-9, 1e-12, 1 << 53
 _RELATIVE, _ABSOLUTE = Fraction(1, 10**9), Fraction(1, 10**12)
 _LARGEST_SET_IN_KEY = 64
 _WORDS = {
@@ -92,6 +93,11 @@ def _close(expected: float, value: float, tolerance: float | None) -> bool:
         return False
     if tolerance is None and int in (type(expected), type(value)):
         return False
+    if all(type(x) is float or abs(x) < _EXACT for x in (expected, value)):
+        about = _RELATIVE_F * abs(expected) or _ABSOLUTE_F if tolerance is None else tolerance * max(1.0, abs(expected))
+        ratio = abs(value - expected) / about if 0 < about < math.inf else 1.0
+        if not 1 - 1e-6 < ratio < 1 + 1e-6:  # clear, however this was rounded
+            return ratio < 1
     size = abs(Fraction(expected))
     if tolerance is None:
         room = _RELATIVE * size or _ABSOLUTE

@@ -94,8 +94,12 @@ def _load_tests(job: Mapping[str, Any], tree: ast.Module, candidate: Callable[..
 
 def _is_their_own(problem: BaseException, tree: ast.Module) -> bool:
     """Whether tests broke at a name that they never bind, or a module that they import: no result can bring that about."""
-    if hasattr(problem, "_sandboxed") or _last_file(problem) != TESTS:
-        return False
+    if (
+        hasattr(problem, "_sandboxed")
+        or _last_file(problem) != TESTS
+        or not isinstance(getattr(problem, "name", None), str)
+    ):
+        return False  # nor one that tests raise themselves
     if type(problem) is NameError:
         return problem.name not in defined(tree)
     imports = (n for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom)))

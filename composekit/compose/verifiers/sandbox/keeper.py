@@ -86,7 +86,9 @@ def _walls(tier: int, layout: Layout, proc: Proc, unfit: str) -> Walls:
     """Build what all candidates share; a wall that cannot be built is told to the first job that needs it."""
     ruleset = -1
     try:
-        proc.write("oom_score_adj", "1000")  # inherited: where memory runs out, candidates go first, the largest of all
+        proc.write(
+            "self/oom_score_adj", "1000"
+        )  # inherited: where memory runs out, candidates go first, the largest of all
         if linux.LINUX:
             linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
             linux.prctl(linux.PR_SET_DUMPABLE, 0)

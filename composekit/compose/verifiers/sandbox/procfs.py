@@ -81,9 +81,9 @@ class Proc:
         return total or 1000
 
     def write(self, name: str, text: str) -> None:
-        """Write to a file of this process, if that may be."""
+        """Write to a file, if that may be."""
         with suppress(OSError):
-            fd = os.open(f"self/{name}", os.O_WRONLY | os.O_CLOEXEC, dir_fd=self.fd)
+            fd = os.open(name, os.O_WRONLY | os.O_CLOEXEC, dir_fd=self.fd)
             try:
                 os.write(fd, text.encode())
             finally:

@@ -71,13 +71,15 @@ class Server:
         self.calls, self.shown, self.proc = calls, shown, Proc()
         self.keepers: dict[int, _Keeper] = {}  # by their sockets
         self.idle: dict[int, list[_Keeper]] = {}
+        self.leaving: set[int] = set()  # keepers that were told to go, until they have gone
         self.poll = select.poll()
         self.poll.register(calls, select.POLLIN)
 
     def serve(self) -> None:
         """Until the caller goes."""
         while True:
-            ready = [fd for fd, _ in self.poll.poll(1000 * _IDLE if any(self.idle.values()) else None)]
+            pending = self.leaving or any(self.idle.values())
+            ready = [fd for fd, _ in self.poll.poll(1000 * _IDLE if pending else None)]
             for one in [
                 self.keepers[fd] for fd in ready if fd in self.keepers
             ]:  # first, so that they are there for jobs
@@ -110,7 +112,8 @@ class Server:
     def _hire(self, tier: int, foreign: list[int]) -> _Keeper:
         """Start a keeper, in which the descriptors of a job that waits are closed: it gets them with the job."""
         ours, theirs = socket.socketpair()
-        if os.fork() == 0:
+        forked = os.fork()
+        if forked == 0:
             try:
                 for other in [self.calls, ours, *(k.socket for k in self.keepers.values())]:
                     other.close()
@@ -121,7 +124,9 @@ class Server:
                 os._exit(0)
         theirs.close()
         said = ours.recv(4)
-        hired = _Keeper(tier, ours, struct.unpack(">I", said)[0] if len(said) == 4 else 0)
+        hired = _Keeper(tier, ours, struct.unpack(">I", said)[0] if len(said) == 4 else forked)
+        if hired.pid != forked:  # that one was on the way to it
+            os.waitpid(forked, 0)
         self.keepers[ours.fileno()] = hired
         self.poll.register(ours, select.POLLIN)
         return hired
@@ -147,18 +152,21 @@ class Server:
             if one in waiting:
                 waiting.remove(one)
         one.socket.close()
+        self.leaving.add(one.pid)
 
     def _reap(self) -> None:
-        with suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+        try:
+            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+                self.leaving.discard(pid)
+        except ChildProcessError:
+            self.leaving.clear()
 
     def _sweep(self) -> None:
         """End what a keeper left that was killed in the middle of a job: its orphans come to this process."""
         until = time.monotonic() + _SWEEP
         while self.proc.ours and time.monotonic() < until:
             self._reap()
-            known = {k.pid for k in self.keepers.values()}
+            known = {k.pid for k in self.keepers.values()} | self.leaving
             left = [pid for pid in self.proc.children() if pid not in known]
             if not left:
                 return

@@ -17,11 +17,13 @@ from typing import Any
 
 from composekit.compose.verifiers.sandbox import harness
 
+BEGUN = '{"begun": true}'
+
 
 def main(job: dict[str, Any]) -> None:
     """Do a job and print that it begins, then ``{"messages": [...], "output": base64, "why": ..., "exit": ...}``."""
     work = tempfile.mkdtemp()
-    sys.stdout.write('{"begun": true}\n')  # what comes after this, or does not, is the candidate's doing
+    sys.stdout.write(BEGUN + "\n")
     sys.stdout.flush()
     try:
         sys.stdout.write(json.dumps(run(job, work)) + "\n")

@@ -55,6 +55,8 @@ class Supervisor:
         ended = self.ended
         try:
             self._prepare()
+            if self.walls.tier >= 2 and os.getpid() == 1:
+                self.proc.write("sys/kernel/ns_last_pid", "1")  # or numbers would tell what ran before
             self.pid = os.fork()
             if self.pid == 0:
                 self._candidate()
