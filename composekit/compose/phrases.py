@@ -36,8 +36,8 @@ _TABLES = (
     "Look up the correct option of {question} in this table: {table}. {X} denotes twice the number that stands there.",
 )
 _CALLS = (
-    "Let {X} be the number that `{call}` returns, with the function that {question} asks for.",
-    "Write {X} for the value of `{call}`, where the function does what {question} asks.",
+    "Let {X} be the number that `{call}` returns, with the function that is wanted in {question}.",
+    "Write {X} for the value of `{call}`, where the function is as {question} demands.",
     "{X} denotes the number that a right solution to {question} returns for `{call}`.",
     "With a correct solution to {question}, the call `{call}` returns the number {X}.",
     "Take {X} to be what `{call}` returns once {question} is solved correctly.",

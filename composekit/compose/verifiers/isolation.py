@@ -83,7 +83,9 @@ def _trial(tier: str, packages: tuple[str, ...]) -> str:
                 session.hear()
             finally:
                 session.close()
-        except (Broken, Over, OSError) as problem:
+        except Over as problem:  # a machine that is busy now may not be so the next time
+            return str(problem)
+        except (Broken, OSError) as problem:
             _failed[key] = str(problem).rstrip(".")
             return _failed[key]
         _works.add(key)

@@ -94,7 +94,10 @@ def _close(expected: float, value: float, tolerance: float | None) -> bool:
     if tolerance is None and int in (type(expected), type(value)):
         return False
     if all(type(x) is float or abs(x) < _EXACT for x in (expected, value)):
-        about = _RELATIVE_F * abs(expected) or _ABSOLUTE_F if tolerance is None else tolerance * max(1.0, abs(expected))
+        if tolerance is None:
+            about = _RELATIVE_F * abs(expected) if expected else _ABSOLUTE_F
+        else:
+            about = tolerance * max(1.0, abs(expected))
         ratio = abs(value - expected) / about if 0 < about < math.inf else 1.0
         if not 1 - 1e-6 < ratio < 1 + 1e-6:  # clear, however this was rounded
             return ratio < 1

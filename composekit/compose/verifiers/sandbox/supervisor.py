@@ -55,11 +55,12 @@ class Supervisor:
         ended = self.ended
         try:
             self._prepare()
+            place = self._place()  # here, where /proc is still in hand
             if self.walls.tier >= 2 and os.getpid() == 1:
                 self.proc.write("sys/kernel/ns_last_pid", "1")  # or numbers would tell what ran before
             self.pid = os.fork()
             if self.pid == 0:
-                self._candidate()
+                self._candidate(place)
             for fd in self.fds.values():
                 os.close(fd)
             self.fds = {}
@@ -106,7 +107,7 @@ class Supervisor:
             limit += 1 if own else self.proc.tasks_of_user()
         return child.Place(self.uid, self.uid, self.uid is not None, self.work, limit)
 
-    def _candidate(self) -> None:
+    def _candidate(self, place: child.Place) -> None:
         """In the new process; does not return."""
         try:
             self.status.close()
@@ -114,7 +115,7 @@ class Supervisor:
             gc.enable()
             child.arrange(self.fds, self.walls.ruleset)
             try:
-                child.become(self.spec, self._place(), self.walls)
+                child.become(self.spec, place, self.walls)
             except BaseException as problem:
                 harness.tell({"setup": f"{type(problem).__name__}: {problem}"})
                 os._exit(1)
@@ -172,12 +173,12 @@ class Supervisor:
                 os.waitpid(self.pid, 0)
             elif not self.why:
                 code = os.waitstatus_to_exitcode(status)
-        swept = self._sweep()
+        swept = self.sweep()
         if self.around is not None:
             remove_tree(self.around, self.top)
         return {"exit": code, "why": self.why, "swept": swept}
 
-    def _sweep(self) -> bool:
+    def sweep(self) -> bool:
         """Kill what the candidate left behind: orphans come to this process, so that none is left when it has no child."""
         until = time.monotonic() + _SWEEP
         while time.monotonic() < until:
