@@ -290,3 +290,14 @@ def test_a_bomb_whose_caller_is_killed_is_swept(tier: str, uid: int) -> None:
     if done.returncode == 77:
         pytest.skip(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+
+
+@pytest.mark.skipif("T0" not in TIERS, reason="T0 does not work here")
+@pytest.mark.parametrize("number", ["SIGKILL", pytest.param("SIGSTOP", marks=pytest.mark.slow)])
+def test_a_supervisor_that_the_candidate_ends_is_no_error(number: str) -> None:
+    """As root, T0 protects it by another user id; without, it is ended, and that is the candidate's doing."""
+    source = f"import os, signal, time\nos.kill(os.getppid(), signal.{number})\ntime.sleep(3)\ndef f(n): return 2"
+    task = Problem("Write f.", "", verifier="code", tests=[{"args": [1], "expected": 2}], entry_point="f")
+    verdict = CodeVerifier(isolation="T0", timeout=2).verify(block(source), task)
+    assert verdict.status in ("wrong", "timeout"), verdict
+    assert CodeVerifier(isolation="T0").verify(block("def f(n): return 2"), task).correct

@@ -23,6 +23,7 @@ from composekit.compose.verifiers.sandbox.procfs import Proc
 _WATCH = 0.05  # seconds at most between two looks at the memory
 _FILL = 4 << 30  # bytes a second that one core can fill
 _SWEEP = 10.0  # seconds that the sweep may take
+_SLACK = 1 << 16  # bytes for what directories take themselves
 _HELP = 0.5  # seconds that one killing helper may take
 
 
@@ -156,10 +157,8 @@ class Supervisor:
                 os.close(ending)
 
     def _holds_too_much(self) -> bool:
-        nameless = self.proc.nameless()
-        return nameless > self.spec["files"] or too_large(
-            self.top, self.spec["files"] - nameless, self.spec["inodes"] + 1
-        )
+        limit = self.spec["files"] + _SLACK - self.proc.nameless()
+        return limit < 0 or too_large(self.top, limit, self.spec["inodes"] + 1)
 
     # --- after
 
