@@ -80,9 +80,8 @@ class Server:
         while True:
             pending = self.leaving or any(self.idle.values())
             ready = [fd for fd, _ in self.poll.poll(1000 * _IDLE if pending else None)]
-            for one in [
-                self.keepers[fd] for fd in ready if fd in self.keepers
-            ]:  # first, so that they are there for jobs
+            done = [self.keepers[fd] for fd in ready if fd in self.keepers]
+            for one in done:  # before the jobs, so that they are there for them
                 self._hear(one)
             if self.calls.fileno() in ready and not self._job():
                 return
@@ -102,8 +101,8 @@ class Server:
             data += self.calls.recv(4 + length - len(data))
         tier = json.loads(data[4:])["tier"]
         waiting = self.idle.get(tier)
-        chosen = waiting.pop() if waiting else self._hire(tier, fds)
-        with suppress(OSError):  # one that is gone: the end of the job's sockets tells the caller
+        with suppress(OSError):  # no process is left, or it is gone: the end of the job's sockets tells the caller
+            chosen = waiting.pop() if waiting else self._hire(tier, fds)
             socket.send_fds(chosen.socket, [data[4:]], fds)
         for fd in fds:
             os.close(fd)
@@ -112,7 +111,12 @@ class Server:
     def _hire(self, tier: int, foreign: list[int]) -> _Keeper:
         """Start a keeper, in which the descriptors of a job that waits are closed: it gets them with the job."""
         ours, theirs = socket.socketpair()
-        forked = os.fork()
+        try:
+            forked = os.fork()
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
         if forked == 0:
             try:
                 for other in [self.calls, ours, *(k.socket for k in self.keepers.values())]:
