@@ -13,6 +13,7 @@ import pytest
 
 from composekit.compose import CodeVerifier, CompositeVerifier, Problem, bundle
 from composekit.compose.verifiers import results
+from composekit.compose.verifiers.composite import sections
 from composekit.compose.verifiers.extract import final_answer, without_thinking
 from composekit.compose.verifiers.program_text import find_program
 from composekit.compose.verifiers.results import matches, same_output
@@ -183,6 +184,25 @@ def test_no_response_holds_the_reader_up(text: str) -> None:
     find_program(text, "f"), without_thinking(text), final_answer(text)
     CompositeVerifier().verify(text, bundle(Problem("a", 1), Problem("b", 2)))
     assert time.perf_counter() - start < 1.0
+
+
+@pytest.mark.parametrize(
+    ("response", "source"),
+    [
+        ("1. So:\n\n   ```python\n   def f(n):\n       return n\n   ```", "def f(n):\n    return n\n"),
+        ("```python3.11\ndef f(n): return n\n```\n```\nf(3)\n```", "def f(n): return n\n"),
+        ("\t```py\n\tx = 1\n\n\tif x:\n\t\ty = 2\n\t```", "x = 1\n\nif x:\n\ty = 2\n"),
+    ],
+)
+def test_blocks_in_lists_and_versions_are_read(response: str, source: str) -> None:
+    assert find_program(response).source == source
+
+
+@pytest.mark.parametrize("fence", ["```", "````", "~~~"])
+def test_headings_inside_any_fence_do_not_count(fence: str) -> None:
+    text = f"Part 1:\n{fence}python\nPart 2: 7\n{fence}\nPart 2: 8\n"
+    assert sections(text)[2] == ("8",)
+    assert len(sections("Part 1:\n" * 30_000)[1]) == 30_000
 
 
 def test_many_headings_cost_no_more_than_one() -> None:

@@ -564,7 +564,7 @@ def test_bare_results_are_compared(gold: str, answer: str, equal: bool) -> None:
         ("~~~python\na\n~~~", "a\n"),
         ("````python\na\n```\nb\n````", "a\n```\nb\n"),
         ("```python\na = 1\n", "a = 1\n"),
-        ("  ```python\n  a\n  ```", "  a\n"),
+        ("  ```python\n  a\n  ```", "a\n"),
         ("```bash\npip install x\n```", None),
         ("```python\n```", None),
         ("```json\n{}\n```\n```python\na\n```\n```text\nout\n```", "a\n"),

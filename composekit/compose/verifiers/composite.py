@@ -10,13 +10,13 @@ from composekit.compose.problem import Composite, Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers.dispatch import judge_for
 from composekit.compose.verifiers.extract import final_answer, without_thinking
+from composekit.compose.verifiers.program_text import fences
 
 _HEADING = re.compile(
     r"^[ \t>]{0,40}+(?:#{1,6}+[ \t]{0,9}+)?[*_]{0,3}+[ \t]{0,9}+Part[ \t]{1,9}+(\d{1,3}+)(?:[ \t]{0,9}+\([^)\n]{0,60}\))?"
     r"[ \t]{0,40}+[*_]{0,3}+[ \t]{0,40}+(?:[:：][ \t]{0,40}+[*_]{0,3}+|(?=\n|$))",
     re.IGNORECASE | re.MULTILINE,
 )
-_FENCE = re.compile(r"^[ \t]*```.*?(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _MOST_PIECES = 16  # under headings of one part
 _SEVERITY: tuple[Status, ...] = ("wrong", "error", "timeout", "unparseable")
 
@@ -134,21 +134,21 @@ def sections(text: str) -> dict[int, tuple[str, ...]]:
         >>> sections("Part 1: 42\\n**Part 2:**\\nso 7\\n")
         {1: ('42',), 2: ('so 7',)}
     """
-    pieces: dict[int, tuple[str, ...]] = {}
+    pieces: dict[int, list[str]] = {}
     for k, _, start, end in _headed(text):
-        pieces[k] = (*pieces.get(k, ()), text[start:end].strip())
-    return pieces
+        pieces.setdefault(k, []).append(text[start:end].strip())
+    return {k: tuple(found) for k, found in pieces.items()}
 
 
 def _headed(text: str) -> list[tuple[int, int, int, int]]:
     """For every heading its number, its start, and where what stands under it starts and ends."""
-    fences = [(m.start(), m.end()) for m in _FENCE.finditer(text)]
+    code = list(fences(text))
     headings = []
     fence = 0
     for match in _HEADING.finditer(text):
-        while fence < len(fences) and fences[fence][1] <= match.start():
+        while fence < len(code) and code[fence].end <= match.start():
             fence += 1
-        if fence == len(fences) or match.start() < fences[fence][0]:
+        if fence == len(code) or match.start() < code[fence].start:
             headings.append(match)
     ends = [*(h.start() for h in headings[1:]), len(text)]
     return [(int(h[1]), h.start(), h.end(), end) for h, end in zip(headings, ends, strict=False)]
