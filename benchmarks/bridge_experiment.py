@@ -5,46 +5,31 @@ The cases share their runs within a process: ``python -m benchmarks.run bridge_e
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
-from benchmarks.harness import ROOT, Context, Row, case
-
-
-def _part(name: str, ctx: Context) -> Iterator[Row]:
-    where = str(ROOT / "examples")
-    if where not in sys.path:
-        sys.path.append(where)
-    import torch
-    from bridge_scenes.experiment import FULL, PARTS, QUICK
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield from PARTS[name](QUICK if ctx.quick else FULL)
-    finally:
-        torch.set_num_threads(threads)
+from benchmarks._examples import run_part
+from benchmarks.harness import Context, Row, case
 
 
 @case("bridge_experiment", "arms")
 def arms(ctx: Context) -> Iterator[Row]:
     """Every arm over five seeds: what its scenes have right, and the flow loss."""
-    return _part("arms", ctx)
+    return run_part("bridge_scenes", "arms", ctx)
 
 
 @case("bridge_experiment", "contrasts")
 def contrasts(ctx: Context) -> Iterator[Row]:
     """Differences between arms, paired by seed."""
-    return _part("contrasts", ctx)
+    return run_part("bridge_scenes", "contrasts", ctx)
 
 
 @case("bridge_experiment", "pictures")
 def pictures(ctx: Context) -> Iterator[Row]:
     """Scenes of every arm for the same captions."""
-    return _part("pictures", ctx)
+    return run_part("bridge_scenes", "pictures", ctx)
 
 
 @case("bridge_experiment", "longer")
 def longer(ctx: Context) -> Iterator[Row]:
     """Last layer and stacked layers, without think tokens, trained for longer."""
-    return _part("longer", ctx)
+    return run_part("bridge_scenes", "longer", ctx)
