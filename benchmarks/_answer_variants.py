@@ -33,7 +33,7 @@ def responses(problem: Problem, *, symbolic: bool = True) -> Iterator[Response]:
     """Right and wrong responses to a problem."""
     yield from _right(problem.answer)
     if symbolic:
-        yield from _rewritten(problem.answer)
+        yield from _rewritten(problem)
     yield from _wrong(problem)
 
 
@@ -84,19 +84,37 @@ def _right(gold: str) -> Iterator[Response]:
         yield Response("list", " and ".join(rf"$\boxed{{{x}}}$" for x in items), True, "adjacent boxes are one list")
 
 
-def _rewritten(gold: str) -> Iterator[Response]:
-    """Sympy's expansion and factorisation of the gold answer, in sympy's own LaTeX."""
+def _rewritten(problem: Problem) -> Iterator[Response]:
+    """Sympy's expansion and factorisation of the gold answer, in sympy's own LaTeX; not what the question shows itself."""
     import sympy
     from latex2sympy2_extended import latex2sympy
 
+    gold = problem.answer
     if not re.search(r"[a-z\\]", gold) or re.search(r"text|mbox|_|\\\$|circ|matrix|,|=|\\in|cup|infty|pm", gold):
         return
     try:
         value = latex2sympy(gold)
-        forms = {sympy.latex(f(value)) for f in (sympy.expand, sympy.factor, sympy.together)}
+        found = [f(value) for f in (sympy.expand, sympy.factor, sympy.together)]
+        shown = _shown(problem.prompt)
+        forms = {sympy.latex(form) for form in found if str(form) not in shown or form == value}
     except Exception:  # sympy cannot read every answer; then there is one variant less
         return
     yield from (Response("rewritten", _boxed(form), True, "an equal expression, by sympy") for form in sorted(forms))
+
+
+def _shown(prompt: str) -> set[str]:
+    """The formulas of a question that sympy can read."""
+    from latex2sympy2_extended import latex2sympy
+
+    found = set()
+    for formula in re.findall(r"\$([^$=]+)\$", prompt):
+        if "\\" not in formula:
+            formula = re.sub(r"(?<=[a-z])(?=[a-z])", " ", formula)  # ab is a product
+        try:
+            found.add(str(latex2sympy(formula.strip(" .,"))))
+        except Exception:  # not every formula is an expression
+            continue
+    return found
 
 
 def _wrong(problem: Problem) -> Iterator[Response]:

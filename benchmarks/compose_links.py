@@ -130,6 +130,32 @@ def _guessed(name: str, values: list[int | None]) -> Row:
     return {"set": name, "links": len(values), "from_0_to_3": low / len(values), "from_0_to_10": ten / len(values)}
 
 
+@case("compose_links", "derivable")
+def derivable_constants(ctx: Context) -> Iterator[Row]:
+    """How many constants follow from the other numbers of their problem, and how many links rest on one all the same."""
+    from composekit.compose.derivable import derivable
+    from composekit.compose.ends import ends_of
+    from composekit.compose.tokens import numerals
+
+    for name, pool in (
+        ("GSM8K train", gsm8k(ctx.data("gsm8k_train.jsonl"))),
+        ("MATH-500", math(ctx.data("math500.jsonl"))),
+    ):
+        found = {problem.prompt: derivable(problem.prompt, numerals(problem.prompt)) for problem in pool}
+        constants = [(p, c) for p in pool for tier in (*ends_of(p).tiers, *ends_of(p).spare) for c in tier]
+        follow = sum(c.span in found[p.prompt] for p, c in constants)
+        composites = Composer(pool, size=200 if ctx.quick else len(pool), seed=1)
+        links = [(c.parts[link.target].prompt, link.span) for c in composites for link in c.links]
+        rest = sum(span in found[prompt] for prompt, span in links)
+        yield {
+            "set": name,
+            "constants": len(constants),
+            "derivable": follow,
+            "links": len(links),
+            "links_derivable": rest,
+        }
+
+
 @case("compose_links", "calls")
 def calls(ctx: Context) -> Iterator[Row]:
     """Seconds of single calls, with warm and with cold caches."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -173,11 +174,13 @@ HOSTILE = {
 def hostile(ctx: Context) -> Iterator[Row]:
     """Time and memory for hostile answers in the main thread, in a worker thread, and under somebody else's alarm."""
     verifier = MathVerifier()
-    problem = Problem("q", 7)
+    number, left_open = Problem("q", 7), Problem("q", r"\sum_{k=1}^{7} 1")
     if not verifier.compare(gold="1", answer=r"\sin^2 x + \cos^2 x").correct:  # the imports are not part of any answer
         raise RuntimeError("the worker does not work")
     for name, text in HOSTILE.items():
         response = text if text.startswith(r"\boxed{7} or") else rf"\boxed{{{text}}}"
+        # A sum as the answer reaches the worker only where the gold answer is one too.
+        problem = left_open if re.search(r"\\(?:sum|int|prod)", text) else number
         row: Row = {"input": name}
         for where, run in (("main", _call), ("thread", _in_thread), ("alarm", _under_alarm)):
             start = time.perf_counter()

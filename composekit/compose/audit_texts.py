@@ -19,6 +19,7 @@ from composekit.compose.naming import clashes, mentions
 from composekit.compose.problem import Composite, Link
 from composekit.compose.relations import Relation, find_relation
 
+COUNTED_WORDS = 2  # words behind a number that may change with it
 INTERRUPTION = 3  # words with content that do not belong into the midst of a part
 
 
@@ -82,9 +83,15 @@ def _check_part(where: str, prompt: str, found: Sequence[Edit], symbols: dict[st
             replaced[symbol].append(edit)
             if symbol in values and edit.old.strip():
                 yield from _check_constant(edit, values[symbol], values, where)
-        if not here or _worth(edit.old, {}) is None:  # else the whole run is a number, and is accounted for
+        number = _number_at_start(edit.old) if here else 0
+        if number == 0:
             said = _saying(edit.old, [values[symbol] for symbol in here if symbol in values])
             lost.extend(token for token in edit.lost if token.key not in said)
+        else:  # the number is accounted for, and so is the word that it counts; not the rest of a sentence
+            told = Counter(token.key for token in tokenize(edit.old)[:number])
+            rest = list((Counter(token.key for token in edit.lost) - told).elements())
+            if len(rest) > COUNTED_WORDS:
+                lost.extend(token for token in edit.lost if token.key in rest)
     for symbol, link in symbols.items():
         if not any(edit.old.strip() for edit in replaced[symbol]):
             yield _unreplaced(symbol, link, values.get(symbol) == 1 and bool(replaced[symbol]), where)
@@ -130,15 +137,24 @@ def _check_constant(edit: Edit, wanted: Exact, values: dict[str, Exact], where: 
 
 def _worth(text: str, values: dict[str, Exact]) -> Exact | None:
     """The value of a run of text, or of the expression that it begins with before words (one apple, $Q$ apples)."""
+    return _leading_expression(text, values)[0]
+
+
+def _number_at_start(text: str) -> int:
+    """How many tokens of a text are the number that it begins with."""
+    return _leading_expression(text, {})[1]
+
+
+def _leading_expression(text: str, values: dict[str, Exact]) -> tuple[Exact | None, int]:
     tokens = tokenize(text[: exact.MAX_TEXT])
     for stop in range(len(tokens), 0, -1):
         if stop == len(tokens) or tokens[stop].kind == "word":
             start, end = cover(text, tokens[:stop])
             try:
-                return exact.value(text[start:end], values)
+                return exact.value(text[start:end], values), stop
             except NotExact:
                 continue
-    return None
+    return None, 0
 
 
 def _saying(text: str, wanted: Sequence[Exact]) -> set[str]:

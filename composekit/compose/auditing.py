@@ -2,12 +2,14 @@ r"""Is a composite what it claims to be, and can it be solved without its first 
 
 An audit reads the prompt as a solver would: are all parts there, is the constant replaced by a symbol that is worth the
 same, does the sentence that joins the parts give the right value, is any name used for two things? These are defects. What
-merely makes a composite easier than it looks (a value that stands elsewhere, an easily guessed constant) is a warning.
+merely makes a composite easier than it looks (a value that stands elsewhere, a constant that follows from other numbers
+or is easily guessed) is a warning.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -17,9 +19,13 @@ from typing import Any
 from composekit._errors import bad_type
 from composekit.compose import audit_links, audit_texts, exact
 from composekit.compose.aligning import tokenize
+from composekit.compose.derivable import MAX_TEXT, derivable
+from composekit.compose.derivations import Span
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
+from composekit.compose.guessing import guess_by_rounding
 from composekit.compose.problem import Composite, Link, Problem
+from composekit.compose.tokens import numerals
 
 GUESSES = 11  # a guesser without the first part tries the integers 0 to 10
 
@@ -145,10 +151,14 @@ def _findings(composite: Composite) -> Iterator[Finding]:
     for index, link in enumerate(composite.links):
         where = f"link {index}"
         yield from _check_leaks(composite, link, where)
+        yield from _check_derivable(composite, link, where)
         if exactly:
             yield from audit_links.check_difference(link, where)
         if is_guessable(link):
             yield warning("guessable", f"{link.symbol_out} = {link.value_out} is an integer from 0 to 10", where)
+        if is_rounded_difference(link):
+            message = f"{link.symbol_out} = {link.value_out} shows where the difference is rounded up"
+            yield warning("guessable", message, where)
 
 
 def _check_answer(composite: Composite) -> Iterator[Finding]:
@@ -175,6 +185,56 @@ def _check_leaks(composite: Composite, link: Link, where: str) -> Iterator[Findi
         yield warning("leak", f"{link.symbol_in} = {given} stands in part {link.target}", where)
     if _count(composite.parts[link.source].prompt, given):
         yield warning("leak", f"{link.symbol_in} = {given} stands in part {link.source} itself", where)
+    yield from _check_asides(composite, {link.symbol_in: given, link.symbol_out: wanted}, where)
+
+
+def _check_asides(composite: Composite, values: dict[str, Exact], where: str) -> Iterator[Finding]:
+    """Values that the prompt tells between its parts: more often than the parts and the sentences of the links do."""
+    pieces = [part.prompt for part in composite.parts]
+    pieces += [sentence for link in composite.links for sentence in (link.definition, link.relation)]
+    replaced = [composite.parts[x.target].prompt[slice(*x.span) if x.span else slice(None)] for x in composite.links]
+    for symbol, worth in values.items():
+        gone = sum(
+            min(_count(text, worth), 1)
+            for text, link in zip(replaced, composite.links, strict=True)
+            if _is_worth(link.value_out, worth)
+        )
+        if _count(composite.prompt, worth) > sum(_count(piece, worth) for piece in pieces) - gone:
+            yield warning("leak", f"{symbol} = {worth} is told between the parts", where)
+
+
+def _is_worth(number: object, worth: Exact) -> bool:
+    try:
+        return exact.of(number) == worth
+    except NotExact:
+        return False
+
+
+def _check_derivable(composite: Composite, link: Link, where: str) -> Iterator[Finding]:
+    """Whether a reader has the constant from the rest of its part; what other links hide there is no part of the rest."""
+    part = composite.parts[link.target].prompt
+    if len(part) > MAX_TEXT:
+        return
+    spans = [link.span] if link.span is not None else _standing(part, link.value_out)
+    hidden = {other.span for other in composite.links if other.target == link.target and other.span is not None}
+    why = [_follows(part, frozenset({span, *hidden})).get(span) for span in spans]
+    if why and all(why):
+        message = f"{link.symbol_out} follows from the rest of part {link.target}: {why[0]}"
+        yield warning("derivable", message, where)
+
+
+def _standing(text: str, wanted: object) -> list[Span]:
+    """Where a text has a number."""
+    try:
+        number = exact.of(wanted).rational
+    except NotExact:
+        return []
+    return [n.span for n in numerals(text) if n.kind != "radical" and n.value == number]
+
+
+@lru_cache(maxsize=8192)
+def _follows(text: str, hidden: frozenset[Span]) -> dict[Span, str]:
+    return derivable(text, numerals(text), hidden)
 
 
 def last_number_is_answer(problem: Problem) -> bool:
@@ -189,10 +249,14 @@ def last_number_is_answer(problem: Problem) -> bool:
 def _count(text: str, wanted: Exact) -> int:
     """How often a text says a number, as a numeral or as a word."""
     number = wanted.rational
-    if number is None:
-        return 0
+    return 0 if number is None else _numbers_said(text)[abs(number)]
+
+
+@lru_cache(maxsize=256)
+def _numbers_said(text: str) -> Counter[Fraction]:
+    """How often a text says each number, its sign aside."""
     said = (_said(token.key) for token in tokenize(text) if token.kind in ("number", "word"))
-    return sum(value is not None and abs(value) == abs(number) for value in said)
+    return Counter(abs(value) for value in said if value is not None)
 
 
 @lru_cache(maxsize=65536)
@@ -213,6 +277,15 @@ def is_guessable(link: Link) -> bool:
     except NotExact:
         return False
     return number is not None and number.denominator == 1 and 0 <= number < GUESSES
+
+
+def is_rounded_difference(link: Link) -> bool:
+    """Whether a reader finds the constant by rounding the printed difference up: 1991 more is probably 2000."""
+    try:
+        given, wanted = exact.of(link.value_in).rational, exact.of(link.value_out).rational
+    except NotExact:
+        return False
+    return given is not None and wanted is not None and guess_by_rounding(wanted - given) == wanted
 
 
 def _guessability(composite: Composite) -> float:

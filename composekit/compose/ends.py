@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from composekit.compose.answers import answer_value, asks_percent, implied_unit, option_letters
 from composekit.compose.calls import Call, calls_of
+from composekit.compose.derivable import derivable
 from composekit.compose.lexing import lex
 from composekit.compose.naming import free_names
-from composekit.compose.numbers import NotANumber, Value, parse_quantity
+from composekit.compose.numbers import Value
 from composekit.compose.places import BASE_OF_POWER
-from composekit.compose.problem import Composite, Problem
+from composekit.compose.problem import Problem
 from composekit.compose.symbols import letters_used, mask_of
 from composekit.compose.tokens import PART, Constant, numerals_of
 
@@ -30,6 +32,8 @@ _NO_VALUES = frozenset(
 def _is_value(numeral: Constant) -> bool:
     if numeral.kind == "word":
         return numeral.place != "one"  # "no one"
+    if numeral.place == "an ordinal" and numeral.kind == "digits":
+        return isinstance(numeral.value, int) and numeral.value > 3  # after the 11th step of 11
     return numeral.place not in _NO_VALUES
 
 
@@ -46,7 +50,7 @@ class Ends:
         tiers: Constants that a link may replace, the ones that are hardest to guess first. No number in the text, in any
             place, equals one of them.
         spare: More constants, for want of better: a one, the base of a power, a number that the worked solution does not
-            use, one whose digits also stand in an exponent, a subscript, an ordinal.
+            use, one whose digits also stand in an exponent, a subscript, an ordinal, one that follows from other numbers.
         radicals: Constants with roots or pi, for answers of that kind.
         values: The rational numbers in the text that are values, with their signs.
         mentions: The rational numbers anywhere in the text.
@@ -87,17 +91,17 @@ def ends_of(problem: Problem) -> Ends:
     text = problem.prompt
     lexed = lex(text)
     numerals = numerals_of(text, lexed)
-    value, unit, why_not = _answer(problem)
-    options = _options(problem)
+    value, unit, why_not = answer_value(problem)
+    options = option_letters(problem)
     usable = _constants(problem, numerals)
     rational = [n for n in numerals if n.kind != "radical"]
     everywhere = _Standing(numerals)
-    tiers, spare = _tiers(
-        problem, [n for n in usable if n.kind != "radical"], everywhere, _Standing(filter(_is_value, numerals))
-    )
+    plain = [n for n in usable if n.kind != "radical"]
+    follows = derivable(text, numerals) if plain else {}
+    tiers, spare = _tiers(problem, plain, everywhere, _Standing(filter(_is_value, numerals)), follows)
     return Ends(
         value=value,
-        unit=unit or ("percent" if _asks_percent(text, value) else _implied_unit(problem)),
+        unit=unit or ("percent" if asks_percent(text, value) else implied_unit(problem)),
         why_not=why_not,
         options=options,
         calls=_untold_calls(problem, rational),
@@ -128,79 +132,6 @@ def _signed(text: str, numeral: Constant) -> tuple[int | Fraction, ...]:
     return (numeral.value, -numeral.value) if subtraction else (-numeral.value,)
 
 
-# --- the answer
-
-_STOP = re.compile(r"[.?!]\s|\n")
-_PERCENT = re.compile(r"percent|%", re.IGNORECASE)
-_CHANCE = re.compile(r"\blikely\b|likelihood|probability|\bchances?\b", re.IGNORECASE)
-_LETTER = re.compile(r"\(?([A-Z])\)?\.?")
-_OPTION_LETTER = re.compile(r"(?m)^[ \t]*\(?([A-Z])[.):]\s")
-
-
-def _answer(problem: Problem) -> tuple[Value | None, str, str]:
-    if isinstance(problem, Composite) and problem.topology == "bundle":
-        return None, "", "a bundle has several answers"
-    if problem.tests:
-        return None, "", "the answer is a program"
-    if problem.verifier == "choice":
-        return None, "", "the answer is an option that no table numbers"
-    try:
-        value, unit = parse_quantity(problem.answer)
-    except NotANumber as error:
-        return None, "", error.reason
-    return (None, "", "an answer of zero would print the constant") if value == 0 else (value, unit, "")
-
-
-def _asks_percent(text: str, value: Value | None) -> bool:
-    """Whether the last sentence asks for a percentage, or for a chance whose value only a percentage can be."""
-    if value is None:
-        return False
-    question = _STOP.split(text[-400:].rstrip())[-1]
-    if _PERCENT.search(question) is not None:
-        return True
-    return isinstance(value, (int, Fraction)) and value > 1 and _CHANCE.search(question) is not None
-
-
-_MEASURES = re.compile(
-    r"\bhow (?:long|far|tall|high|deep|wide|fast|heavy)\b|\bhow much (?:\w+ )?time\b|\b(?:distance|speed|weighs?|weight)\b",
-    re.IGNORECASE,
-)
-_UNIT_NAMES = (
-    "seconds|minutes|hours|days|weeks|months|years|inches|feet|yards|miles|cm|centimeters|meters|km|kilometers|ounces|pounds|"
-    "tons|grams|kg|kilograms|gallons|liters|mph"
-)
-_IN_UNITS = re.compile(rf"\b(?:in|of|by|many) (?:{_UNIT_NAMES})\b", re.IGNORECASE)
-
-
-def _implied_unit(problem: Problem) -> str:
-    """The unit that the worked solution gives a time, a length or a weight, where the question leaves it open."""
-    question = _STOP.split(problem.prompt[-400:].rstrip())[-1]
-    if not problem.solution or _IN_UNITS.search(question) or not _MEASURES.search(question):
-        return ""
-    answer = re.escape(problem.answer.strip())
-    stated = re.findall(
-        rf"(?<![\d.,]){answer} ?({_UNIT_NAMES})\b(?! ?(?:/|per\b|an?\b|each\b))", problem.solution[-2000:]
-    )
-    return stated[-1] if stated else ""
-
-
-def _options(problem: Problem) -> str:
-    """The letters of the options, A to the last one, where the answer is one of them."""
-    if problem.verifier != "choice":
-        return ""
-    answer = _LETTER.fullmatch(problem.answer.strip())
-    listed = problem.metadata.get("choices")
-    letters = "".join(listed) if isinstance(listed, dict) else "".join(_OPTION_LETTER.findall(problem.prompt))
-    expected = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(letters)]
-    return letters if answer is not None and letters == expected and answer[1] in letters and len(letters) > 1 else ""
-
-
-def option_of(problem: Problem) -> str:
-    """The letter that answers a choice problem."""
-    match = _LETTER.fullmatch(problem.answer.strip())
-    return match[1] if match else ""
-
-
 # --- the constants
 
 
@@ -208,8 +139,11 @@ def _constants(problem: Problem, numerals: tuple[Constant, ...]) -> list[Constan
     """Constants of the text, slots of the template, arguments of calls in code; of a program to be written, only slots."""
     slots = slot_spans(problem)
     plain = not problem.tests and problem.verifier != "code"
+    options = len(option_letters(problem))
     found = []
     for n in numerals:
+        if options and n.value == options and n.span not in slots:
+            continue  # "Leo timed five trains", which are then listed as A to E
         slot = n.span in slots and n.place in _SLOT_PLACES
         if slot or (plain and (_is_usable(n, problem.prompt) or _is_argument(n, problem.prompt))):
             found.append(n)
@@ -266,22 +200,35 @@ class _Standing:
 
 Tiers = tuple[tuple[Constant, ...], ...]
 _GOOD = 4  # constants of a lower rank are good ones
+_WORD = re.compile(r"[a-z]+")
+_SAID_AS: dict[object, tuple[str, ...]] = {
+    2: ("twice", "double", "doubled", "half", "both", "pair", "couple"), 3: ("thrice", "triple", "tripled", "third"),
+    4: ("quarter", "fourth", "quadruple"), 12: ("dozen",),
+}  # fmt: skip
 _SOLUTION_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
 
 
 def _tiers(
-    problem: Problem, constants: list[Constant], everywhere: _Standing, as_values: _Standing
+    problem: Problem,
+    constants: list[Constant],
+    everywhere: _Standing,
+    as_values: _Standing,
+    follows: Container[tuple[int, int]],
 ) -> tuple[Tiers, Tiers]:
     """The constants whose value stands once in the text, by how good they are to link: the good ones, and the rest."""
     if not constants:
         return (), ()
-    used = _numbers_used(problem)
+    used, slots = _numbers_used(problem), slot_spans(problem)
     tiers: dict[int, list[Constant]] = {}
     for constant in constants:
         if not as_values.once(constant):
             continue
-        unused = used is not None and constant.kind == "digits" and constant.text.replace(",", "") not in used
+        unused = used is not None and _is_unused(constant, used)
+        unused |= (
+            problem.template is not None and constant.span not in slots
+        )  # part of the wording, or not known to matter
         rank = _guessability(constant) + 10 * unused + 40 * (not everywhere.once(constant))
+        rank += 80 * (constant.span in follows)
         if constant.in_math:
             following = problem.prompt[constant.span[1] : constant.span[1] + 1]
             rank += 20 * (constant.place == BASE_OF_POWER) + 5 * (following == "(")  # Y(x + 1) looks like a function
@@ -299,7 +246,16 @@ def _guessability(constant: Constant) -> int:
 
 
 def _numbers_used(problem: Problem) -> set[str] | None:
-    """The numbers of the worked solution as text: a constant that is not among them may not matter to the answer."""
+    """The numbers and words of the worked solution: a constant that is not among them may not matter to the answer."""
     if not problem.solution:
         return None
-    return set(_SOLUTION_NUMBER.findall(problem.solution[:20000].replace(",", "")))
+    solution = problem.solution[:20000]
+    return {*_SOLUTION_NUMBER.findall(solution.replace(",", "")), *_WORD.findall(solution.lower())}
+
+
+def _is_unused(constant: Constant, used: set[str]) -> bool:
+    """Whether a number is not among those of the solution, in digits, in words or as what words make of it ("twice")."""
+    if constant.kind == "word":
+        told = {str(constant.value), *constant.text.lower().split("-"), *_SAID_AS.get(constant.value, ())}
+        return used.isdisjoint(told)
+    return constant.kind == "digits" and constant.text.replace(",", "") not in used

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["incomplete", "constant", "relation", "clash", "answer", "leak", "guessable", "baseline"]
+Kind = Literal["incomplete", "constant", "relation", "clash", "answer", "leak", "derivable", "guessable", "baseline"]
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,10 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from composekit._errors import ArgumentError, bad_type, bad_value, message
-from composekit.compose.ends import Ends, ends_of, option_of
+from composekit.compose.answers import option_of
+from composekit.compose.ends import Ends, ends_of
 from composekit.compose.generators.stream import Stream
+from composekit.compose.guessing import guess_by_rounding
 from composekit.compose.numbers import Value, tidy
 from composekit.compose.problem import Composite, Link, Problem, Topology
 from composekit.compose.rendering import Knot, render
@@ -324,6 +326,8 @@ def _fits(constant: Value, value: Value, ends: Ends, strict: bool) -> bool:
         return False
     difference: Value = abs(constant - value)
     if difference in (size, constant):
+        return False
+    if strict and guess_by_rounding(constant - value) == constant:
         return False
     return difference.denominator == 1 or not {difference.numerator, difference.denominator} & {size, constant}
 

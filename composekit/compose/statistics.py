@@ -16,7 +16,7 @@ from typing import Any
 
 from composekit._errors import bad_type, bad_value
 from composekit.compose import exact
-from composekit.compose.auditing import audit, is_guessable, last_number_is_answer
+from composekit.compose.auditing import audit, is_guessable, is_rounded_difference, last_number_is_answer
 from composekit.compose.exact import NUMERAL, Exact, NotExact
 from composekit.compose.problem import Composite, Link, Problem
 
@@ -42,11 +42,13 @@ class Baselines:
         most_common_answer: Always gives the answer that is most frequent in the data set.
         likeliest_constant: Solves the last part without fault, with the data set's most frequent constants in place of
             its symbols.
+        rounded_difference: Solves the last part without fault, where the printed difference, rounded up, gives its symbols.
     """
 
     last_number: float
     most_common_answer: float
     likeliest_constant: float
+    rounded_difference: float
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def stats(dataset: str | os.PathLike[str] | Iterable[Problem], *, limit: int | N
             last_number=_share(last_number_is_answer(row) for row in rows) or 0.0,
             most_common_answer=top_count / len(rows),
             likeliest_constant=_share(_falls_to(composite, top_constant) for composite in linked) or 0.0,
+            rounded_difference=_share(_falls_to_rounding(composite) for composite in linked) or 0.0,
         ),
         phrases=len(relations) + len(definitions),
         phrase_dominance=relations.most_common(1)[0][1] / relations.total() if relations else None,
@@ -253,3 +256,9 @@ def _falls_to(composite: Composite, constant: Exact | None) -> bool:
     last = len(composite.parts) - 1
     wanted = [_worth(link.value_out) for link in composite.links if link.target == last]
     return constant is not None and bool(wanted) and all(value == constant for value in wanted)
+
+
+def _falls_to_rounding(composite: Composite) -> bool:
+    """Whether the last part is solved with the printed differences rounded up."""
+    last = len(composite.parts) - 1
+    return all(is_rounded_difference(link) for link in composite.links if link.target == last)

@@ -12,7 +12,8 @@ from composekit.compose.generators.stream import Stream
 from composekit.compose.numbers import NotANumber, parse_value
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Verdict, Verifier
-from composekit.compose.verifiers.extract import final_answer, without_thinking
+from composekit.compose.verifiers.extract import final_answer
+from composekit.compose.verifiers.thinking import without_thinking
 
 _KEY = "reasoning_gym"
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)  # the form that reasoning-gym's own prompts ask for

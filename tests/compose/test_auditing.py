@@ -436,3 +436,23 @@ def test_audit_of_megabyte_prompts_is_quick() -> None:
     shuffled = " ".join(f"w{i * 7919 % 9973}" for i in range(30_000))
     assert not audit(foreign(joined().replace(prompt=shuffled))).ok
     assert time.perf_counter() - start < 20
+
+
+def test_audit_misses_no_question_that_is_gone() -> None:
+    """A foreign composite that stops behind its symbol: what stood there is lost, though it began with the constant."""
+    first = Problem("What is 6 times 7?", 42)
+    rest = " nuts and eats 12 of them every day, and gives 3 to each friend. How many are left?"
+    link = Link(0, 1, "N", "42", "W", "57", "", None)
+    whole = f"{first.prompt} Define $N$ as the answer. $W$ is 15 more than $N$. Tom has W{rest}"
+    made = Composite(whole, "45", parts=(first, Problem(f"Tom has 57{rest}", 45)), links=(link,), topology="chain")
+    assert audit(made).ok
+    assert [f.kind for f in audit(made.replace(prompt=whole.removesuffix(rest))).defects] == ["incomplete"]
+
+
+@pytest.mark.parametrize("reading", [lambda c: c, foreign], ids=["own", "foreign"])
+@pytest.mark.parametrize("aside", ["Note that Q is 35.", "Here P = 84."])
+def test_audit_warns_of_values_that_are_told_between_the_parts(aside: str, reading: object) -> None:
+    told = audit(reading(SOUND.replace(prompt=f"{SOUND.prompt} {aside}")))
+    assert [f.kind for f in told.leaks] == ["leak"]
+    assert "between the parts" in told.leaks[0].message
+    assert not audit(reading(SOUND)).leaks

@@ -14,10 +14,11 @@ import pytest
 from composekit.compose import CodeVerifier, CompositeVerifier, Problem, bundle
 from composekit.compose.verifiers import results
 from composekit.compose.verifiers.composite import sections
-from composekit.compose.verifiers.extract import final_answer, without_thinking
+from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.program_text import find_program
 from composekit.compose.verifiers.results import matches, same_output
 from composekit.compose.verifiers.sandbox.values import MAX_NODES, Refused, encode, loads
+from composekit.compose.verifiers.thinking import without_thinking
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="candidates are forked, which this system cannot do")
 

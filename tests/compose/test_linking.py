@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from composekit import ComposeKitError
-from composekit.compose import Composite, Problem, Unlinkable, bundle, chain
+from composekit.compose import Composite, Problem, Unlinkable, audit, bundle, chain
 from composekit.compose.ends import ends_of
 from composekit.compose.phrases import _BRIDGES, _DEFINITIONS, _DIFFERENCES, _EQUALITIES, _QUESTIONS, _SCOPES, _TABLES
 from composekit.compose.tokens import occurrences
@@ -497,3 +497,93 @@ def test_the_same_text_twice_is_no_chain() -> None:
     for parts in ((once, once), (once, again), (once, nuts, again)):
         with pytest.raises(Unlinkable, match="differ from the earlier parts"):
             chain(*parts)
+
+
+# --- what X counts, and constants that do not matter
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "asks"),
+    [
+        ("Insurance covers 80% of $375. How much does he pay?", 75, False),
+        ("If she puts ten percent more into her bank, how much money has she?", 240, False),
+        ("What's 60% of the number of cats?", 15, False),
+        ("By what percent does the area of 40 by 50 change?", 10, True),
+        ("Of 50 cats, 15 sleep. What percentage sleeps?", 30, True),
+        ("How many percent of the 50 cats sleep?", 30, True),
+        ("Expressed as a percentage, how much more likely is A than B?", 20, True),
+        ("What is the probability of heads in percent?", 50, True),
+        ("What is the chance of heads?", 50, True),
+        ("How many patients are likely to have it?", 13, False),
+        ("The probability is $m/n$; what is $m + n$?", 29, False),
+    ],
+)  # fmt: skip
+def test_x_counts_percent_only_where_percent_is_asked_for(question: str, answer: int, asks: bool) -> None:
+    assert (ends_of(Problem(question, answer)).unit == "percent") is asks
+
+
+def test_number_words_that_the_solution_does_not_use_are_spare() -> None:
+    text = "John visits three countries, {} weeks each, and pays $57 a week. What does he pay in all?"
+    solution = "He pays for 3*{0}=<<3*{0}={1}>>{1} weeks."
+    used = ends_of(Problem(text.format("four"), 684, solution=solution.format(4, 12) + " That is 12*57=684."))
+    assert {c.text for tier in used.tiers for c in tier} == {"three", "four", "57"}
+    idle = ends_of(Problem(text.format("four"), 228, solution="He pays twice 2*57=114, so 228."))
+    assert {c.text for tier in idle.spare for c in tier} == {"three", "four"}
+    doubled = ends_of(Problem("Ann has two hens and 57 nuts.", 1, solution="She has double of 57."))
+    assert "two" in {c.text for tier in doubled.tiers for c in tier}
+
+
+def test_links_into_choices_replace_no_count_of_the_options() -> None:
+    options = "\n".join(f"{letter}. {speed} km/h" for letter, speed in zip("ABCDE", (41, 52, 63, 74, 86), strict=True))
+    choices = {"choices": dict(zip("ABCDE", (41, 52, 63, 74, 86), strict=True))}
+    timed = Problem(f"Leo timed five trains. Which was fastest?\n{options}", "E", verifier="choice", metadata=choices)
+    assert ends_of(timed).inputs == 0
+    slow = timed.replace(prompt=timed.prompt.replace("five trains", "five trains over 300 km"), id=None)
+    assert {c.text for tier in ends_of(slow).tiers + ends_of(slow).spare for c in tier} == {"300"}
+
+
+def test_links_into_generated_problems_prefer_their_parameters() -> None:
+    from composekit.compose.ends import slot_spans
+    from composekit.compose.generators import GENERATORS
+
+    for generator in GENERATORS.values():
+        for problem in generator(20, seed=7):
+            slots = slot_spans(problem)
+            assert all(constant.span in slots for tier in ends_of(problem).tiers for constant in tier), problem.prompt
+
+
+def test_links_whose_difference_tells_y_are_made_for_want_of_others() -> None:
+    """1991 more than X is 2000 to whoever rounds."""
+    from composekit.compose.guessing import guess_by_rounding
+
+    assert [guess_by_rounding(d) for d in (1991, -4496, 119_997, -98, 95, 1550, F(1991, 2))] == [
+        2000, 4, 120_000, None, None, None, None,
+    ]  # fmt: skip
+    oracle = source(9)
+    assert {y for _, y, _ in links(oracle, target("She pays $2000 for 35 caps."))} == {35}
+    alone = chain(oracle, target("She pays $2000 for caps."))
+    assert alone.links[0].value_out == 2000
+    assert [f.message for f in audit(alone).warnings] == [
+        "W = 2000 shows where the difference is rounded up".replace("W", alone.links[0].symbol_out)
+    ]
+
+
+def test_an_ordinal_in_digits_tells_the_constant() -> None:
+    text = "A cakewalk has 11 steps, so that after the {}th step he is back. It costs $35."
+    told, free = (ends_of(target(text.format(n))) for n in (11, 12))
+    assert [c.text for tier in told.tiers + told.spare for c in tier] == ["35"]
+    assert {c.text for tier in free.tiers for c in tier} == {"35", "11"}
+
+
+def test_x_counts_percent_where_the_solution_ends_in_percent() -> None:
+    problem = Problem("What is the class average on the test?", 86, solution="(80+92)/2 = <<172/2=86>>86%\n#### 86")
+    assert ends_of(problem).unit == "percent"
+    assert ends_of(problem.replace(solution=problem.solution.replace("86%", "86 of 100%"))).unit == ""
+
+
+@pytest.mark.parametrize(
+    "question", ["How much longer is his trip?", "What is the total time?", "What is the length?", "How long is it?"]
+)
+def test_x_counts_the_unit_of_the_solution_where_the_question_leaves_it_open(question: str) -> None:
+    assert ends_of(Problem(question, 45, solution="It is 90 / 2 = <<90/2=45>>45 minutes.")).unit == "minutes"
+    assert ends_of(Problem("What is the total time in minutes?", 45, solution="It is 45 minutes.")).unit == ""

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composekit.compose.verifiers.extract import MAX_RESPONSE, final_answer, without_thinking
+from composekit.compose.verifiers.extract import MAX_RESPONSE, final_answer
+from composekit.compose.verifiers.thinking import without_thinking
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,13 @@ def test_final_answer_finds_the_last_run_of_boxes(response: str, answers: tuple[
         ("<think>a<think>b</think>c", "c"), ("<think>a</think>b</think>c", "c"), ("<Thinking>a</thinking>b", "b"),
         ("a < b", "a < b"),
         ("<think >a</ think>b", "b"), ("a<think>b</think>c<think>d</think>e", "a c e"), ("thinking a", "thinking a"),
-        ("x<think>a</think>b</think>c", "c"),
+        ("x<think>a</think>b</think>c", "c"), ("[THINK]a[/THINK]b", "b"), ("[THINK]a", ""), ("◁think▷a◁/think▷b", "b"),
+        ("<thought>a</thought>b", "b"), ("<reasoning>a</reasoning>b", "b"), ("<seed:think>a</seed:think>b", "b"),
+        ("<longcat_think>a</longcat_think>b", "b"), ("<scratchpad>a", ""), ("[think] a", ""),
+        ("<|begin_of_thought|>a<|end_of_thought|>b", "b"), ("a<|end_of_thought|>b", "b"),
+        ("<|channel|>analysis<|message|>a<|end|>", ""),
+        ("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b", "b"),
+        ("I was thinking [of a] reason", "I was thinking [of a] reason"),
     ],
 )  # fmt: skip
 def test_without_thinking_removes_think_sections(response: str, kept: str) -> None:

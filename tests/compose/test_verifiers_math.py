@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import pickle
+import re
 
 import pytest
 
@@ -68,6 +69,31 @@ EQUAL = [
     "3:45 AM"), ("121", "one hundred twenty-one"),
     ("2105", "two thousand one hundred and five"), (r"\mathbb{R}", r"\text{all real numbers}"),
     (r"\text{all real numbers}", r"(-\infty,\infty)"), ("2:3", "4:6"), ("2:3", r"\frac23"),
+    ("3:2", "3 to 2"), ("3 to 2", "6:4"), ("3 to 2", r"\frac{3}{2}"),
+    # intervals that open outwards, units inside fractions, what only colours an answer
+    (r"(2,\infty)", r"]2,\infty["), (r"]2,\infty[", r"(2,\infty)"), (r"]2,\infty[", "x > 2"), ("[2,3)", "[2;3["),
+    ("(2,3]", "]2,3]"),
+    (r"(-\infty,0)\cup(0,\infty)", r"\left]-\infty,0\right[ \cup \left]0,+\infty\right["),
+    (r"[\frac12,3)", r"\left[\frac{1}{2}, 3\right["),
+    (r"\frac34 \text{ miles}", r"\frac{3\text{ miles}}{4}"), (r"\frac{3\text{ miles}}{4}", "0.75"),
+    (r"\frac{3}{4}\text{ miles per hour}", r"\frac{3\text{ miles}}{4\text{ hours}}"),
+    ("7", r"\large 7"), ("7", r"\Large{7}"), ("7", r"\color{red}{7}"), ("7", r"\textcolor{blue}{7}"),
+    ("7", r"\underline{7}"),
+    # a sign behind a mixed number or a fraction is that of the whole
+    (r"12.5\%", r"12\frac12\%"), ("0.125", r"12\frac12\%"), (r"3.5^\circ", r"3\frac12^\circ"),
+    (r"67\frac{1}{2}^\circ", "67.5^\\circ"),
+    (r"33\frac13\%", r"\frac{100}{3}\%"), (r"0.5\%", r"1/2\%"), ("7", r"2\cdot 3\frac12"), (r"3.5\%", "3 1/2%"),
+    ("12.25", r"(3\frac12)^2"),
+    ("7", r"7\degree"), (r"\frac12", r"\nicefrac{1}{2}"), (r"\frac13", r"0.\bar{3}"),
+    (r"\frac13", r"\frac{1}{3}\ (\approx 0.333)"),
+    ("(1,2)", "(x,y)=(1,2)"), ("(1,-16,-4,43)", "(a,b,c,d)=(1,-16,-4,43)"),
+    (r"25 \text{ amperes}", r"25\ \text{A}"), ("25", r"25\,\mathrm{A}"), ("25", r"25\,\Omega"),
+    (r"25\text{ ohms}", r"25 \text{ Ω}"),
+    (r"5 \text{ hours}", r"5 \text{ hrs}"), (r"5 \text{ minutes}", r"5 \text{ mins}"),
+    (r"\frac12", r"\mathbf{\frac{1}{2}}"), ("-50", r"\boldsymbol{-50}"), ("x=5", r"\mathbf{x=5}"),
+    ("7", r"\therefore 7"),
+    (r"x \ne 7", r"x \not= 7"), ("30", r"m\angle ABC = 30"), ("7", r"\frac{dy}{dx} = 7"),
+    ("7", r"\lim_{x \to 0} f(x) = 7"),
 ]  # fmt: skip
 
 # the gold answers of MATH-500 as models write them
@@ -163,6 +189,19 @@ DIFFERENT = [
     ("east", "seat"), ("no", "on"), (r"\text{Yes}", "No"), ("3:45", "1:15"), ("3:45 PM", "3:45 am"),
     ("2023-05-07", "2023-07-05"),
     ("May 7, 2023", "May 8, 2023"),
+    # what is not equal, ratios the wrong way round, brackets, units of fractions
+    ("0.06", r"12\frac12\%"), (r"6\%", r"12\frac12\%"), ("1.5", r"3\frac12^\circ"), ("50", r"1/2\%"),
+    ("3", r"2\cdot 3\frac12"),
+    ("(1,2)", "(y,x)=(1,2)"), (r"\frac13", r"\frac{1}{3}\ (\approx 0.433)"), (r"\frac13", r"0.\bar{4}"),
+    (r"25 \text{ V}", r"25\ \text{A}"), (r"25 \text{ A}", r"25\,\Omega"), (r"\text{(C)}", r"\text{(C)}\pm 1"),
+    (r"\text{(C)}", r"\text{(C)}^2"),
+    ("i", r"\mathbf{i}"), ("7", r"x \not= 7"), ("7", r"x \not=7"), ("3:2", "2 to 3"), ("3:2", "3 to 20"),
+    ("3", "3 to 2"), ("2", "3 to 2"),
+    (r"(2,\infty)", r"[2,\infty["), (r"]2,\infty[", r"[2,\infty)"), ("(2,3)", "]2,3]"), ("[2,3]", "]2,3["),
+    ("[2,3)", "]2,3]"),
+    (r"(-\infty,0)\cup(0,\infty)", r"]-\infty,0] \cup ]0,\infty["),
+    (r"\frac34 \text{ miles}", r"\frac{3\text{ km}}{4}"), (r"\frac34 \text{ miles}", r"\frac{4\text{ miles}}{3}"),
+    (r"\frac{3}{4}\text{ miles per hour}", r"\frac{3\text{ miles}}{4}"), ("7", r"\textcolor{blue}{8}"),
 ]  # fmt: skip
 
 
@@ -180,7 +219,9 @@ def test_compare_refuses_wrong_answers_as_wrong(gold: str, answer: str) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    ["", "  ", r"\frac{7}", "7^", "7+", "(7", "7)", "7 8", r"7\;8", r"7\\8", r"\frac{1}{", "{7",
+    [r"3\frac12^2", r"\not= 7", r"\neg = 7", r"\nexists x = 7", r"\cancel{=} 7", r"\not\in 7", "7[", "]7", "]7[", "]7,8",
+     "7 quadrillion", "7 grand", r"\text{isn't} = 7", r"\text{at most} = 7", r"\text{half of it} = 7",
+     "", "  ", r"\frac{7}", "7^", "7+", "(7", "7)", "7 8", r"7\;8", r"7\\8", r"\frac{1}{", "{7",
     "7 because of the sum", "7\u0338",
      "7\u20dd", r"\unknown{7}", "9^{9^{9}}", "((9!)!)!", "1e999999999", "9" * 10**6, "(" * 1000 + "7" + ")" * 1000,
      "7!!", "1,,2", "1 2/", r"\begin{pmatrix}1&2\\3\end{pmatrix}", "0x7", "3x4", "7 squared", "7 halves",
@@ -238,6 +279,28 @@ def test_compare_takes_keywords_alone() -> None:
         ("The answer isn't 7", False), ("7 is not the answer", False), ("No answer but 7 appears", False),
         ("Answer 7", False),
         ("The answer is 8.\nOr maybe the answer is 7.", False), ("I would say 7", False), ("1 2 3 4 5 6 7 8 9", False),
+        ("The answer is **7**.", True), ("**The answer is 7.**", True), ("The answer is **7.**", True),
+        ("*Answer: 7*", True),
+        ("__Answer: 7__", True), ("The answer is 7.\n\n---", True), ("The answer is 7.\n```", True),
+        ("Answer:\n```\n7\n```", True),
+        ("The answer is 7.<end_of_turn>", True), ("The answer is 7.<eos>", True), ("The answer is 7.[/INST]", True),
+        ("The answer is 7.<｜end▁of▁sentence｜>", True), ("The answer is 7 because 3+4=7.", True),
+        ("The answer is 7, since 3+4=7.", True), ("The answer would be 7.", True), ("The answer should be 7.", True),
+        ("The answer will be 7.", True), ("The answer equals 7.", True), ("Answer (a): 7", True), ("- Answer: 7", True),
+        ("Since 3+4=7, the answer must be 7.", True), ("$3+4=7$. Answer: 7", True), ("We see the answer is $7$", True),
+        ("The answer to the question is 7", True), ("Hence answer = 7", True), (r"\framebox{7}", True),
+        ("The answer should not be 7", False), ("The answer should be 7 or 8", False),
+        ("The answer should be at least 7", False),
+        ("The answer would be 7 if x were 3", False), ("The answer is 7 because 3+4=8, so it is 8", False),
+        ("The answer should be 8 because 7 is wrong", False),
+        ("Half of the answer is 7", False), ("Twice the answer is 7", False),
+        ("The last digit of the answer is 7", False),
+        ("An upper bound on the answer is 7", False), ("A bound for the answer is 7", False),
+        ("The answer of the first part is 7", False), ("The answer to the previous question is 7", False),
+        ("The answer to part one is 7", False), ("The answer to part 1 is 7", False), ("A possible answer is 7", False),
+        ("The answer to an easier problem is 7", False), ("A tempting answer is 7", False),
+        ("The naive answer is 7", False),
+        ("The student's answer is 7", False), ("The answer could be 7", False),
         ("The answer is 7!", False), ("7", True), ("$7$", True), ("x = 7", True), ("", False),
         ("The answer is 7.\nBye.", False),
         ("Answer: 1, 2, 3, 4, 5, 6, 7", False), (r"\boxed{7 \text{ if } x>0}", False),
@@ -247,6 +310,98 @@ def test_compare_takes_keywords_alone() -> None:
 def test_verify_judges_the_declared_answer(response: str, correct: bool) -> None:
     verdict = JUDGE.verify(response, Problem("What is 3 + 4?", 7))
     assert verdict.correct is correct, verdict
+
+
+@pytest.mark.parametrize(
+    ("prompt", "gold", "answer"),
+    [
+        ("Compute $513^2 - 487^2.$", "26000", "513^2 - 487^2"),
+        ("Compute $513^2 - 487^2.$", "26000", "-487^{2} + 513^2"),
+        ("Compute $513^2 - 487^2.$", "26000", r"x = 513^{2}-487^{2}+0"),
+        ("What is 3 + 4 * 5?", "23", "3 + 4*5"),
+        (
+            r"Simplify $\dfrac{\sec x}{\sin x} - \frac{\sin x}{\cos x}$.",
+            r"\cot x",
+            r"\frac{\sec x}{\sin x}-\frac{\sin x}{\cos x}",
+        ),
+        (r"Find $\binom{31}{28}$.", "4495", r"\dbinom{31}{28}"),
+        (r"Factor \[x^2 - 9.\]", "(x-3)(x+3)", "x^2 - 9"),
+        (r"Write $\frac{3}{20}$ as a decimal.", "0.15", r"\frac{3}{20}"),
+        (r"Let $x = 12 \cdot 11$. Find $x$.", "132", r"12 \times 11"),
+        ("What is 3 + 4?", "7", "4 + 3 = 3 + 4"),
+        ("Compute $513^2 - 487^2.$", "26000", r"\frac{513^2 - 487^2}{1}"),
+        ("Compute $513^2 - 487^2.$", "26000", "-(487^2 - 513^2)"),
+        ("Compute $513^2 - 487^2.$", "26000", r"|513^2 - 487^2|"),
+        ("Compute $513^2 - 487^2.$", "26000", "513^2 - 487^2 + 1 - 1"),
+        (r"Simplify $\sqrt{50}$.", r"5\sqrt2", r"\sqrt{50}"),
+        (r"Compute $\sqrt{2704}$.", "52", r"\sqrt{2704}"),
+        (r"Solve $\sqrt{x} = 2^{10} - 2^9$ for $\sqrt{x}$.", "512", r"\boxed{2^{10} - 2^9} = 512"),
+    ],
+)
+def test_verify_pays_no_copy_of_an_expression_of_the_question(prompt: str, gold: str, answer: str) -> None:
+    verdict = JUDGE.verify(answer if "boxed" in answer else rf"\boxed{{{answer}}}", Problem(prompt, gold))
+    assert (verdict.status, "repeats" in verdict.detail) == ("wrong", True), verdict
+    bare = JUDGE.verify(answer, Problem(prompt, gold))
+    assert not bare.correct
+    assert JUDGE.verify(rf"\boxed{{{gold}}}", Problem(prompt, gold)).correct
+
+
+@pytest.mark.parametrize(
+    ("prompt", "gold", "answer"),
+    [
+        ("Compute $513^2 - 487^2.$", "26000", r"26 \cdot 1000"),  # half the work is work
+        (r"A coin shows heads with probability $\frac12$. And tails?", "0.5", r"\frac12"),  # a number is no expression
+        (r"It is $\frac{3}{4}$ full. How full is it after a change of $50\%$ and back?", "0.75", r"\frac34"),
+        ("Which is larger, $2^{30}$ or $3^{20}$?", "3^{20}", "3^{20}"),
+        ("Is $x + 1$ or $2x + 1$ a factor?", "1 + x", "x + 1"),  # the gold answer in another order
+        (r"How many ways are there to choose 3 of 31?", "4495", r"\binom{31}{3}"),
+        ("If $x = -5$, what is $x$?", "-5", "x = -5.0"),
+        ("How many orders of 5 are there?", "120", "5!"),
+        ("What is 3 + 4?", "7", "3 + 4 = 7"),  # all sides but one
+        (r"The sides are $\sqrt{50}$ and 3. Which is larger?", r"5\sqrt2", r"\sqrt{50}"),
+        (r"A side is $\frac{\sqrt{3}}{2}$ long.", r"\frac{1+\sqrt3}{2}", r"\frac{\sqrt{3}}{2}+\frac12"),
+        ("What is 3 + 4?", "7", r"\therefore x = 3 + 4 = 7"),
+    ],
+)
+def test_verify_pays_for_an_answer_that_only_looks_like_one(prompt: str, gold: str, answer: str) -> None:
+    assert JUDGE.verify(rf"\boxed{{{answer}}}", Problem(prompt, gold)).correct
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "correct"),
+    [
+        (r"\frac13", r"\int_0^1 x^2 \, dx", False), ("55", r"\sum_{k=1}^{10} k", False),
+        ("1", r"\lim_{x \to 0} \frac{\sin x}{x}", False),
+        ("3", r"\max(1, 3)", False), (r"\sum_{k=1}^{n} k", r"\sum_{k=1}^{n} k", True),
+        ("0", r"\lim_{x \to 0} f(x) = 0", True),
+    ],
+)  # fmt: skip
+def test_verify_pays_for_no_sum_that_is_left_open(gold: str, answer: str, correct: bool) -> None:
+    assert JUDGE.verify(rf"\boxed{{{answer}}}", Problem("Evaluate it.", gold)).correct is correct
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("1", r"\tanh(1000)"),
+        ("1", r"\cos(10^{-100})"),
+        ("0", r"\ln(1+e^{-1000})"),
+        ("5", r"5+e^{-e^{7}}"),
+        ("x", r"x+e^{-e^7}"),
+    ],
+)
+def test_compare_calls_no_near_miss_equal(gold: str, answer: str) -> None:
+    pytest.importorskip("mpmath")
+    assert not JUDGE.compare(gold=gold, answer=answer).correct
+
+
+def test_verify_pays_no_formula_of_a_real_question(data_dir) -> None:
+    """Every formula of MATH-500's questions in a box pays only if it is written as the gold answer is."""
+    for problem in _math500(data_dir):
+        for formula in re.findall(r"(?<!\\)\$([^$]+)\$", problem.prompt):
+            for piece in {formula, *formula.split("=")}:
+                verdict = JUDGE.verify(rf"\boxed{{{piece}}}", problem)
+                assert not verdict.correct or "=" in piece or len(piece) < 12, (problem.answer, piece, verdict)
 
 
 def test_verify_takes_adjacent_boxes_as_the_list_that_was_asked_for() -> None:

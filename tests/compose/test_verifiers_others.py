@@ -46,6 +46,11 @@ CHOICE = Problem("Which?", "B", verifier="choice", metadata={"choices": {"A": "9
         (r"\boxed{ABC}", "wrong"), (r"\boxed{B and A}", "wrong"), ("I like B, a lot.", "unparseable"),
         ("", "unparseable"),
         (r"<think>\boxed{B}</think>", "unparseable"), (r"\boxed{}", "unparseable"), ("Answer: not B", "wrong"),
+        ("The answer is B. Or A.", "wrong"), (r"\boxed{(B) 97 C}", "wrong"), (r"\boxed{(B) 97 + C}", "wrong"),
+        (r"\boxed{B. could be C}", "wrong"), (r"\boxed{B. Possibly C}", "wrong"), (r"\boxed{B. is wrong}", "wrong"),
+        (r"\boxed{B. not 97}", "wrong"), (r"\boxed{B. none of these}", "wrong"), (r"\boxed{B, 91}", "wrong"),
+        (r"\boxed{B (97)}", "correct"), ("Answer: B - 97", "correct"), ("Answer: B, 97", "correct"),
+        ("The answer is B, which is 97.", "correct"), (r"\boxed{\textsf{B}}", "correct"), (r"\boxed{\rm B}", "correct"),
         (r"\boxed{a prime}", "wrong"), (r"\boxed{Z}", "wrong"), ("A bird in the hand", "unparseable"),
     ],
 )  # fmt: skip
@@ -132,6 +137,9 @@ def test_a_part_may_be_worked_out_first_and_answered_again() -> None:
     assert _statuses(working + RIGHT)[0] == 1.0
     assert _statuses("Part 1: 42\nPart 2: no\nPart 3: B")[0] == 1.0
     assert _statuses("Part 3: B\nPart 2: no\nPart 1: 42")[0] == 1.0
+    assert _statuses("- Part 1: 42\n- Part 2: no\n- Part 3: B")[0] == 1.0
+    assert _statuses("* **Part 1**: 42\n* **Part 2**: no\n* **Part 3**: B")[0] == 1.0
+    assert _statuses("1. Part 1 - 42\n2. Part 2 - no\n3. Part 3 - B")[0] == 1.0
 
 
 def test_headings_in_code_do_not_cut_the_response() -> None:
@@ -274,11 +282,11 @@ def test_verify_batch_gives_up_on_a_response_whose_judge_dies_twice() -> None:
 
 def test_verify_batch_holds_deadlines() -> None:
     pytest.importorskip("math_verify")
-    slow = r"\boxed{\sum_{k=1}^{10^{10}} \sin(k)}"
+    slow, summed = r"\boxed{\sum_{k=1}^{10^{10}} \sin(k)}", Problem("Write it as a sum.", r"\sum_{k=1}^{7} 1")
     warm = [r"\boxed{\int_0^1 7 dx}"] * 2
-    verify_batch(warm, [SEVEN] * 2, workers=2)
+    verify_batch(warm, [summed] * 2, workers=2)
     start = time.perf_counter()
-    verdicts = verify_batch([slow, r"\boxed{7}", slow], [SEVEN] * 3, workers=2, timeout=0.5)
+    verdicts = verify_batch([slow, r"\boxed{7}", slow], [summed, SEVEN, summed], workers=2, timeout=0.5)
     assert [v.status for v in verdicts] == ["timeout", "correct", "timeout"]
     assert time.perf_counter() - start < 3.0
 
@@ -350,6 +358,19 @@ def test_verify_batch_refuses_one_response_in_place_of_a_list() -> None:
         ("Part 1: \\boxed{24}\nPart 2: I do not know.", "wrong"),
         ("It is \\boxed{24}.\nPart 1: that was \\boxed{8}.\nPart 2: see above.", "correct"),
         ("Part 1: \\boxed{192}\nSo in the end \\boxed{24}.", "correct"),
+        ("Part 1: \\boxed{24}", "unparseable"),
+        ("Part 1:\n$$\n\\boxed{24}\n$$", "unparseable"),
+        ("**Part 1:** \\boxed{24}. Thus \\boxed{24}", "unparseable"),
+        ("Part 1: 24", "unparseable"),
+        ("Part 1:\n24", "unparseable"),
+        ("Part 1:\n12 * 2 = 24\nThe answer is 24.", "unparseable"),
+        ("Part 1: 192\nThe answer to part 1 is 24.", "unparseable"),
+        ("Part 1: 192\nThe answer to part 2 is 24.", "correct"),
+        ("Part 1: \\boxed{192}, Part 2: \\boxed{24}", "correct"),
+        ("Part 1: \\boxed{24}, part 2: \\boxed{25}", "wrong"),
+        ("Part 1: \\boxed{192}\n\nThe answer is 24.", "correct"),
+        ("Part 1: \\boxed{24}\n\nThe answer is 25.", "wrong"),
+        ("\\boxed{24}\nPart 1: 192", "correct"),
         ("Part 1: read.\nPart 2: think of \\boxed{8}.\nPart 3: so \\boxed{24}.", "correct"),
     ],
 )

@@ -141,7 +141,7 @@ def test_worker_thread_that_ends_does_not_take_the_worker_along() -> None:
 def test_asyncio_goes_on_while_the_worker_computes() -> None:
     async def main() -> tuple[str, int]:
         ticks = 0
-        task = asyncio.create_task(asyncio.to_thread(verify, rf"\boxed{{{SLOW}}}", Problem("q", 7)))
+        task = asyncio.create_task(asyncio.to_thread(verify, rf"\boxed{{{SLOW}}}", Problem("q", r"\sum_{k=1}^{7} 1")))
         while not task.done():
             await asyncio.sleep(0.02)
             ticks += 1

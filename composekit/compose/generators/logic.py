@@ -307,8 +307,7 @@ class TruthTable(Logic):
     name = "truth_table"
     extras = ("formula", "variables")
     wordings = (
-        "Each of the variables <letters> is true or false. For how many of the <cases> assignments is this formula "
-        "true? <text>",
+        "Each of the variables <letters> is true or false. For how many of all assignments is this formula true? <text>",
         "A panel has switches <letters>, each on or off. The lamp shines exactly when the following holds, where a "
         "letter stands for “this switch is on”: <text>. For how many settings of the switches does the lamp shine?",
     )
@@ -352,7 +351,7 @@ class TruthTable(Logic):
 
     def fields(self, p: P) -> dict[str, str]:
         letters = ", ".join(self._letters[: p["variables"]])
-        return {"letters": letters, "cases": str(2 ** p["variables"]), "text": self._text(p["formula"])}
+        return {"letters": letters, "text": self._text(p["formula"])}
 
 
 class Survey(Logic):

@@ -13,13 +13,22 @@ from composekit.compose.verifiers.exactmath.lexer import MAX_CHARACTERS
 from composekit.compose.verifiers.exactmath.reading import clean, words
 from composekit.compose.verifiers.extract import final_answer
 
-_TEXT = re.compile(r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox|operatorname)\s*(?=\{)")
+_TEXT = re.compile(
+    r"\\(?:text(?:bf|rm|it|sf|tt|normal)?|math(?:rm|bf|it|sf|tt)|mbox|emph|operatorname)\s*(?=\{)|\\(?:rm|bf|sf)\s"
+)
 _LABEL = re.compile(r"(?:(?:option|choice|answer|letter)\s+)?[(\[]?\s*([A-Za-z])\s*[)\]]?\s*[.:)]?", re.IGNORECASE)
 _LABELLED = re.compile(
     r"(?:(?:option|choice)\s+)?(?:\(\s*([A-Za-z])\s*\)|([A-Za-z])\s*[).:])\s*(\S.*)", re.IGNORECASE | re.DOTALL
 )
 _SEVERAL = re.compile(
     r"[(\[]?\s*[A-Za-z]\s*[)\]]?(?:\s*(?:,|;|&|\band\b)+\s*[(\[]?\s*[A-Za-z]\s*[)\]]?)+", re.IGNORECASE
+)
+_WITH_TEXT = re.compile(
+    r"\(?([A-Za-z])\)?\s*(?:,?\s*(?:which|that) is\b|\(|[-,:\u2013\u2014])\s*(.+?)\s*\)?", re.DOTALL
+)
+_TAKEN_BACK = re.compile(
+    r"\b(?:not|never|no|wrong|false|incorrect|eliminated|impossible|possibl[ey]|probabl[ey]|perhaps|maybe|could|might|may be"
+    r"|though|but|none of|all of|same as|or)\b|n['’]t\b|(?<![\w'’])[B-HJ-Z](?![\w'’])"
 )
 _OTHER_LABEL = re.compile(
     r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|maybe|perhaps)\b|(?:^|[,;/&])\s*[A-Z]\s*[.)]?\s*$|\b[A-Z][).:](?:\s|$)|"
@@ -96,11 +105,21 @@ def letters(text: str, options: Mapping[str, str] | None = None) -> frozenset[st
         named = _letter_of(labelled[3], options or {})
         if named is not None:  # the text of an option settles it, whatever words it has
             return named if letter in named else None
-        if not _OTHER_LABEL.search(labelled[3]):
+        own = (options or {}).get(letter, "")
+        rest = labelled[3][len(own) :] if own and labelled[3].casefold().startswith(own) else labelled[3]
+        if not _OTHER_LABEL.search(rest) and not _TAKEN_BACK.search(_lower_first(rest)):
             return frozenset(letter)
+    beside = _WITH_TEXT.fullmatch(plain) if options else None
+    if beside and _letter_of(beside[2], options or {}) == frozenset(beside[1].upper()):
+        return frozenset(beside[1].upper())
     if _SEVERAL.fullmatch(plain):
         return frozenset(c.upper() for c in re.findall(r"\b[A-Za-z]\b", plain))
     return None
+
+
+def _lower_first(text: str) -> str:
+    """The text with a small first letter, unless that is a letter alone."""
+    return text[:1].lower() + text[1:] if text[1:2].isalpha() else text
 
 
 def _options(choices: Any) -> dict[str, str]:

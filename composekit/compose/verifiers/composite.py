@@ -9,12 +9,15 @@ from composekit._errors import bad_type
 from composekit.compose.problem import Composite, Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers.dispatch import judge_for
-from composekit.compose.verifiers.extract import final_answer, without_thinking
+from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.program_text import fences
+from composekit.compose.verifiers.thinking import without_thinking
 
+# White space is bounded or kept wherever two patterns could share it, or a long run of it takes quadratic time.
 _HEADING = re.compile(
-    r"^[ \t>]{0,40}+(?:#{1,6}+[ \t]{0,9}+)?[*_]{0,3}+[ \t]{0,9}+Part[ \t]{1,9}+(\d{1,3}+)(?:[ \t]{0,9}+\([^)\n]{0,60}\))?"
-    r"[ \t]{0,40}+[*_]{0,3}+[ \t]{0,40}+(?:[:：][ \t]{0,40}+[*_]{0,3}+|(?=\n|$))",
+    r"^[ \t>]{0,40}+(?:[-*+•][ \t]{1,9}+|\d{1,2}[.)][ \t]{1,9}+)?(?:#{1,6}+[ \t]{0,9}+)?[*_]{0,3}+"
+    r"[ \t]{0,9}+Part[ \t]{1,9}+(\d{1,3}+)(?:[ \t]{0,9}+\([^)\n]{0,60}\))?[ \t]{0,40}+[*_]{0,3}+[ \t]{0,40}+"
+    r"(?:[:：][ \t]{0,40}+[*_]{0,3}+|[-–—][ \t]{1,9}+|(?=\n|$))",
     re.IGNORECASE | re.MULTILINE,
 )
 _MOST_PIECES = 16  # under headings of one part
@@ -155,15 +158,32 @@ def _headed(text: str) -> list[tuple[int, int, int, int]]:
 
 
 def _final_text(text: str, count: int) -> str:
-    """The text without what stands under earlier parts' headings, if the last part has a heading: it answers those."""
+    """The text without what stands under the headings of earlier parts: it answers those.
+
+    Where the last heading of all is an earlier part's, what follows its answer may go on without a heading, and is kept.
+    """
     headed = _headed(text)
-    if all(k < count for k, *_ in headed):
-        return text
     kept, at = [], 0
     for k, start, _, end in headed:
         kept.append(text[at:start] if k < count else text[at:end])
         at = end
-    return "\n".join([*kept, text[at:]])
+    if headed and headed[-1][0] < count:
+        _, _, start, end = headed[-1]
+        inline = re.search(
+            rf"(?i)\bpart[ \t]{{1,9}}{count}[ \t]{{0,9}}[*_]{{0,3}}[ \t]{{0,9}}[:：–—-].*", text[start:end], re.DOTALL
+        )
+        kept.append(inline[0] if inline else _behind_answer(text[start:end]))
+    asked = rf"(?i)(\banswer\s{{1,9}}(?:to|of|for)\s{{1,9}})part\s{{1,9}}{count}\b"
+    return re.sub(asked, r"\1the question", "\n".join([*kept, text[at:]]))
+
+
+def _behind_answer(section: str) -> str:
+    """What follows the line of a section that first declares an answer, or its first line if none does."""
+    lines = section.splitlines()
+    said = [k for k, line in enumerate(lines) if line.strip()]
+    declaring = (k for k in said if final_answer(lines[k]).source in ("box", "marker"))
+    first = next(declaring, said[0] if said else len(lines))
+    return "\n".join(lines[first + 1 :])
 
 
 def _judged_piece(judge: Verifier, piece: str, part: Problem) -> Verdict:

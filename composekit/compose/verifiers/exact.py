@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from composekit._errors import bad_type
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Verdict, Verifier
-from composekit.compose.verifiers.extract import final_answer, states_answer, without_thinking
+from composekit.compose.verifiers.extract import final_answer
+from composekit.compose.verifiers.statements import states_answer
+from composekit.compose.verifiers.thinking import without_thinking
 
 _FENCE = re.compile(r"(?:^|\n)[ \t]*```[^\n`]*\n(.*?)\n?[ \t]*```[ \t]*$", re.DOTALL)
 _WRAPPERS = (("`", "`"), ("**", "**"), ("$", "$"), (r"\(", r"\)"))

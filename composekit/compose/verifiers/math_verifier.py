@@ -2,10 +2,13 @@ r"""The verifier of mathematical answers."""
 
 from __future__ import annotations
 
+import re
+
 from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers import worker
+from composekit.compose.verifiers.echo import is_echo
 from composekit.compose.verifiers.exactmath.judge import Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
 
@@ -13,6 +16,9 @@ _STATUS: dict[str, Status] = {
     "equal": "correct", "different": "wrong", "unreadable": "unparseable", "undecided": "unparseable", "timeout": "timeout",
     "memory": "error", "error": "error", "missing": "unparseable",
 }  # fmt: skip
+_OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
+_BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
+_NO_ECHO = ("compared as decimals", "the texts are the same")
 
 
 class MathVerifier(Verifier):
@@ -64,11 +70,23 @@ class MathVerifier(Verifier):
         found = final_answer(response)
         if not found.answers:
             return Verdict(0.0, "unparseable", None, found.detail)
+        if any(_is_left_open(answer, problem.answer) for answer in found.answers):
+            detail = "the answer leaves a sum, an integral, a limit or the like to be evaluated"
+            return Verdict(0.0, "wrong", ", ".join(found.answers), detail)
         if found.source == "bare":
-            return self._bare(found.answers[0], problem.answer)
-        if len(found.answers) == 1:
-            return self.compare(gold=problem.answer, answer=found.answers[0])
-        return self._listed(found, problem.answer)
+            verdict = self._bare(found.answers[0], problem.answer)
+        elif len(found.answers) == 1:
+            verdict = self.compare(gold=problem.answer, answer=found.answers[0])
+        else:
+            verdict = self._listed(found, problem.answer)
+        # The gold answer's own text and plain decimals are the usual case, and no echo.
+        if verdict.correct and verdict.detail not in _NO_ECHO:
+            for answer in found.answers:
+                if is_echo(answer, problem.prompt, problem.answer):
+                    return Verdict(
+                        0.0, "wrong", verdict.extracted, "the answer only repeats an expression of the question"
+                    )
+        return verdict
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
         """Compare a bare answer with a bare gold answer."""
@@ -116,6 +134,13 @@ class MathVerifier(Verifier):
                 0.0, "wrong", joined, f"{count} answers are declared, which is not the one that was asked for"
             )
         return verdict
+
+
+def _is_left_open(answer: str, gold: str) -> bool:
+    r"""Whether an answer is a sum, integral, limit, ... that nobody evaluated; ``\int_0^1 x\,dx = \frac12`` is not."""
+    return (
+        "\\" in answer and "=" not in _BOUNDS.sub("", answer) and bool(_OPEN.search(answer)) and not _OPEN.search(gold)
+    )
 
 
 def _check_text(op: str, argument: str, value: object) -> None:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from composekit.compose.verifiers.extract import MAX_RESPONSE, without_thinking
+from composekit.compose.verifiers.extract import MAX_RESPONSE
+from composekit.compose.verifiers.thinking import without_thinking
 
 # No part of a pattern gives back what it took, or skips lines: so none takes more than linear time.
 _FENCE = re.compile(r"^(?P<indent>[ \t]{0,40}+)(?P<mark>`{3,}+|~{3,}+)(?P<info>[^\n`]*+)$", re.MULTILINE)

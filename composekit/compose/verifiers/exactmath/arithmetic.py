@@ -45,7 +45,7 @@ class Arithmetic(Primaries):
                 self.at += 1
                 node = self.multiply(node, self.signed_power())
             elif self.accept("/", "div"):
-                node = Node("div", (self.scalar(node), self.scalar(self.signed_power())))
+                node = self.divide(node, self.scalar(self.signed_power()))
             elif self.starts_factor():
                 node = self.juxtapose(node)
             else:
@@ -68,6 +68,12 @@ class Arithmetic(Primaries):
         factors = left.args if left.kind == "mul" else (self.scalar(left),)
         return Node("mul", (*factors, self.scalar(right)))
 
+    def divide(self, left: Node, right: Node) -> Node:
+        """A quotient; the percent or degree sign of ``1/2%`` is that of the whole fraction."""
+        if right.kind in ("percent", "degree") and left.kind == right.args[0].kind == "num":
+            return Node(right.kind, (Node("div", (left, right.args[0])),))
+        return Node("div", (self.scalar(left), right))
+
     def starts_factor(self) -> bool:
         token = self.now
         if token.kind == "num":
@@ -84,32 +90,44 @@ class Arithmetic(Primaries):
 
     def juxtapose(self, left: Node) -> Node:
         """Implied multiplication, and mixed numbers."""
-        whole = left.kind == "num" and isinstance(left.args[0], int)
+        last = left.args[-1] if left.kind == "mul" and self.tokens[self.at - 1].kind == "num" else left
+        whole = last.kind == "num" and isinstance(last.args[0], int)
         if self.now.kind == "num":
             if whole and self.peek().text == "/" and self.peek(2).kind == "num" and self.now.gap:
-                top, bottom = self.power(), (self.take(), self.power())[1]
-                return self.mixed(left, Node("div", (top, bottom)))
+                top, bottom = self.primary(), (self.take(), self.primary())[1]
+                return self.mixed(left, last, Node("div", (top, bottom)))
             if self.tokens[self.at - 1].text != ")":
                 raise Unreadable("two numbers side by side")
         grouped = self.now.text == "{" and self.now.kind == "op"
         fraction = self.now.kind == "cmd" and self.now.text in FRACTIONS
-        right = self.power()
+        right = self.primary()
+        if whole and fraction and right.kind == "div" and all(x.kind == "num" for x in right.args):
+            return self.mixed(left, last, right)
+        right = self.postfix(right)
         if grouped and right.kind in ("num", "based"):  # 1{2} prints as 12
             raise Unreadable("two numbers side by side")
-        if whole and fraction and right.kind == "div" and all(x.kind == "num" for x in right.args):
-            return self.mixed(left, right)
         return self.multiply(left, right)
 
-    def mixed(self, whole: Node, part: Node) -> Node:
+    def mixed(self, left: Node, whole: Node, part: Node) -> Node:
+        r"""A mixed number with the signs behind it and the factors before it: ``2 \cdot 3\frac12``."""
         top, bottom = (x.args[0] for x in part.args)
         if not (isinstance(top, int) and isinstance(bottom, int) and 0 < top < bottom):
             raise Unreadable("a whole number next to a fraction that is not proper")
-        return Node("add", (whole, part))
+        raised = (
+            self.now.text in ("^", "**") and self.peek().text not in ("circ", "degree") and self.peek(2).text != "circ"
+        )
+        if raised or self.now.text == "!":
+            raise Unreadable("a power of a mixed number without brackets")
+        node = self.postfix(Node("add", (whole, part)))
+        return node if left is whole else Node("mul", (*left.args[:-1], node))
 
     # --- powers and postfix signs
 
     def power(self) -> Node:
-        node = self.primary()
+        return self.postfix(self.primary())
+
+    def postfix(self, node: Node) -> Node:
+        """A primary with the exponents and signs behind it."""
         while self.now.kind in ("op", "cmd"):
             if self.now.text in ("^", "**"):
                 node = self.exponent(node)
@@ -120,6 +138,8 @@ class Arithmetic(Primaries):
                 node = Node("fact", (node,))
             elif self.accept("%", r"\%"):
                 node = Node("percent", (self.scalar(node),))
+            elif self.accept("degree"):
+                node = Node("degree", (self.scalar(node),))
             else:
                 break
         return node

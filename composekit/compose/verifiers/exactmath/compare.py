@@ -127,7 +127,7 @@ class Comparison:
         )
         if bound & variables(value) or (not _is_name(a) and variables(value)):
             return False
-        if g.kind == "sequence" and value.kind != "sequence":
+        if g.kind == "sequence" and (value.kind != "sequence" or _is_out_of_order(left)):
             return False
         return self.equal(g, value)
 
@@ -386,6 +386,14 @@ def _is_name(node: Node) -> bool:
         or (left.kind == "mul" and label.isalpha() and label.isupper())
         or (left.kind == "sequence" and all(x.kind == "var" for x in left.args[2]))
     )
+
+
+def _is_out_of_order(left: Node | None) -> bool:
+    """``(y, x) = ...`` for a point that is asked for as ``(x, y)``."""
+    if left is None or left.kind != "sequence" or not all(x.kind == "var" for x in left.args[2]):
+        return False
+    found = [x.args[0] for x in left.args[2]]
+    return set(found) <= set("xyz") and found != sorted(found)
 
 
 def _links(node: Node) -> list[tuple[str, tuple[Node, Node]]]:

@@ -28,7 +28,7 @@ JOINS = {"and": "and", "or": "or", "land": "and", "lor": "or"}
 SET_OPERATIONS = {"cup": "cup", "cap": "cap", "setminus": "minus", "backslash": "minus"}
 TIMES = frozenset({"*", "cdot", "times", "ast"})
 ACCENTS = names("mathbf boldsymbol bm vec hat bar tilde mathcal mathfrak mathscr mathit overline overrightarrow")
-FRACTIONS = frozenset({"frac", "dfrac", "tfrac", "cfrac"})
+FRACTIONS = frozenset({"frac", "dfrac", "tfrac", "cfrac", "nicefrac", "sfrac"})
 CURRENCIES = frozenset({"$", r"\$", r"\€", r"\£", r"\¥", r"\₹", r"\¢"})
 MATRICES = frozenset({"matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"})
 OPEN_CLOSE = {"|": "|", "lvert": "rvert", "vert": "vert", "lfloor": "rfloor", "lceil": "rceil"}
@@ -44,7 +44,15 @@ FACTOR_COMMANDS = (
     | ACCENTS
     | GREEK
 )
-NOT_IN_LABEL = frozenset(RELATIONS) | frozenset(SET_OPERATIONS) | {"sqrt", "pm", "mp", "pi", "infty", "\\\\"}
+IN_LABEL = (
+    frozenset(FUNCTIONS) | LOGS | FRACTIONS | ACCENTS | GREEK | frozenset(OPEN_CLOSE) | frozenset(OPEN_CLOSE.values())
+) | names(
+    """
+    angle measuredangle triangle overarc wideparen widehat det dim deg gcd lcm max min sup inf lim to rightarrow mapsto cdot
+    times circ prime sum prod int mathbb Bbb binom dbinom tbinom langle rangle mid perp parallel dots ldots cdots arg Re Im
+    Pr square star ast dagger ell
+    """
+)
 
 
 def split_letters(tokens: list[Token]) -> list[Token]:

@@ -22,6 +22,7 @@ _LABELLED = re.compile(r"\(?\s*([A-Za-z])\s*\)\s*(\S.*)", re.DOTALL)
 _ALTERNATIVE = re.compile(
     r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee|also|unless)\b|^\s*(?:[,;/|&+]|and\b)|^[A-Za-z]$", re.IGNORECASE
 )
+_OPERATED_ON = re.compile(r"[\^*/+=<>_']|\\(?:pm|mp|cdot|times|div|cup|cap)(?![A-Za-z])")
 _SLOW_COMMANDS = names("int iint iiint oint sum prod lim limsup liminf max min gcd bmod det Re Im arg")
 _SEPARATING = frozenset([",", ";", "=", "==", "approx", "&", "lor", "land"])  # fine inside braces: \sum_{k=1}
 _NEVER = frozenset(["$", "?", '"', "!=", "Rightarrow", "implies", "boxed", "text"])
@@ -138,7 +139,9 @@ def letter_with_text(answer: str) -> str | None:
     """The letter, in lower case, of ``(C) 42``; None where another option or an alternative follows."""
     plain = _COMMAND_NAME.sub("", clean(answer)).replace("{", "").replace("}", "")
     match = _LABELLED.fullmatch(plain)
-    return match[1].lower() if match and not _ALTERNATIVE.search(match[2]) else None
+    if match is None or _ALTERNATIVE.search(match[2]) or _OPERATED_ON.match(match[2]):
+        return None
+    return match[1].lower()
 
 
 def _unread(what: str, text: str, problem: Unreadable, other: str) -> Judgement:

@@ -78,7 +78,8 @@ def _fold_character(c: str) -> str:
 _LAYOUT = (
     r"\\(?:left|right)\s*\.|"
     r"\\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|quad|qquad|thinspace|enspace"
-    r"|space|rm|bf|it|tt|hfill|nobreak|relax|null)(?![A-Za-z])|\\[,;:!> ]|\\\n|~|\s"
+    r"|space|rm|bf|it|tt|hfill|nobreak|relax|null|underline|tiny|scriptsize|footnotesize|small|normalsize|large|Large|LARGE"
+    r"|huge|Huge)(?![A-Za-z])|\\(?:text)?color\s*\{[A-Za-z!0-9]{1,30}\}|\\[,;:!> ]|\\\n|~|\s"
 )
 _TEXT = r"\\(?:text|textrm|textbf|textit|textsf|texttt|mbox|hbox|mathrm|mathsf|mathtt|mathit|operatorname\*?)\s*\{"
 _BASE = (

@@ -9,6 +9,7 @@ from composekit.compose.verifiers.exactmath.numeric import agree
 from composekit.compose.verifiers.exactmath.tree import Node
 
 DIGITS = 60
+CONFIRMED = 1_000  # more digits, to which an agreement is held
 MAX_DIGITS = 4_000
 
 
@@ -23,7 +24,9 @@ def by_long_numbers(g: Node, a: Node, decimal_log: bool) -> bool | None:
     digits = DIGITS + _digits(g, decimal_log) + _digits(a, decimal_log)
     if digits > MAX_DIGITS:
         raise TooLarge(f"telling the values apart could take more than {MAX_DIGITS} digits")
-    return agree(g, a, mp, digits, decimal_log=decimal_log)
+    same = agree(g, a, mp, digits, decimal_log=decimal_log)
+    # Where a function saturates, as tanh does, more digits tell what 60 do not.
+    return agree(g, a, mp, digits + CONFIRMED, decimal_log=decimal_log) if same else same
 
 
 def _digits(node: Node, decimal_log: bool) -> int:

@@ -13,8 +13,8 @@ from composekit.compose.verifiers.exactmath.arithmetic import Arithmetic
 from composekit.compose.verifiers.exactmath.grammar import (
     CURRENCIES,
     END,
+    IN_LABEL,
     JOINS,
-    NOT_IN_LABEL,
     RELATIONS,
     SET_OPERATIONS,
     split_letters,
@@ -25,7 +25,10 @@ from composekit.compose.verifiers.exactmath.vocabulary import names
 
 MAX_DEPTH = 120
 _NO_LABEL_WORDS = names(
-    "not no never nor neither either or if unless wrong maybe perhaps than except but false incorrect"
+    """
+    not no never nor neither either or if unless wrong maybe perhaps than except but false incorrect isn aren wasn doesn
+    fake half twice double triple opposite negative reciprocal bound least most less more possible
+    """
 )
 
 
@@ -120,7 +123,7 @@ class Parser(Arithmetic):
             return token.text in ("_", "'", "+", "-", "*", "/") or (token.text == "," and bool(opened)) or any(opened)
         if token.kind == "word" and token.text.lower() in _NO_LABEL_WORDS:
             return False
-        return token.kind != "cmd" or token.text not in NOT_IN_LABEL
+        return token.kind != "cmd" or token.text in IN_LABEL
 
     # --- quantities
 

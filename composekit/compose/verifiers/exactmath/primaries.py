@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from composekit.compose.verifiers.exactmath import units
 from composekit.compose.verifiers.exactmath.grammar import (
     ACCENTS,
     BASES,
@@ -192,7 +193,7 @@ class Primaries(Cursor):
 
     def command(self, name: str) -> Node:
         if name in FRACTIONS:
-            return Node("div", (self.scalar(self.argument()), self.scalar(self.argument())))
+            return self.fraction()
         if name == "sqrt":
             return self.root()
         if name in ("pi", "infty"):
@@ -218,6 +219,15 @@ class Primaries(Cursor):
                 return Node("reals", ())
             return Node("var", (f"mathbb {start}",))
         raise Unreadable(f"the command \\{name}")
+
+    def fraction(self) -> Node:
+        r"""``\frac{a}{b}``; the units of ``\frac{3 \text{ miles}}{4 \text{ hours}}`` are those of the quotient."""
+        parts = [self.scalar(self.argument()), self.scalar(self.argument())]
+        plain = [part.args[0] if part.kind == "unit" else part for part in parts]
+        units_of = [part.args[1] if part.kind == "unit" else () for part in parts]
+        unit = units.product(units_of[0], units.power(units_of[1], -1))
+        value = Node("div", tuple(plain))
+        return Node("unit", (value, unit)) if unit else value
 
     def argument_text(self) -> str:
         start = self.at

@@ -24,9 +24,17 @@ _CACHED_LENGTH = 300
 
 _EXPLICIT_GROUPS = re.compile(r"(?<![\d.,])([1-9]\d{0,2})((?:(?:\{,\}|,\\!\s*|\\,|\\ |~| )\d{3})+)(?![\d])(?!,\d)")
 _COMMA_GROUPS = re.compile(r"(?<![\d.,_A-Za-z])([1-9]\d{0,2}(?:,\d{3})+)(?!\d)(?!,\d)")
-_REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\overline\s*\{\s*(\d+)\s*\}")
+_REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\(?:overline|bar)\s*\{\s*(\d+)\s*\}")
 _POWER_OF_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
 _PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)((?:\\.|[^$\\])*?)(?<=[^\s\\])\$(?!\d)")
+_ROUNDED_ASIDE = re.compile(r"\((\\approx[^()]{1,40})\)\Z")
+_BOLD = (r"\mathbf{", r"\boldsymbol{", r"\bm{", r"\mathrm{")
+_CALCULATION = re.compile(r"[0-9+*/=^]")  # what is bold here is no letter that may be a vector, and no word
+_OHMS = re.compile(r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*\\Omega\s*\}|\\Omega)\s*\Z")
+_NOT_EQUAL = re.compile(r"\\not\s*=")
+_RATIO_IN_WORDS = re.compile(r"\A(\d{1,9}) to (\d{1,9})\Z")
+_OUTWARD_INTERVAL = r"(?:\\left)?\s*([][])([^][();,|]{1,80}[;,][^][();,|]{1,80}?)(?:\\right)?\s*([][])"
+_OUTWARD = re.compile(rf"\s*{_OUTWARD_INTERVAL}(?:\s*(?:\\cup|\\cap|U)\s*{_OUTWARD_INTERVAL})*\s*")
 _DATE = re.compile(
     r"\s*(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}:[0-5]\d(?::[0-5]\d)?\s*[aApP]\.?[mM]\.?)\s*"
 )
@@ -34,7 +42,7 @@ _DIGIT_E_SIGN = re.compile(r"\de[+-]\d")
 _TEXT_COMMAND = re.compile(
     r"\\(?:text|textrm|textbf|textit|textsf|texttt|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|emph)\s*(?=\{)"
 )
-_LEADING_SPACE = re.compile(r"(?:\s|~|\\[ ,;:!]|\\displaystyle(?![A-Za-z]))+")
+_LEADING_SPACE = re.compile(r"(?:\s|~|\\[ ,;:!]|\\(?:displaystyle|therefore|Rightarrow|implies)(?![A-Za-z]))+")
 _SPACE = re.compile(r"\s+")
 _HALF_DAY = re.compile(r"\b([ap])\.\s?m\b")
 _BASED_IN_BRACKETS = re.compile(r"(?<![\w})\]])\(\s*(\d[0-9A-Z]*)\s*\)(?=\s*_)")
@@ -96,9 +104,10 @@ def _strip_edges(text: str) -> str:
 
 
 def _unboxed(text: str) -> str:
-    for name in (r"\boxed{", r"\fbox{"):
+    for name in (r"\boxed{", r"\fbox{", r"\framebox{", *_BOLD):
         if text.startswith(name) and text.endswith("}") and _balanced(text[len(name) : -1]):
-            return text[len(name) : -1]
+            inner = text[len(name) : -1]
+            return text if name in _BOLD and not _CALCULATION.search(inner) else inner
     return text
 
 
@@ -124,6 +133,15 @@ def join_groups(text: str, *, commas: bool) -> str:
 
         text = _COMMA_GROUPS.sub(join, text)
     return text
+
+
+def _turned_inward(text: str) -> str:
+    """``]2, 3[`` is the open interval ``(2, 3)``, in the notation of Bourbaki."""
+
+    def turn(match: re.Match[str]) -> str:
+        return ("(" if match[1] == "]" else "[") + match[2] + (")" if match[3] == "[" else "]")
+
+    return re.sub(_OUTWARD_INTERVAL, turn, text)
 
 
 def _repeating(match: re.Match[str]) -> str:
@@ -250,10 +268,20 @@ def _parsed(text: str, convention: Convention) -> Node:
         text = re.sub(r"(\d)e(?=[+-]\d)", r"\1 e ", text)
     if "_" in text:
         text = _BASED_IN_BRACKETS.sub(r"\1", text)
-    if "overline" in text:
+    if "overline" in text or "bar" in text:
         text = _REPEATING.sub(_repeating, text)
     if "x" in text or "X" in text:
         text = _POWER_OF_TEN.sub(r"\\times ", text)
+    if "(\\approx" in text:
+        text = _ROUNDED_ASIDE.sub(r"\1", text)
+    if "not" in text:
+        text = _NOT_EQUAL.sub(r"\\ne ", text)
+    if ("[" in text or "]" in text) and _OUTWARD.fullmatch(text):
+        text = _turned_inward(text)
+    if " to " in text:
+        text = _RATIO_IN_WORDS.sub(r"\1:\2", text)
+    if convention.units != "text" and "Omega" in text:
+        text = _OHMS.sub(r"\1\\text{ohm}", text)
     tokens = tokenise(text)
     if convention.units != "text":
         tokens = mark_units(tokens, letters=convention.units == "letters")
@@ -328,7 +356,7 @@ def _expressions(raw: str, text: str, gold: bool, only_words: bool) -> Iterator[
 def _conventions(text: str, gold: bool) -> Iterator[Convention]:
     """The conventions under which a text may read differently, the usual one first."""
     yield Convention()
-    if _WORD_AFTER_VALUE.search(text):
+    if _WORD_AFTER_VALUE.search(text) or "Omega" in text:
         yield Convention(units="bare")
         if not gold:
             yield Convention(units="letters")

@@ -12,7 +12,7 @@ Unit = tuple[tuple[str, int], ...]  # name and exponent, sorted
 _SYMBOLS = {
     "m": "meter metre", "cm": "centimeter centimetre", "mm": "millimeter millimetre", "km": "kilometer kilometre",
     "nm": "nanometer nanometre", "in": "inch inche", "ft": "foot feet", "yd": "yard", "mi": "mile",
-    "s": "sec second", "ms": "millisecond", "min": "minute", "h": "hr hour", "d": "day",
+    "s": "sec secs second", "ms": "millisecond", "min": "mins minute", "h": "hr hrs hour", "d": "day",
     "g": "gram gramme", "kg": "kilogram kilogramme", "mg": "milligram", "lb": "lbs pound", "oz": "ounce",
     "L": "l liter litre", "mL": "ml milliliter millilitre", "gal": "gallon",
     "$": "dollar usd buck", "€": "euro eur", "£": "gbp", "¥": "yen jpy", "₹": "rupee inr", "¢": "cent",
@@ -54,7 +54,8 @@ _FUNCTION_WORDS = names(
     squared cubed factorial half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths
     seventh eighth eighths ninth tenth tenths hundredth hundredths thousandth thousandths millionth root modulo
     mod pi double twice triple negative positive inverse reciprocal prime maximum minimum max zero one two three
-    four five six seven eight nine ten eleven twelve
+    four five six seven eight nine ten eleven twelve quadrillion quintillion sextillion septillion octillion grand tens
+    hundreds myriad myriads ppm ppb permille permil nano micro milli centi deci deca hecto kilo mega giga tera
     """
 )
 MAX_WORDS = 4
@@ -67,6 +68,8 @@ _NUMERAL = re.compile(
 
 def is_unit_word(word: str) -> bool:
     """Whether a word may stand in a unit: a noun, as far as a list of other words can tell."""
+    if word in _SYMBOLS:  # A is an ampere, a is an article
+        return True
     low = word.lower()
     if low in _FUNCTION_WORDS or low in SCALES or _NUMERAL.fullmatch(low):
         return False

@@ -1,0 +1,49 @@
+"""Numbers that follow from the rest of a text: put a symbol in their place, and a reader has them all the same.
+
+*8 math, 10 science and 6 history books, 24 in all*: whoever reads this with Y for 24 has Y = 8 + 10 + 6, and does not need
+the sentence that joins Y to an earlier answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from composekit.compose.derivations import RULES, Span
+from composekit.compose.tokens import Constant
+
+MAX_TEXT = 20_000  # in longer texts nobody looks for what follows from what
+# Where a number is a value that a reader may calculate with.
+_VALUES = frozenset(("", "said already", "one", "the whole", "common knowledge"))
+
+
+def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] = ()) -> dict[Span, str]:
+    """The numerals of a text that follow from the rest of it, and how.
+
+    Args:
+        text: The text of a problem.
+        numerals: All its numerals, in order, as :func:`~composekit.compose.tokens.numerals` finds them.
+        hidden: The spans of numerals that the reader does not see: where there are some, the answer is about these alone,
+            and nothing follows from two of them.
+
+    Returns:
+        The spans and the reasons, in the order of the text; nothing for a text of more than 20,000 characters.
+
+    Example:
+        >>> from composekit.compose.tokens import numerals
+        >>> text = "He has 8 math, 10 science and 6 history books, 24 in all, on 3 shelves."
+        >>> found = derivable(text, numerals(text))
+        >>> [text[slice(*span)] for span in found], set(found.values())
+        (['8', '10', '6', '24'], {'24 = 8 + 10 + 6'})
+        >>> derivable(text, numerals(text), hidden=[(7, 8), (15, 17)])
+        {}
+    """
+    if len(text) > MAX_TEXT:
+        return {}
+    values = [n for n in numerals if n.place in _VALUES and n.kind in ("digits", "word", "fraction")]
+    found: dict[Span, str] = {}
+    for rule in RULES:
+        for spans, why in rule(text, values):
+            unseen = [span for span in spans if span in hidden]
+            if len(unseen) < 2:
+                found |= dict.fromkeys(unseen if hidden else spans, why)
+    return dict(sorted(found.items()))

@@ -1,0 +1,126 @@
+"""Lines that state the answer of a response: ``#### x``, ``Answer: x``, ``so the answer is x``, a heading and then x.
+
+What stands before such words in their sentence must leave no doubt: the naive answer, half of the answer and the answer to
+the first part are not the answer.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Cut before anything is looked for: patterns that could share a run of white space take quadratic time for a long one.
+_LONG_RUN = re.compile(r"\s{10,}|\*{10,}|_{10,}|>{10,}")
+_HASHES = re.compile(r"^[ \t>*]*####[ \t]*([^#\s].*)$", re.MULTILINE)
+_VERB = r"\bis\b|\bequals\b|\b(?:will|would|should|must)\s+be\b"
+_MARKER = re.compile(
+    r"\b(?:answer|ans|(?:correct|right|best)\s+(?:option|choice))(?P<whose>\s+(?:to|of|for)\s+[\w\s'()-]{1,60}?|\s*\([a-z]\))?"
+    rf"\s*\**\s*(?:(?:{_VERB})(?!\s*n['’]t)|[:：=])(?:\s*(?:\bis\b|[:：=]))?\s*",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(
+    r"[\s>]*(?:#+|\*\*|__)\s*(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is)?\s*[:：]?[\s*_]*", re.IGNORECASE
+)
+_BEFORE_MARKER = re.compile(r"(?:\b(?:so|thus|hence|therefore|the|my|our|final|correct)\b|[\s,*$])*", re.IGNORECASE)
+_DOUBT = re.compile(
+    r"\b(?:not|never|no|nobody|none|cannot|if|unless|whether|wrong|false|incorrect|doubt\w*|could|might|may|maybe|perhaps|possibly"
+    r"|either|neither|suppos\w*|assum\w*|say|says|said|claim\w*|pretend\w*|reject\w*|rather|than|instead|previous\w*|old|first)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+# "the correct final answer", and what may stand right before that or before a bare "answer".
+_PHRASE = re.compile(
+    r"(?<!\w)(?P<article>(?:the|my|our|your|this|its)\s+)?(?:(?:final|correct|right|best|required|requested|desired|sought|"
+    r"exact|numerical|numeric|simplified|simplest|complete|overall|ultimate|resulting|actual|true|unique|only|full|short)\s+)*\Z",
+    re.IGNORECASE,
+)
+_PART_OF = re.compile(
+    r"\b(?:of|on|for|to|than|from|about|in|with|plus|minus|times|by|half|twice|thrice|double|triple|but)\s*\Z",
+    re.IGNORECASE,
+)
+_LEADS_TO = re.compile(
+    r"(?:\b(?:so|thus|hence|therefore|then|and|conclusion|summary|total)|[^\w\s]|\A)[\s*_>#$-]*\Z", re.IGNORECASE
+)
+_ANOTHER = re.compile(
+    r"\d|\b(?:first|second|third|fourth|fifth|sixth|previous|earlier|prior|other|another|easier|simpler|similar|related|"
+    r"one|two|three|four|five|six|subproblem|subquestion|sub)\b",
+    re.IGNORECASE,
+)
+_ADVERB = re.compile(r"(?:exactly|approximately|therefore|thus)[,:]?\s+(?=[-+($\\]*\d)", re.IGNORECASE)
+_REASON = re.compile(
+    r",?\s+(?:because|since)\s(?!.*\b(?:so|thus|hence|therefore|but|not|wrong)\b).*", re.IGNORECASE | re.DOTALL
+)
+_COURTESY = re.compile(r"\.\s*I hope (?:it|this) is correct\W*$", re.IGNORECASE)
+_EMPHASIS_BEFORE = re.compile(r"\A(?:\*{1,3}|_{1,3}(?=[^_\s]))\s*")
+_EMPHASIS_AFTER = re.compile(r"\s*(?:\*{1,3}|(?<=[^_\s\\])_{1,3})(?=[.!]?\Z)")
+_RULE = re.compile(r"[-*_=~]{3,}|`{3,}\w*")
+
+
+def marked_answers(text: str) -> tuple[str, ...]:
+    """The last ``####`` line or the last line's statement, whichever comes later; adjacent ones are a list."""
+    tail = _LONG_RUN.sub(lambda run: run[0][:9], text[-20_000:].rstrip())
+    hashes = list(_HASHES.finditer(tail))
+    if hashes and not _HEADING.fullmatch(hashes[-1][0]) and not _stated(tail, after=hashes[-1].end()):
+        run = [hashes[-1]]
+        for match in reversed(hashes[:-1]):
+            if tail[match.end() : run[0].start()].strip(" \t\r\n,;"):
+                break
+            run.insert(0, match)
+        return tuple(statement(m[1]) or m[1].strip() for m in run)
+    return _stated(tail, after=0)
+
+
+def _stated(text: str, *, after: int) -> tuple[str, ...]:
+    """What the last lines of the text state as the answer, if anything."""
+    lines = [line.strip() for line in text[after:].splitlines() if line.strip()]
+    while lines and _RULE.fullmatch(lines[-1]):
+        lines.pop()
+    found: list[str] = []
+    while lines and (content := statement(lines[-1])):
+        found.insert(0, content)
+        lines.pop()
+    if found:
+        return tuple(found)
+    # "Answer:" or a heading on a line of its own, then the answer on the last line, perhaps between display delimiters
+    block = [line for line in lines[-4:] if line not in ("$$", r"\[", r"\]") and not _RULE.fullmatch(line)]
+    if len(block) >= 2 and (_HEADING.fullmatch(block[-2]) or statement(block[-2]) == ""):
+        return (block[-1],)
+    return ()
+
+
+def statement(line: str) -> str | None:
+    """The x of ``Answer: x`` or ``... the answer is x``; None without such words, or where the sentence doubts them."""
+    line = line.strip()
+    opening = _EMPHASIS_BEFORE.match(line)
+    if opening is not None and line.startswith("_"):
+        line = line[opening.end() :]  # a letter and an underscore are one word
+    marker = _MARKER.search(line)
+    if marker is None or not _is_answer(line[: marker.start()], marker["whose"] or ""):
+        return None
+    content = _bare(line[marker.end() :])
+    again = _MARKER.search(content)  # "Final answer: The final answer is 7"
+    if again is not None and _BEFORE_MARKER.fullmatch(content[: again.start()]):
+        content = _bare(content[again.end() :])
+    return _ADVERB.sub("", content, count=1) if _ADVERB.match(content) else content
+
+
+def _is_answer(before: str, whose: str) -> bool:
+    """Whether a sentence that goes on with "answer" (and of what) speaks of the answer, and without a doubt."""
+    sentence = re.split(r"[.!?]\s", before)[-1]
+    if _DOUBT.search(sentence) or _ANOTHER.search(whose):
+        return False
+    phrase = _PHRASE.search(sentence)
+    if phrase is None:  # joined to a letter
+        return False
+    rest = sentence[: phrase.start()]
+    return not _PART_OF.search(rest) if phrase["article"] else _LEADS_TO.search(rest) is not None
+
+
+def _bare(content: str) -> str:
+    """What a line states, without courtesies, reasons and marks of emphasis."""
+    content = _REASON.sub("", _COURTESY.sub("", content)).strip()
+    return _EMPHASIS_AFTER.sub("", _EMPHASIS_BEFORE.sub("", content)).strip()
+
+
+def states_answer(text: str) -> bool:
+    """Whether a text ends with words that announce an answer: ``Answer:`` or a heading that says so."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return bool(lines) and (_HEADING.fullmatch(lines[-1]) is not None or statement(lines[-1]) == "")

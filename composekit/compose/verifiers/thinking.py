@@ -1,0 +1,39 @@
+"""A response without what its model thought aloud: the sections that different models mark in different ways."""
+
+from __future__ import annotations
+
+import re
+
+_NAME = r"(?:seed:|longcat_)?(?:think|thinking|thoughts?|reasoning|scratchpad)"
+_THINK = re.compile(
+    rf"<\s{{0,9}}+(?P<a>/?)\s{{0,9}}+{_NAME}\s{{0,9}}+>"  # most models; bounded, or long runs take quadratic time
+    r"|<\|\s{0,9}+(?:(?P<open>begin_of)|(?P<b>end_of))_(?:thought|thinking|reasoning)\s{0,9}+\|>"
+    r"|\[(?P<c>/?)THINK\]|◁(?P<d>/?)think▷",
+    re.IGNORECASE,
+)
+_CHANNEL = "<|channel|>"
+_FINAL = re.compile(r"<\|channel\|>\s*+final\b[^<]{0,40}<\|message\|>")
+
+
+def without_thinking(response: str) -> str:
+    """The response without its think sections; an unclosed one runs to the end, an unopened one starts at the beginning.
+
+    Where the response names channels (``<|channel|>analysis<|message|>...``) only what follows the last final one is left.
+    """
+    if _CHANNEL in response:
+        final = list(_FINAL.finditer(response))
+        response = response[final[-1].end() :] if final else ""
+    kept: list[str] = []
+    start, thinking = 0, False
+    for tag in _THINK.finditer(response):
+        if tag["a"] or tag["b"] or tag["c"] or tag["d"]:
+            if not thinking:
+                kept.clear()
+            thinking = False
+            start = tag.end()
+        elif not thinking:
+            kept.append(response[start : tag.start()])
+            thinking = True
+    if not thinking:
+        kept.append(response[start:])
+    return "\n".join(kept)

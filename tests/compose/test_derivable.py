@@ -1,0 +1,183 @@
+"""Constants that follow from the rest of a text: found by words that say so, never by arithmetic alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import pytest
+
+from composekit.compose import Composer, Composite, Problem, audit, chain
+from composekit.compose.derivable import MAX_TEXT, derivable
+from composekit.compose.ends import ends_of
+from composekit.compose.tokens import numerals
+
+SHELVES = "He has 8 math, 10 science and 6 history books, 24 in all, on 3 shelves. How many are not about math?"
+
+
+def follow(text: str) -> list[str]:
+    """The numerals that follow from the rest."""
+    return [text[slice(*span)] for span in derivable(text, numerals(text))]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # totals
+        (SHELVES, "8 10 6 24"),
+        ("The 3 shelves hold a total of 24 books. The top has 8 math books, the next 10 art books, the last 6 books.",
+         "24 8 10 6"),
+        ("A family of 6 (2 adults and 4 kids) shares a melon.", "6 2 4"),
+        ("He jumped a total of 24 feet - 20 feet in the run and 4 feet in the jump.", "24 20 4"),
+        ("She runs 5 miles a day for 30 days, then 10 miles for 60 days. How far does she run in the 90 days?", "30 60 90"),
+        ("They spend $20 in total: $14 on a ticket and $6 on food.", "20 14 6"),
+        ("He buys 5 boxes of 14 pens each, 70 pens in all.", "5 14 70"),
+        # shares
+        ("60% are boys and 40% are girls.", "60 40"),
+        (r"Of them, 60\% are red and 40\% are green.", "60 40"),
+        ("It pays 80% of the costs and he pays the remaining 20%.", "80 20"),
+        ("4/5 of the eggs are blue and 1/5 are purple.", "4/5 1/5"),
+        ("She eats 3/4 of the cake and gives away the other 1/4.", "3/4 1/4"),
+        # what is left
+        ("She makes 40 bags, sells 25 bags, and gives the remaining 15 bags away.", "40 25 15"),
+        # equations
+        (r"Find $17^{-1} \pmod{83}$. Note that $17\cdot 5=85$.", "5 85"),
+        ("You may use that 12 * 11 = 132 here.", "12 11 132"),
+        # units
+        ("The film takes 120 minutes (2 hours).", "120 2"),
+        # residues
+        ("Compute $997^{-1}$ modulo $1000$. Express your answer as an integer from $0$ to $999$.", "1000"),
+        # counts
+        ("There are 4 kinds of trees: oak, pine, fir and birch.", "4"),
+        ("He has three tanks. The first tank holds 50 liters, the second 70, the third 90.", "three"),
+        ("Three of the tanks hold 70, 50 and 30 liters.", ""),
+        ("He has 3 tanks of 70, 50 and 20 liters respectively.", "3"),
+    ],
+)  # fmt: skip
+def test_derivable_numbers_are_found(text: str, expected: str) -> None:
+    assert sorted(set(follow(text)) - {"17"}) == sorted(expected.split())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "He has 8 math, 10 science and 6 history books, 25 in all.",  # another number
+        "He has 8 math, 10 science and 6 history books and pays $24 in all.",  # of something else
+        "He has 8 math books, 10 science books, 6 pens and 24 caps.",  # nobody says total
+        "He buys 8 pens for $10, eats 6 plums, and has a total of 24 cards.",  # not of the same things
+        "They played a total of 20 games, won 14, lost 2 and drew the rest. A win gives 3 points, a draw 1 point.",
+        "He bought a total of 12 notebooks. He bought 3 red notebooks at 4 dollars each.",
+        "5 kids have 14 pens. They want 70 caps in total.",
+        "60% of the cars are hybrids, and 40% of the hybrids have one light.",  # shares of two things
+        "They found 40% of the shells, and then 60% of the remaining shells.",
+        "The first tree is 40% red. The second tree is 60% red.",
+        "She sells 1/4 of the cows and 3/4 of the dogs.",
+        "Prices are 20% off and then 80% off.",
+        "A cup costs $.25 and a plate costs $.75.",
+        "He mixes 1/4 cup of milk and 3/4 cup of oil.",
+        "She makes 40 bags, sells 25 bags, and gives the remaining 14 bags away.",
+        "If 4 daps = 7 yaps, and 5 yaps = 3 baps, how many daps equal 42 baps?",
+        "If $f(1)=2$, $f(2) = 6$, and $x = 12$, then what is $3 = 4$?",
+        r"$441+2(21)(19)+361=x$. Solve for $x$.",
+        "He works 120 minutes (3 hours with the break).",
+        "It takes 120 minutes. 2 hours later he leaves.",
+        "There are 4 kinds of trees: oak, pine and birch.",
+        "He has three tanks. The first tank holds 50 liters, the second 70.",  # the third is not mentioned
+        "He has three tanks. The first tank holds 50 liters, the second 70, the third 90, the fourth 20.",
+        "He helps 4 pupils on the first day, 5 on the second, 6 on the third and 8 on the fourth.",
+        "Compute $5^{-1}$ modulo $1000$. Express your answer as an integer from $0$ to $99$.",
+        "She bought 3 packs with 5 red, 6 blue and 7 green pens each.",
+    ],
+)
+def test_derivable_near_misses_are_left_alone(text: str) -> None:
+    assert follow(text) == []
+
+
+def test_derivable_looks_at_what_a_reader_does_not_see() -> None:
+    spans = {SHELVES[slice(*n.span)]: n.span for n in numerals(SHELVES)}
+    found = derivable(SHELVES, numerals(SHELVES), hidden=[spans["24"]])
+    assert found == {spans["24"]: "24 = 8 + 10 + 6"}
+    assert derivable(SHELVES, numerals(SHELVES), hidden=[spans["24"], spans["8"]]) == {}
+    assert derivable(SHELVES, numerals(SHELVES), hidden=[spans["24"], spans["3"]]) == found
+
+
+def test_derivable_takes_linear_time() -> None:
+    units = (
+        "2 things the first thing ",
+        "(",
+        "1+",
+        "3 x: a, ",
+        "a, ",
+        "a total of 5 pens, 2 and 3 pens ",
+        "3 aaa ",
+        "=1",
+        "aaa ",
+    )
+    texts = ["3 " + unit * ((MAX_TEXT - 4) // len(unit)) + "=" for unit in units]
+    for text in texts:
+        found = numerals(text)
+        start = time.process_time()
+        derivable(text, found)
+        assert len(text) <= MAX_TEXT
+        assert time.process_time() - start < 1, text[:20]
+
+
+# --- links
+
+
+def test_ends_hold_derivable_constants_back() -> None:
+    ends = ends_of(Problem(SHELVES, 16))
+    assert [[c.text for c in tier] for tier in ends.tiers] == [["3"]]
+    assert {c.text for tier in ends.spare for c in tier} == {"24", "8", "10", "6"}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_chain_takes_a_derivable_constant_only_for_want_of_another(seed: int) -> None:
+    oracle = Problem("What does the oracle say?", 57)
+    assert chain(oracle, Problem(SHELVES, 16), seed=seed).links[0].value_out == 3
+    alone = Problem(SHELVES.replace(", on 3 shelves", ""), 16)
+    made = chain(oracle, alone, seed=seed)
+    assert made.links[0].value_out in (24, 8, 10, 6)
+    found = audit(made)
+    assert found.ok
+    assert [f.kind for f in found.warnings if f.kind != "guessable"] == ["derivable"]
+
+
+def test_composer_prefers_what_is_not_derivable() -> None:
+    pool = [Problem(f"Tom has {n} nuts and eats 5 of them. How many are left?", n - 5) for n in range(31, 41)]
+    composites = Composer([*pool, Problem(SHELVES, 16)], size=110, seed=2)
+    links = [c.links[0] for c in composites if c.parts[1].prompt == SHELVES]
+    assert len(links) == 10
+    assert {link.value_out for link in links} == {3}
+
+
+# --- audits
+
+
+def test_audit_warns_of_a_constant_that_follows_from_its_part() -> None:
+    part = Problem("A shop has 24 caps in total, 14 red caps and 10 blue caps. How many are red?", 14)
+    first = Problem("What is 20 + 22?", 42)
+    composite = chain(first, part)
+    link = composite.links[0]
+    foreign = composite.replace(
+        links=(dataclasses.replace(link, relation="", span=None, value_in="42", value_out=str(link.value_out)),)
+    )
+    for reading in (composite, foreign):
+        found = audit(reading)
+        assert found.ok
+        assert [str(f) for f in found.warnings if f.kind == "derivable"] == [
+            f"derivable (link 0): {link.symbol_out} follows from the rest of part 1: 24 = 14 + 10"
+        ]
+    other = Problem("A shop has 24 caps, 14 red caps and 11 blue caps. How many are red?", 14)
+    assert not [f for f in audit(chain(first, other)).findings if f.kind == "derivable"]
+
+
+def test_audit_of_a_tree_knows_what_the_other_link_hides() -> None:
+    target = Problem("A shop has 24 caps in total, 14 red caps and 10 blue caps. How many are red?", 14)
+    made = Composer(
+        [Problem("What is 50 + 51?", 101), Problem("What is 200 + 202?", 402), target], mode="tree", depth=2, size=60
+    )
+    trees: list[Composite] = [c for c in made if c.parts[-1] == target]
+    assert trees
+    for tree in trees:
+        assert not [f for f in audit(tree).findings if f.kind == "derivable"]
