@@ -13,6 +13,7 @@ from itertools import product
 from composekit.compose import exact
 from composekit.compose.aligning import edits, tokenize
 from composekit.compose.audit_texts import DERIVED, answer_value, check_loss
+from composekit.compose.calls import value_in
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
 from composekit.compose.naming import drawings, says
@@ -131,10 +132,15 @@ def _check_relation(link: Link, prompt: str, where: str) -> Iterator[Finding]:
 
 
 def _check_source(link: Link, source: Problem, where: str) -> Iterator[Finding]:
-    """Whether X is worth what the source part answers: its number, or twice what a table gives to its option."""
+    """Whether X is worth what the source part answers: its number, twice what a table gives to its option, what a call of
+    its function returns.
+    """
     try:
         given = exact.of(link.value_in)
-        if source.verifier == "choice":
+        if source.tests:
+            called = value_in(source, link.definition)
+            worth = exact.of(called) if called is not None else None
+        elif source.verifier == "choice":
             option = re.search(rf"(?<!\w){re.escape(source.answer.strip())}: (\d+)", link.definition)
             worth = exact.value(f"2*{option.group(1)}") if option else None
         elif DERIVED.search(link.definition):

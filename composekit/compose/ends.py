@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from composekit.compose.answers import answer_value, asks_percent, implied_unit, option_letters
+from composekit.compose.calls import Call, calls_of
 from composekit.compose.derivable import derivable
 from composekit.compose.lexing import lex
 from composekit.compose.naming import free_names
@@ -45,6 +46,7 @@ class Ends:
         unit: The unit that the answer is in, empty where the question implies it.
         why_not: Why the answer is no number.
         options: The letters of a choice problem.
+        calls: Calls of the function that a programming task asks for, with the numbers that they return.
         tiers: Constants that a link may replace, the ones that are hardest to guess first. No number in the text, in any
             place, equals one of them.
         spare: More constants, for want of better: a one, the base of a power, a number that the worked solution does not
@@ -61,6 +63,7 @@ class Ends:
     unit: str
     why_not: str
     options: str
+    calls: tuple[Call, ...]
     tiers: tuple[tuple[Constant, ...], ...]
     spare: tuple[tuple[Constant, ...], ...]
     radicals: tuple[Constant, ...]
@@ -74,7 +77,7 @@ class Ends:
     @property
     def is_source(self) -> bool:
         """Whether a link can start here."""
-        return self.value is not None or bool(self.options)
+        return self.value is not None or bool(self.options) or bool(self.calls)
 
     @property
     def inputs(self) -> int:
@@ -101,6 +104,7 @@ def ends_of(problem: Problem) -> Ends:
         unit=unit or ("percent" if asks_percent(text, value) else implied_unit(problem)),
         why_not=why_not,
         options=options,
+        calls=_untold_calls(problem, rational),
         tiers=tiers,
         spare=spare,
         radicals=tuple(n for n in usable if n.kind == "radical" and everywhere.once(n)),
@@ -111,6 +115,12 @@ def ends_of(problem: Problem) -> Ends:
         latex=lexed.latex,
         currency=lexed.currency,
     )
+
+
+def _untold_calls(problem: Problem, numerals: list[Constant]) -> tuple[Call, ...]:
+    """The calls whose value the text does not mention."""
+    told = {numeral.value for numeral in numerals}
+    return tuple(call for call in calls_of(problem) if abs(call.value) not in told)
 
 
 def _signed(text: str, numeral: Constant) -> tuple[int | Fraction, ...]:

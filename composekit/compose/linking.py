@@ -23,6 +23,7 @@ from composekit.compose.rendering import Knot, render
 from composekit.compose.symbols import fresh_symbols
 from composekit.compose.tokens import Constant
 
+_NOWHERE = Constant((0, 0), "", 0, False, "digits", "")  # of a knot that looks for one
 LARGEST = 10**18  # larger numbers are no fun to read in a relation
 
 
@@ -62,7 +63,8 @@ def chain(first: Problem, second: Problem, *more: Problem, seed: int = 0, new_va
     The answer is that of the last part, unchanged, because Y equals the constant that it replaces.
 
     Args:
-        first: A problem whose answer is one number, or the letter of an option.
+        first: A problem whose answer is one number, or the letter of an option, or a function with a test that returns a
+            whole number.
         second: A problem with a constant in its text.
         more: Further problems, for a longer chain.
         seed: Names the choice of constants, symbols and wordings.
@@ -225,13 +227,15 @@ class _Work:
         """Make one link, or say why not."""
         if self.ends[source].options:
             return self._tie_option(source, target, new_value, must_renew)
+        if self.ends[source].calls:
+            return self._tie_call(source, target, new_value, must_renew)
         value = self.ends[source].value
         if value is None:
             answer = self.parts[source].answer
             shown = f"{answer if len(answer) <= 60 else answer[:57] + '...'!r} ({self.ends[source].why_not})"
             repair = "Put this problem last, bundle() it, or let an LLMComposer link it"
             return Refusal(source, "have an answer that is one number", shown, repair)
-        return self._tie_value(source, target, value, {}, new_value, must_renew)
+        return self._tie_value(Knot(source, target, _NOWHERE, value, {}), new_value, must_renew)
 
     def _tie_option(self, source: int, target: int, new_value: bool, must_renew: bool) -> Refusal | None:
         """Number the options in a table; X is twice the number of the right one, so that the table does not print X."""
@@ -242,31 +246,45 @@ class _Work:
             table = dict(zip(self.ends[source].options, numbers, strict=True))
             value = 2 * table[right]
             if value not in numbers:
-                refusal = self._tie_value(source, target, value, table, new_value, must_renew)
+                refusal = self._tie_value(Knot(source, target, _NOWHERE, value, table), new_value, must_renew)
                 if refusal is None:
                     return None
         return refusal or Refusal(source, "have few options", str(len(self.ends[source].options)), "Put it last")
 
+    def _tie_call(self, source: int, target: int, new_value: bool, must_renew: bool) -> Refusal | None:
+        """X is what the function of a programming task returns for the arguments of one of its tests."""
+        refusal: Refusal | None = None
+        calls = self.ends[source].calls
+        for call in self.stream.sample(calls, min(len(calls), 4)):
+            knot = Knot(source, target, _NOWHERE, call.value, {}, call.text)
+            refusal = self._tie_value(knot, new_value, must_renew, call.numbers)
+            if refusal is None:
+                return None
+        return refusal
+
     def _tie_value(
-        self, source: int, target: int, value: Value, table: dict[str, int], new_value: bool, must_renew: bool
+        self, open_end: Knot, new_value: bool, must_renew: bool, shown: frozenset[int] = frozenset()
     ) -> Refusal | None:
+        """Find the constant for a knot that has none yet; ``shown`` are numbers in its definition, which give it away."""
+        target, value = open_end.target, open_end.value
         taken = [knot for knot in self.knots if knot.target == target]
         ends = self.ends[target]
         for constant in _candidates(ends, value, self.strict, self.stream):
-            if any(_overlap(constant.span, knot.constant.span) for knot in taken):
+            if constant.value in shown or any(_overlap(constant.span, knot.constant.span) for knot in taken):
                 continue
-            if new_value and not taken and self._renewed(source, target, constant, value, table):
+            if new_value and not taken and self._renewed(open_end, constant, shown):
                 return None
             if not must_renew and _fits(constant.value, value, ends, self.strict):
-                self.knots.append(Knot(source, target, constant, value, table))
+                self.knots.append(open_end._replace(constant=constant))
                 return None
         if must_renew:
             rule, got = "have a solver for new values", "none that vouches for an answer"
             return Refusal(target, rule, got, "Use a generated problem, or new_value=False")
         return _no_constant(target, ends, value)
 
-    def _renewed(self, source: int, target: int, constant: Constant, value: Value, table: dict[str, int]) -> bool:
+    def _renewed(self, open_end: Knot, constant: Constant, shown: frozenset[int]) -> bool:
         """Make the link with a new value for the constant."""
+        target = open_end.target
         from composekit.compose.renewing import renew
 
         found = renew(self.parts[target], constant, self.stream)
@@ -275,10 +293,10 @@ class _Work:
         problem, span = found
         ends = ends_of(problem)
         again = next((c for tier in ends.tiers + ends.spare for c in tier if c.span == span), None)
-        if again is None or not _fits(again.value, value, ends, self.strict):
+        if again is None or again.value in shown or not _fits(again.value, open_end.value, ends, self.strict):
             return False
         self.parts[target], self.ends[target] = problem, ends
-        self.knots.append(Knot(source, target, again, value, table))
+        self.knots.append(open_end._replace(constant=again))
         return True
 
 

@@ -1,8 +1,8 @@
 """The sentences of a link, in enough wordings that no fixed one marks a composite.
 
 None of them holds a digit or a number word: the only number that a relation shows is the difference, the only numbers of a
-definition are those of the table that turns an option into a number. "More" and "less" stand for the sign, and Y is always
-the subject, so that ``Y is d more than X`` reads ``Y = X + d`` in all of them.
+definition are those of the table that turns an option into a number, or of a call. "More" and "less" stand for the sign,
+and Y is always the subject, so that ``Y is d more than X`` reads ``Y = X + d`` in all of them.
 """
 
 from __future__ import annotations
@@ -34,6 +34,14 @@ _TABLES = (
     "Give the options of {question} these numbers: {table}. Write {X} for twice the number of the right option.",
     "Let {X} be twice the number that this table gives to the correct option of {question}: {table}.",
     "Look up the correct option of {question} in this table: {table}. {X} denotes twice the number that stands there.",
+)
+_CALLS = (
+    "Let {X} be the number that `{call}` returns, with the function that is wanted in {question}.",
+    "Write {X} for the value of `{call}`, where the function is as {question} demands.",
+    "{X} denotes the number that a right solution to {question} returns for `{call}`.",
+    "With a correct solution to {question}, the call `{call}` returns the number {X}.",
+    "Take {X} to be what `{call}` returns once {question} is solved correctly.",
+    "Call {X} the number that your function, if it solves {question}, returns for `{call}`.",
 )
 _DIFFERENCES = (
     "{Y} is {d} {more} than {X}.",
@@ -104,6 +112,11 @@ def table_definition(symbol: str, table: Mapping[str, int], stream: Stream) -> s
     """The sentences that turn the option that answers a choice problem into a number."""
     entries = ", ".join(f"{letter}: {number}" for letter, number in table.items())
     return stream.choice(_TABLES).format(X=symbol, question=stream.choice(_QUESTIONS), table=entries)
+
+
+def call_definition(symbol: str, call: str, stream: Stream) -> str:
+    """The sentence that names what the function of a programming task returns for a call."""
+    return stream.choice(_CALLS).format(X=symbol, question=stream.choice(_QUESTIONS), call=call)
 
 
 def relation(symbol_out: str, symbol_in: str, difference: str, more: bool, stream: Stream) -> str:

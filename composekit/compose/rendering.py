@@ -14,13 +14,17 @@ from composekit.compose.tokens import Constant
 
 
 class Knot(NamedTuple):
-    """A link before it has names and words. ``table`` numbers the options where the source is a choice."""
+    """A link before it has names and words.
+
+    ``table`` numbers the options where the source is a choice; ``call`` is what to run where it is a programming task.
+    """
 
     source: int
     target: int
     constant: Constant
     value: Value
     table: dict[str, int]
+    call: str = ""
 
 
 class _Style(NamedTuple):
@@ -90,6 +94,8 @@ def _link(knot: Knot, pair: tuple[str, str], style: _Style, ends: Sequence[Ends]
     shown_in = style.symbol(symbol_in)
     if knot.table:
         definition = phrases.table_definition(shown_in, knot.table, stream)
+    elif knot.call:
+        definition = phrases.call_definition(shown_in, knot.call, stream)
     else:
         definition = phrases.definition(shown_in, ends[knot.source].unit, stream)
     number = style.number(abs(difference)) if difference != 0 else ""

@@ -10,14 +10,17 @@ from composekit.compose.problem import Composite, Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers.dispatch import judge_for
 from composekit.compose.verifiers.extract import final_answer
+from composekit.compose.verifiers.program_text import fences
 from composekit.compose.verifiers.thinking import without_thinking
 
+# White space is bounded or kept wherever two patterns could share it, or a long run of it takes quadratic time.
 _HEADING = re.compile(
-    r"^[ \t>]*(?:[-*+•][ \t]+|\d{1,2}[.)][ \t]+)?(?:#{1,6}[ \t]*)?[*_]{0,3}[ \t]*Part[ \t]+(\d{1,3})"
-    r"(?:[ \t]*\([^)\n]{0,60}\))?[ \t]*[*_]{0,3}[ \t]*(?:[:：][ \t]*[*_]{0,3}|[-–—][ \t]+|(?=\n|$))",
+    r"^[ \t>]{0,40}+(?:[-*+•][ \t]{1,9}+|\d{1,2}[.)][ \t]{1,9}+)?(?:#{1,6}+[ \t]{0,9}+)?[*_]{0,3}+"
+    r"[ \t]{0,9}+Part[ \t]{1,9}+(\d{1,3}+)(?:[ \t]{0,9}+\([^)\n]{0,60}\))?[ \t]{0,40}+[*_]{0,3}+[ \t]{0,40}+"
+    r"(?:[:：][ \t]{0,40}+[*_]{0,3}+|[-–—][ \t]{1,9}+|(?=\n|$))",
     re.IGNORECASE | re.MULTILINE,
 )
-_FENCE = re.compile(r"^[ \t]*```.*?(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+_MOST_PIECES = 16  # under headings of one part
 _SEVERITY: tuple[Status, ...] = ("wrong", "error", "timeout", "unparseable")
 
 
@@ -87,11 +90,18 @@ class CompositeVerifier(Verifier):
     def _part(self, pieces: Sequence[str], part: Problem) -> Verdict:
         """The verdict on everything that stands under the headings of one part."""
         judge = self if isinstance(part, Composite) else judge_for(part.verifier, self.timeout)
-        verdicts = [_judged_piece(judge, piece, part) for piece in pieces]
-        declared = [v for v in verdicts if v.extracted is not None or v.correct] or verdicts
-        if not declared:
-            return Verdict(0.0, "unparseable", None, "there is no heading for this part")
-        return next((v for v in declared if not v.correct), declared[-1])
+        if len(pieces) > _MOST_PIECES:
+            return Verdict(0.0, "wrong", None, f"it has {len(pieces)} headings; {_MOST_PIECES} are read at most")
+        right = undeclared = None
+        for piece in pieces:
+            verdict = _judged_piece(judge, piece, part)
+            if verdict.correct:
+                right = verdict
+            elif verdict.extracted is not None:
+                return verdict  # one that is wrong decides, and the others cost nothing
+            else:
+                undeclared = undeclared or verdict
+        return right or undeclared or Verdict(0.0, "unparseable", None, "there is no heading for this part")
 
     def _bundle(self, verdicts: list[Verdict]) -> Verdict:
         status = _overall(verdicts)
@@ -127,21 +137,21 @@ def sections(text: str) -> dict[int, tuple[str, ...]]:
         >>> sections("Part 1: 42\\n**Part 2:**\\nso 7\\n")
         {1: ('42',), 2: ('so 7',)}
     """
-    pieces: dict[int, tuple[str, ...]] = {}
+    pieces: dict[int, list[str]] = {}
     for k, _, start, end in _headed(text):
-        pieces[k] = (*pieces.get(k, ()), text[start:end].strip())
-    return pieces
+        pieces.setdefault(k, []).append(text[start:end].strip())
+    return {k: tuple(found) for k, found in pieces.items()}
 
 
 def _headed(text: str) -> list[tuple[int, int, int, int]]:
     """For every heading its number, its start, and where what stands under it starts and ends."""
-    fences = [(m.start(), m.end()) for m in _FENCE.finditer(text)]
+    code = list(fences(text))
     headings = []
     fence = 0
     for match in _HEADING.finditer(text):
-        while fence < len(fences) and fences[fence][1] <= match.start():
+        while fence < len(code) and code[fence].end <= match.start():
             fence += 1
-        if fence == len(fences) or match.start() < fences[fence][0]:
+        if fence == len(code) or match.start() < code[fence].start:
             headings.append(match)
     ends = [*(h.start() for h in headings[1:]), len(text)]
     return [(int(h[1]), h.start(), h.end(), end) for h, end in zip(headings, ends, strict=False)]
@@ -159,11 +169,12 @@ def _final_text(text: str, count: int) -> str:
         at = end
     if headed and headed[-1][0] < count:
         _, _, start, end = headed[-1]
-        inline = re.search(rf"(?i)\bpart[ \t]+{count}[ \t]*[*_]{{0,3}}[ \t]*[:：–—-].*", text[start:end], re.DOTALL)
+        inline = re.search(
+            rf"(?i)\bpart[ \t]{{1,9}}{count}[ \t]{{0,9}}[*_]{{0,3}}[ \t]{{0,9}}[:：–—-].*", text[start:end], re.DOTALL
+        )
         kept.append(inline[0] if inline else _behind_answer(text[start:end]))
-    return re.sub(
-        rf"(?i)(\banswer\s+(?:to|of|for)\s+)part\s+{count}\b", r"\1the question", "\n".join([*kept, text[at:]])
-    )
+    asked = rf"(?i)(\banswer\s{{1,9}}(?:to|of|for)\s{{1,9}})part\s{{1,9}}{count}\b"
+    return re.sub(asked, r"\1the question", "\n".join([*kept, text[at:]]))
 
 
 def _behind_answer(section: str) -> str:

@@ -25,7 +25,7 @@ _BETWEEN = re.compile(
     re.IGNORECASE,
 )
 _MAX_BETWEEN = 80
-_ANSWER_TAG = re.compile(r"<\s*(/?)\s*answer\s*>", re.IGNORECASE)
+_ANSWER_TAG = re.compile(r"<\s{0,9}+(/?)\s{0,9}+answer\s{0,9}+>", re.IGNORECASE)
 _END_TOKEN = re.compile(r"(?:<(?:[|｜][\w▁ ]{1,40}[|｜]|/s|eos|end_of_turn)>|\[/INST\])\s*\Z")
 
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from composekit._errors import ImplementationError, message
 from composekit.compose.verifiers.sandbox import client
+from composekit.compose.verifiers.sandbox.session import Session
+from composekit.compose.verifiers.sandbox.terms import Broken, Limits, Over
 
 TIERS = ("T0", "T1", "T2", "T3")
 _PROBE = 20.0  # seconds that a trial may take
@@ -24,9 +26,9 @@ class Room(NamedTuple):
     server: client.Server
     walls: int
 
-    def session(self, mode: str, limits: client.Limits, deadline: float, stdin: bytes | None = None) -> client.Session:
+    def session(self, mode: str, limits: Limits, deadline: float, stdin: bytes | None = None) -> Session:
         """Start a job."""
-        return client.Session(self.server, mode, self.walls, limits, deadline, stdin)
+        return Session(self.server, mode, self.walls, limits, deadline, stdin)
 
 
 _lock = threading.Lock()
@@ -69,19 +71,21 @@ def _trial(tier: str, packages: tuple[str, ...]) -> str:
             return _failed[key]
         try:
             if not hasattr(os, "fork"):
-                raise client.Broken("candidates are forked, which this system cannot do")
+                raise Broken("candidates are forked, which this system cannot do")
             if tier == "T3" and shutil.which("bwrap") is None:
-                raise client.Broken("bubblewrap (bwrap) is not installed")
+                raise Broken("bubblewrap (bwrap) is not installed")
             trial = _room(tier, packages)
             if tier < "T2" and trial.server.closed:
-                raise client.Broken(trial.server.closed)
-            session = trial.session("nothing", client.Limits(), time.monotonic() + _PROBE)
+                raise Broken(trial.server.closed)
+            session = trial.session("nothing", Limits(), time.monotonic() + _PROBE)
             try:
                 session.send(b"{}")
                 session.hear()
             finally:
                 session.close()
-        except (client.Broken, client.Over, OSError) as problem:
+        except Over as problem:  # a machine that is busy now may not be so the next time
+            return str(problem)
+        except (Broken, OSError) as problem:
             _failed[key] = str(problem).rstrip(".")
             return _failed[key]
         _works.add(key)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from composekit.compose.verifiers.sandbox.client import Broken, Ending, Limits, Over
+from composekit.compose.verifiers.sandbox.single import BEGUN
+from composekit.compose.verifiers.sandbox.terms import Broken, Ending, Limits, Over
 from composekit.compose.verifiers.sandbox.values import Refused, loads
 
-_EMBEDDED = ("values", "harness", "single")
+_EMBEDDED = ("values", "channel", "sources", "checker", "harness", "single")
 _PACKAGE = "composekit.compose.verifiers.sandbox"
 _PROGRAM = """
 import json, sys, types
@@ -65,8 +66,10 @@ class Job:
 
     @property
     def program(self) -> str:
-        """A program for Python 3.11 or later that does the job and prints one line, which the runner returns.
+        """A program for Python 3.11 or later that does the job and prints two lines of JSON, which the runner returns.
 
+        The first says that it begins, the second how it ended. Without the second, the candidate has ended the program,
+        which is its own loss; a runner that knows better (its machine went away) raises.
         It separates the candidate from itself by a process and sets limits, but builds no walls: the machine is the wall.
         """
         folder = Path(__file__).resolve().parent / "sandbox"
@@ -150,14 +153,19 @@ class Elsewhere:
             limits.files,
             limits.output,
         )
+        begun = False
         try:
             said = self.runner(job)
-            text = said.decode() if isinstance(said, bytes) else str(said)
-            row = json.loads(text.strip().splitlines()[-1])
+            text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+            lines = text.strip().splitlines()
+            begun = lines[0] == BEGUN
+            row = json.loads(lines[-1])
             self._replies = [str(m) for m in row["messages"]]
             self._output = base64.b64decode(row["output"])
             self._why = str(row["why"])
             code = row["exit"] if type(row["exit"]) is int else None
         except Exception as problem:  # whatever a foreign callable may raise
+            if begun:  # what comes after that, or does not, is the candidate's doing
+                raise Over("it ended or hurt the program that ran it") from None
             raise Broken(f"the runner failed: {type(problem).__name__}: {problem}"[:300]) from problem
         self.ending = Ending(code, "" if self._why == "enough" else self._why, "", True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from composekit.compose.verifiers.extract import MAX_RESPONSE
 from composekit.compose.verifiers.thinking import without_thinking
 
-_FENCE = re.compile(r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)$", re.MULTILINE)
-_PYTHON = frozenset(("python", "python3", "py", "py3", "python2", "ipython", "cpython", "sage"))
+# No part of a pattern gives back what it took, or skips lines: so none takes more than linear time.
+_FENCE = re.compile(r"^(?P<indent>[ \t]{0,40}+)(?P<mark>`{3,}+|~{3,}+)(?P<info>[^\n`]*+)$", re.MULTILINE)
+_PYTHON = frozenset(("python", "py", "ipython", "cpython", "sage"))
 _CODE_LINE = re.compile(
-    r"^\s*(?:@\w|(?:async )?def \w+\(|class \w+.*:|import \w|from [\w.]+ import|return\b|print\(|(?:for|while|if|with) .*:$"
-    r"|[\w.\[\], ]+ [-+*/%|&]?= )",
+    r"^[ \t]{0,40}+(?:@\w|(?:async )?def \w++\(|class \w++[^\n:]*+:|import \w|from [\w.]++ import|return\b|print\("
+    r"|(?:for|while|if|with) (?=[^\n]*+(?<=:)$)|[\w.\[\]][\w.\[\], ]{0,200}? [-+*/%|&]?= )",
     re.MULTILINE,
 )
 
@@ -44,8 +46,8 @@ def find_program(response: str, entry_point: str | None = None) -> Program:
     if len(response) > MAX_RESPONSE:
         return Program(None, f"the response has more than {MAX_RESPONSE} characters")
     text = without_thinking(response)
-    blocks, fenced = _blocks(text)
-    if not fenced:
+    blocks = [(_language(fence.info), fence.content) for fence in fences(text)]
+    if not blocks:
         if _CODE_LINE.search(text):
             return Program(text.strip("\n") + "\n")
         return Program(None, "there is no code block" if text.strip() else "the response is empty")
@@ -55,34 +57,47 @@ def find_program(response: str, entry_point: str | None = None) -> Program:
         return Program(None, "there is no code block in Python")
     if entry_point:
         name = re.escape(entry_point.partition(".")[0])
-        defines = re.compile(rf"^\s*(?:(?:async\s+)?def|class)\s+{name}\b|^{name}\s*(?::[^=\n]*)?=[^=]", re.MULTILINE)
+        head = rf"^[ \t]{{0,200}}+(?:(?:async[ \t]+)?def|class)[ \t]++{name}\b"
+        defines = re.compile(rf"{head}|^{name}[ \t]*+(?::[^=\n]*+)?=[^=]", re.MULTILINE)
         candidates = [source for source in candidates if defines.search(source)] or candidates
     if not candidates[-1].strip():
         return Program(None, "the last code block is empty")
     return Program(candidates[-1])
 
 
-def _blocks(text: str) -> tuple[list[tuple[str, str]], bool]:
-    """The fenced blocks with their language, and whether there was any fence; one that is not closed runs to the end."""
-    blocks = []
-    fence: re.Match[str] | None = None
-    found = False
+class Fence(NamedTuple):
+    """A fenced block: where it starts and ends with its fences, its mark, its text without the fences' indentation."""
+
+    start: int
+    end: int
+    info: str
+    content: str
+
+
+def fences(text: str) -> Iterator[Fence]:
+    """The fenced blocks of a text; one that is not closed runs to the end."""
+    opening: re.Match[str] | None = None
     for match in _FENCE.finditer(text):
-        found = True
-        if fence is None:
-            fence = match
+        if opening is None:
+            opening = match
         elif (
-            match["mark"][0] == fence["mark"][0]
-            and len(match["mark"]) >= len(fence["mark"])
+            match["mark"][0] == opening["mark"][0]
+            and len(match["mark"]) >= len(opening["mark"])
             and not match["info"].strip()
         ):
-            blocks.append((_language(fence["info"]), text[fence.end() + 1 : match.start()]))
-            fence = None
-    if fence is not None:
-        blocks.append((_language(fence["info"]), text[fence.end() + 1 :]))
-    return blocks, found
+            yield _fence(text, opening, match.start(), match.end())
+            opening = None
+    if opening is not None:
+        yield _fence(text, opening, len(text), len(text))
+
+
+def _fence(text: str, opening: re.Match[str], stop: int, end: int) -> Fence:
+    content = text[opening.end() + 1 : stop]
+    if indent := len(opening["indent"]):  # as in the item of a list
+        content = re.sub(rf"^[ \t]{{1,{indent}}}", "", content, flags=re.MULTILINE)
+    return Fence(opening.start(), end, opening["info"], content)
 
 
 def _language(info: str) -> str:
     word = info.strip().partition(" ")[0].strip("{}.").lower()
-    return word.partition(":")[0]
+    return word.partition(":")[0].rstrip("0123456789.")  # python3.11

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+# Cut before anything is looked for: patterns that could share a run of white space take quadratic time for a long one.
+_LONG_RUN = re.compile(r"\s{10,}|\*{10,}|_{10,}|>{10,}")
 _HASHES = re.compile(r"^[ \t>*]*####[ \t]*([^#\s].*)$", re.MULTILINE)
 _VERB = r"\bis\b|\bequals\b|\b(?:will|would|should|must)\s+be\b"
 _MARKER = re.compile(
@@ -54,7 +56,7 @@ _RULE = re.compile(r"[-*_=~]{3,}|`{3,}\w*")
 
 def marked_answers(text: str) -> tuple[str, ...]:
     """The last ``####`` line or the last line's statement, whichever comes later; adjacent ones are a list."""
-    tail = text[-20_000:].rstrip()
+    tail = _LONG_RUN.sub(lambda run: run[0][:9], text[-20_000:].rstrip())
     hashes = list(_HASHES.finditer(tail))
     if hashes and not _HEADING.fullmatch(hashes[-1][0]) and not _stated(tail, after=hashes[-1].end()):
         run = [hashes[-1]]

@@ -6,13 +6,13 @@ import re
 
 _NAME = r"(?:seed:|longcat_)?(?:think|thinking|thoughts?|reasoning|scratchpad)"
 _THINK = re.compile(
-    rf"<\s*(?P<a>/?)\s*{_NAME}\s*>"  # most models
-    rf"|<\|\s*(?:(?P<open>begin_of)|(?P<b>end_of))_(?:thought|thinking|reasoning)\s*\|>"
+    rf"<\s{{0,9}}+(?P<a>/?)\s{{0,9}}+{_NAME}\s{{0,9}}+>"  # most models; bounded, or long runs take quadratic time
+    r"|<\|\s{0,9}+(?:(?P<open>begin_of)|(?P<b>end_of))_(?:thought|thinking|reasoning)\s{0,9}+\|>"
     r"|\[(?P<c>/?)THINK\]|◁(?P<d>/?)think▷",
     re.IGNORECASE,
 )
 _CHANNEL = "<|channel|>"
-_FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]{0,40}<\|message\|>")
+_FINAL = re.compile(r"<\|channel\|>\s*+final\b[^<]{0,40}<\|message\|>")
 
 
 def without_thinking(response: str) -> str:

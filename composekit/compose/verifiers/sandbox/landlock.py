@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable
+from functools import lru_cache
 
 from composekit.compose.verifiers.sandbox import linux
 
@@ -31,6 +32,7 @@ class _Beneath(ctypes.Structure):
     _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
 
 
+@lru_cache(maxsize=1)
 def version() -> int:
     """The version of Landlock's interface here; 0 where there is none."""
     try:
@@ -39,10 +41,9 @@ def version() -> int:
         return 0
 
 
-def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
-    """Deny this process everything but reading (and executing) some trees and writing some others.
-
-    ``no_new_privs`` must be set.
+def prepare(readable: Iterable[str], writable: Iterable[str], listed: Iterable[str] = ()) -> int:
+    """A ruleset, as a descriptor: nothing but reading (and executing) some trees, writing some others, and, of what is
+    in a few more, seeing the names.
 
     Raises:
         OSError: the kernel has no Landlock, or an older one than version 3.
@@ -50,18 +51,33 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
     known = version()
     if known < NEEDED:
         raise OSError(errno.ENOSYS, f"landlock: version {NEEDED} is needed, here is {known or 'none'}")
-    files = _ALL_FILES[min(known, 5)]
-    rules = _Ruleset(files, 3 if known >= 4 else 0, 3 if known >= SCOPES else 0)
+    rules = _Ruleset(_all_files(), 3 if known >= 4 else 0, 3 if known >= SCOPES else 0)
     size = 24 if known >= SCOPES else 16 if known >= 4 else 8
     ruleset = linux.syscall("landlock_create_ruleset", _CREATE, ctypes.byref(rules), size, 0)
+    for path in readable:
+        _allow(ruleset, path, _READ)
+    for path in listed:
+        _allow(ruleset, path, _READ_DIR)
+    for path in writable:
+        allow(ruleset, path)
+    return ruleset
+
+
+def allow(ruleset: int, path: str) -> None:
+    """Add a tree that may be read and written."""
+    _allow(ruleset, path, _all_files() & ~_DEVICES_IN_DIRS)
+
+
+def enforce(ruleset: int) -> None:
+    """Hold this process, and all that it starts, to a ruleset, and close it. ``no_new_privs`` must be set."""
     try:
-        for path in readable:
-            _allow(ruleset, path, _READ)
-        for path in writable:
-            _allow(ruleset, path, files & ~_DEVICES_IN_DIRS)
         linux.syscall("landlock_restrict_self", _RESTRICT, ruleset, 0)
     finally:
         os.close(ruleset)
+
+
+def _all_files() -> int:
+    return _ALL_FILES[min(version(), 5)]
 
 
 def _allow(ruleset: int, path: str, access: int) -> None:

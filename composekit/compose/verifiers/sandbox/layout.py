@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
-_DATA = ("/etc/ld.so.cache", "/usr/share/zoneinfo", "/etc/localtime")
+_DATA = ("/etc/ld.so.cache", "/usr/share/zoneinfo", "/etc/localtime", "/usr/lib/locale/C.utf8")
 _LOADERS = ("/lib64", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-x86_64.so.1", "/lib/ld-musl-aarch64.so.1")
 _FOREIGN = ("site-packages", "dist-packages")
 

@@ -86,15 +86,19 @@ def sethostname(name: str) -> None:
     _checked("sethostname", name.encode(), len(name))
 
 
-def drop_capabilities() -> None:
-    """Give up every capability, for this process and for all that it may start."""
-    if not LINUX:
-        return
+def drop_bounds() -> None:
+    """Let no program that this process or its children may start gain a capability."""
     for capability in range(64):
         try:
             prctl(PR_CAPBSET_DROP, capability)
         except OSError:
             break  # beyond the last one, or none to drop
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, for this process and for all that it may start."""
+    if not LINUX:
+        return
     with suppress(OSError):
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     if MACHINE in _CAPSET:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 
 from composekit.compose.verifiers.sandbox import linux
 from composekit.compose.verifiers.sandbox.layout import Layout, hidden_from_others
@@ -13,14 +14,8 @@ _PLACES = ("/sys", "/mnt", "/media", "/srv", "/opt", "/run", "/var", "/tmp")
 _KEPT = {os.ST_NOEXEC: linux.MS_NOEXEC, 1024: 1 << 10, 2048: 1 << 11, 4096: 1 << 21}  # noexec and the atime flags
 
 
-def build(layout: Layout, *, size: int, inodes: int, uid: int, gid: int) -> None:
-    """Replace the root of this process's mount namespace. Needs the right to mount.
-
-    Args:
-        layout: What to show.
-        size, inodes: Limits of the directory to write in, :data:`WORK`.
-        uid, gid: Its owner.
-    """
+def build(layout: Layout) -> None:
+    """Replace the root of this process's mount namespace by one that shows a layout. Needs the right to mount."""
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     new = next(p for p in _PLACES if os.path.isdir(p) and not any(_holds(p, tree) for tree in layout.trees))
     linux.mount("tmpfs", new, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=1m,nr_inodes=4096")
@@ -33,8 +28,6 @@ def build(layout: Layout, *, size: int, inodes: int, uid: int, gid: int) -> None
             "tmpfs", new + path, "tmpfs", linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV, "size=4k,mode=555"
         )
     os.mkdir(new + WORK)
-    options = f"mode=700,size={size},nr_inodes={inodes},uid={uid},gid={gid}"
-    linux.mount("tmpfs", new + WORK, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
     _furnish(new, layout)
     os.chdir(new)
     linux.pivot_root(".", ".")
@@ -43,6 +36,17 @@ def build(layout: Layout, *, size: int, inodes: int, uid: int, gid: int) -> None
     linux.mount(
         "none", "/", flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV
     )
+
+
+def own(*, size: int, inodes: int, uid: int, gid: int) -> None:
+    """In a mount namespace of one's own with such a root: an empty directory to write in, :data:`WORK`, and go there.
+
+    Args:
+        size, inodes: Its limits.
+        uid, gid: Its owner.
+    """
+    options = f"mode=700,size={size},nr_inodes={inodes},uid={uid},gid={gid}"
+    linux.mount("tmpfs", WORK, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
     os.chdir(WORK)
 
 
@@ -58,11 +62,9 @@ def _furnish(new: str, layout: Layout) -> None:
         if not os.path.lexists(new + path):
             os.symlink(target, new + path)
     os.mkdir(new + "/proc")
-    try:
-        flags = linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
-        linux.mount("proc", new + "/proc", "proc", flags)
-    except OSError:
-        pass  # inside some containers nobody may: then there is none
+    flags = linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+    with suppress(OSError):  # inside some containers nobody may: then there is none
+        linux.mount("proc", new + "/proc", "proc", flags, "hidepid=2")  # the keeper is not seen
 
 
 def _holds(directory: str, path: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
+from functools import lru_cache
 
 from composekit.compose.verifiers.sandbox import linux
 
@@ -22,7 +23,7 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "chroot": (161, 51), "move_mount": (429, 429), "open_tree": (428, 428), "fsopen": (430, 430), "fsconfig": (431, 431),
     "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442), "open_tree_attr": (467, 467),
     "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "fanotify_init": (300, 262),
-    "fanotify_mark": (301, 263),
+    "fanotify_mark": (301, 263), "inotify_add_watch": (254, 27),
     # the kernel's wide doors
     "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "add_key": (248, 217), "request_key": (249, 218),
@@ -67,6 +68,9 @@ _NAMESPACES = 0x7E020080  # every CLONE_NEW flag
 _TTY_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: typing into somebody's terminal
 _OWNER_IOCTLS = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP: who gets the signals of a file
 _OWNER_FCNTLS = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX
+_LEASES = (1024, 1026)  # F_SETLEASE, F_NOTIFY: waiting for, or holding up, what others do with a file
+# FS_IOC_SETFLAGS (two forms), FS_IOC_FSSETXATTR, FS_IOC_ENABLE_VERITY: attributes of files that belong to the user
+_ATTRIBUTE_IOCTLS = (0x40086602, 0x40046602, 0x401C5820, 0x40806685)
 
 _LOAD, _JUMP_EQUAL, _JUMP_ANY, _JUMP_AT_LEAST, _RETURN, _AND = 0x20, 0x15, 0x45, 0x35, 0x06, 0x54
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
@@ -118,12 +122,12 @@ def program(machine: str, *, shared_user: bool, pid: int | None) -> list[Instruc
     when(_SOCKETPAIR, [*pair, _ret(_EPERM), _ret(_ALLOW)])
     only_self = [_argument(0), (_JUMP_EQUAL, 1, 0, 0), _ret(_EPERM), _argument(1), (_JUMP_EQUAL, 1, 0, 0), _ret(_EPERM)]
     when(_SETPRIORITY, [*only_self, _ret(_ALLOW)])
-    ioctls = (*_TTY_INPUT, *(_OWNER_IOCTLS if pid is not None else ()))
+    ioctls = (*_TTY_INPUT, *(_OWNER_IOCTLS if pid is not None else ()), *(_ATTRIBUTE_IOCTLS if shared_user else ()))
     when(_IOCTL, [_argument(1), *_none_of(ioctls)])
+    when(_FCNTL, [_argument(1), *_none_of((*_LEASES, *(_OWNER_FCNTLS if pid is not None else ())))])
     if pid is not None:
         for numbers in _SIGNALS.values():
             when(numbers, [_argument(0), (_JUMP_EQUAL, 1, 0, pid), _ret(_EPERM), _ret(_ALLOW)])
-        when(_FCNTL, [_argument(1), *_none_of(_OWNER_FCNTLS)])
     return [*code, _ret(_ALLOW)]
 
 
@@ -139,10 +143,16 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
+@lru_cache(maxsize=4)
+def packed(*, shared_user: bool, pid: int | None) -> bytes:
+    """The filter for this machine as the kernel reads it."""
+    instructions = program(linux.MACHINE, shared_user=shared_user, pid=pid)
+    return b"".join(struct.pack("<HBBI", *instruction) for instruction in instructions)
+
+
 def install(*, shared_user: bool, pid: int | None) -> None:
     """Put the filter over this process and all that it starts. ``no_new_privs`` must be set."""
-    instructions = program(linux.MACHINE, shared_user=shared_user, pid=pid)
-    packed = b"".join(struct.pack("<HBBI", *instruction) for instruction in instructions)
-    buffer = ctypes.create_string_buffer(packed, len(packed))
-    filter_ = _Program(len(instructions), ctypes.cast(buffer, ctypes.c_void_p))
+    instructions = packed(shared_user=shared_user, pid=pid)
+    buffer = ctypes.create_string_buffer(instructions, len(instructions))
+    filter_ = _Program(len(instructions) // 8, ctypes.cast(buffer, ctypes.c_void_p))
     linux.prctl(linux.PR_SET_SECCOMP, 2, ctypes.byref(filter_))

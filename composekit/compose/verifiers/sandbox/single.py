@@ -17,10 +17,14 @@ from typing import Any
 
 from composekit.compose.verifiers.sandbox import harness
 
+BEGUN = '{"begun": true}'
+
 
 def main(job: dict[str, Any]) -> None:
-    """Do a job and print ``{"messages": [...], "output": base64, "why": ..., "exit": ...}``."""
+    """Do a job and print that it begins, then ``{"messages": [...], "output": base64, "why": ..., "exit": ...}``."""
     work = tempfile.mkdtemp()
+    sys.stdout.write(BEGUN + "\n")
+    sys.stdout.flush()
     try:
         sys.stdout.write(json.dumps(run(job, work)) + "\n")
     finally:
@@ -146,6 +150,7 @@ def _child(job: dict[str, Any], work: str, fds: tuple[int, ...]) -> None:
             hard = resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[1]
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
-        harness.main(job["mode"], {})
+        harness.forget({})
+        harness.main(job["mode"])
     finally:
         os._exit(1)

@@ -1,60 +1,70 @@
-"""One job from its start to its end: limits, waiting, the end of every process, no file left."""
+"""One job from its start to its end: a user, a place, limits, waiting, the end of every process, no file left."""
 
 from __future__ import annotations
 
-import errno
+import gc
 import json
 import os
-import random
 import select
 import signal
 import socket
-import stat
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
-from composekit.compose.verifiers.sandbox import child, harness, linux
-from composekit.compose.verifiers.sandbox.layout import Layout
+from composekit.compose.verifiers.sandbox import child, harness
+from composekit.compose.verifiers.sandbox.child import Walls
+from composekit.compose.verifiers.sandbox.files import remove_tree, too_large
+from composekit.compose.verifiers.sandbox.procfs import Proc
 
-_USERS = (61184, 65519)  # user ids that distributions leave to passing use
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_WATCH = 0.05  # seconds between two looks at the memory
+_WATCH = 0.05  # seconds at most between two looks at the memory
+_FILL = 4 << 30  # bytes a second that one core can fill
 _SWEEP = 10.0  # seconds that the sweep may take
+_SLACK = 1 << 16  # bytes for what directories take themselves
+_HELP = 0.5  # seconds that one killing helper may take
 
 
 class Supervisor:
-    """Runs in a process of its own, outside the walls, with the privileges of the server.
+    """Runs in a keeper's process, with its privileges, while a job lasts.
 
     Args:
-        spec: Tier, limits and deadline of the job, which itself is not among it.
-        layout: What the candidate may see.
+        spec: Limits and deadline of the job, which itself is not among it.
+        walls: What stands around every candidate of this keeper.
+        proc: Where its processes are seen.
         fds: The pipes of the job, and ``status``, a socket: its end is the order to stop.
+        foreign: What else is open in this process, for the candidate to close.
     """
 
-    def __init__(self, spec: Mapping[str, Any], layout: Layout, fds: dict[str, int]) -> None:
-        self.spec, self.layout, self.fds = spec, layout, fds
-        self.tier: int = spec["tier"]
+    def __init__(
+        self, spec: Mapping[str, Any], walls: Walls, proc: Proc, fds: dict[str, int], foreign: socket.socket
+    ) -> None:
+        self.spec, self.walls, self.proc, self.fds, self.foreign = spec, walls, proc, fds, foreign
         self.status = socket.socket(fileno=fds.pop("status"))
-        self.claim: socket.socket | None = None
-        self.uid: int | None = None
-        self.work: str | None = None
+        self.uid = walls.uid
+        self.around: str | None = None
+        self.work: str | None = None  # inside of that
         self.top = -1  # the same as a descriptor
         self.pid = 0
         self.why = ""
+        self.ended: dict[str, Any] = {"swept": False}
 
-    def run(self) -> None:
-        """Do the job and say how it ended; never raises."""
-        ended: dict[str, Any] = {}
+    def run(self) -> bool:
+        """Do the job; False if this process must do no other. Never raises; :meth:`tell` says how it ended."""
+        ended = self.ended
         try:
             self._prepare()
+            place = self._place()  # here, where /proc is still in hand
+            if self.walls.tier >= 2 and os.getpid() == 1:
+                self.proc.write("sys/kernel/ns_last_pid", "1")  # or numbers would tell what ran before
             self.pid = os.fork()
             if self.pid == 0:
-                self._candidate()
+                self._candidate(place)
             for fd in self.fds.values():
                 os.close(fd)
+            self.fds = {}
             self._wait()
         except BaseException as problem:
             ended["setup"] = f"{type(problem).__name__}: {problem}"
@@ -62,74 +72,55 @@ class Supervisor:
             ended |= self._end()
         except BaseException as problem:
             ended["setup"] = f"{type(problem).__name__}: {problem}"
+        for fd in self.fds.values():
+            os.close(fd)
+        return bool(ended["swept"]) and "setup" not in ended
+
+    def tell(self) -> None:
+        """Say how the job ended."""
         with suppress(OSError):  # nobody may be interested any more
-            self.status.sendall(json.dumps(ended).encode())
+            self.status.sendall(json.dumps(self.ended).encode())
+        self.status.close()
 
     # --- before
 
     def _prepare(self) -> None:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        if linux.LINUX:
-            linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
-        root = os.geteuid() == 0
-        if root:
-            self._claim_user()
-        if self.tier >= 2:
-            flags = (
-                linux.CLONE_NEWPID | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWNS
-            )
-            if not root:
-                _own_user_namespace()
-            linux.unshare(flags & ~linux.CLONE_NEWNS)
-            linux.sethostname("sandbox")
-        else:
-            self.work = tempfile.mkdtemp(prefix="composekit-", dir=self.spec["tmp"])
-            self.top = os.open(self.work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # whatever it is called later
+        if self.walls.unfit:
+            raise OSError(self.walls.unfit)
+        if self.walls.tier < 2:
+            # The candidate's directory lies in another one, in which it may rename nothing where it has its own user id.
+            self.around = tempfile.mkdtemp(prefix="composekit-", dir=self.spec["tmp"])
+            self.top = os.open(self.around, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # whatever it is called later
+            self.work = os.path.join(self.around, "work")
+            os.mkdir(self.work, 0o700)
             if self.uid is not None:
+                os.chmod(self.around, 0o711)
                 os.chown(self.work, self.uid, self.uid)
-
-    def _claim_user(self) -> None:
-        """A user id that nobody has: a name that only one process can hold stands for it."""
-        count = _USERS[1] - _USERS[0] + 1
-        start = random.SystemRandom().randrange(count)
-        for step in range(count):
-            uid = _USERS[0] + (start + step) % count
-            if not _mapped(uid):
-                continue
-            claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            try:
-                if linux.LINUX:
-                    claim.bind(f"\0composekit-user-{uid}")
-            except OSError as problem:
-                claim.close()
-                if problem.errno == errno.EADDRINUSE:
-                    continue
-                raise
-            self.claim, self.uid = claim, uid
-            return
-        if self.tier < 2:
-            raise OSError(errno.EAGAIN, "root's privileges cannot be dropped: no unused user id is there")
+        if self.uid is not None:
+            for name in ("stdin", "stdout"):  # which a program may open again by name
+                if name in self.fds:
+                    os.fchown(self.fds[name], self.uid, self.uid)
 
     def _place(self) -> child.Place:
         limit = self.spec["processes"]
         if self.uid is None:
-            own = self.tier >= 2 and _counts_in_namespaces()
-            limit += 1 if own else _tasks_of_user()
+            own = self.walls.tier >= 2 and _counts_in_namespaces()
+            limit += 1 if own else self.proc.tasks_of_user()
         return child.Place(self.uid, self.uid, self.uid is not None, self.work, limit)
 
-    def _candidate(self) -> None:
+    def _candidate(self, place: child.Place) -> None:
         """In the new process; does not return."""
         try:
             self.status.close()
-            if self.claim:
-                self.claim.close()
-            child.arrange(self.fds)
+            self.foreign.close()
+            gc.enable()
+            child.arrange(self.fds, self.walls.ruleset)
             try:
-                child.become(self.tier, self.spec, self._place(), self.layout)
+                child.become(self.spec, place, self.walls)
             except BaseException as problem:
                 harness.tell({"setup": f"{type(problem).__name__}: {problem}"})
                 os._exit(1)
-            harness.main(self.spec["mode"], self.layout.packages)
+            harness.main(self.spec["mode"])
         finally:
             os._exit(1)
 
@@ -143,22 +134,31 @@ class Supervisor:
         ending = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
         if ending is not None:
             poll.register(ending, select.POLLIN)
-        pause = _WATCH if ending is not None else 0.002
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                self.why = "time"
-                return
-            if poll.poll(1000 * min(left, pause)):
-                return
-            if ending is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                return
-            if linux.LINUX and _memory_of([self.pid, *descendants(self.pid)], limit) > limit:
-                self.why = "memory"
-                return
-            if self.work is not None and _too_large(self.work, self.spec["files"], self.spec["inodes"]):
-                self.why = "files"
-                return
+        # Between two looks all cores together must not be able to fill much more than is allowed.
+        pause = min(_WATCH, limit / (2 * _FILL * (os.cpu_count() or 1))) if ending is not None else 0.002
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    self.why = "time"
+                    return
+                if poll.poll(max(1, 1000 * min(left, pause))):
+                    return
+                if ending is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                    return
+                if self.proc.memory(limit) > limit:
+                    self.why = "memory"
+                    return
+                if self.work is not None and self._holds_too_much():
+                    self.why = "files"
+                    return
+        finally:
+            if ending is not None:
+                os.close(ending)
+
+    def _holds_too_much(self) -> bool:
+        limit = self.spec["files"] + _SLACK - self.proc.nameless()
+        return limit < 0 or too_large(self.top, limit, self.spec["inodes"] + 1)
 
     # --- after
 
@@ -169,17 +169,15 @@ class Supervisor:
             done, status = os.waitpid(self.pid, os.WNOHANG)
             if not done:
                 os.kill(self.pid, signal.SIGKILL)
-                _, status = os.waitpid(self.pid, 0)
+                os.waitpid(self.pid, 0)
             elif not self.why:
                 code = os.waitstatus_to_exitcode(status)
-            swept = self._sweep()
-        else:
-            swept = True
-        if self.work is not None:
-            remove_tree(self.work, self.top)
+        swept = self.sweep()
+        if self.around is not None:
+            remove_tree(self.around, self.top)
         return {"exit": code, "why": self.why, "swept": swept}
 
-    def _sweep(self) -> bool:
+    def sweep(self) -> bool:
         """Kill what the candidate left behind: orphans come to this process, so that none is left when it has no child."""
         until = time.monotonic() + _SWEEP
         while time.monotonic() < until:
@@ -188,18 +186,23 @@ class Supervisor:
                     pass
             except ChildProcessError:
                 return True
-            self._kill_user()
-            for pid in self._frozen():
-                with suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
+            if self.walls.tier >= 2 and os.getpid() == 1:  # all others of the namespace are the job's
+                with suppress(ProcessLookupError):
+                    os.kill(-1, signal.SIGKILL)
+            else:
+                frozen = self._frozen()  # before a helper takes their user id, or they could stop it
+                self._kill_user()
+                for pid in frozen:
+                    with suppress(OSError):
+                        os.kill(pid, signal.SIGKILL)
             time.sleep(0.001)
         return False
 
     def _frozen(self) -> set[int]:
         """All descendants, stopped first: one that is killed makes room for another, one that is stopped does not."""
         found: set[int] = set()
-        for _ in range(50):  # those that end while they start others would keep this busy
-            new = set(descendants(os.getpid())) - found
+        for _ in range(50 if self.proc.ours else 0):  # those that end while they start others would keep this busy
+            new = set(self.proc.descendants()) - found
             if not new:
                 break
             for pid in new:
@@ -219,145 +222,17 @@ class Supervisor:
                 os.kill(-1, signal.SIGKILL)
             finally:
                 os._exit(0)
-        os.waitpid(helper, 0)
+        until = time.monotonic() + _HELP
+        while not os.waitpid(helper, os.WNOHANG)[0]:
+            if time.monotonic() > until:
+                os.kill(helper, signal.SIGKILL)
+                os.waitpid(helper, 0)
+                return
+            time.sleep(0.0002)
 
 
-def _own_user_namespace() -> None:
-    """Become all-powerful in a user namespace in which only this user exists."""
-    uid, gid = os.getuid(), os.getgid()
-    linux.unshare(linux.CLONE_NEWUSER)
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(text)
-
-
-def _mapped(uid: int) -> bool:
-    """Whether a user id exists here: in a container it may not."""
-    try:
-        with open("/proc/self/uid_map") as file:
-            ranges = [tuple(map(int, line.split())) for line in file]
-    except OSError:
-        return True
-    return any(first <= uid < first + count for first, _, count in ranges)
-
-
+@lru_cache(maxsize=1)
 def _counts_in_namespaces() -> bool:
     """Whether the kernel counts the processes of a user in each user namespace apart: since 5.14."""
     release = [int("".join(c for c in part if c.isdigit()) or 0) for part in os.uname().release.split(".")[:2]]
     return release >= [5, 14]
-
-
-def _tasks_of_user() -> int:
-    """The processes and threads that this user has now."""
-    total = 0
-    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
-        try:
-            if name.isdigit() and os.stat(f"/proc/{name}").st_uid == os.getuid():
-                total += len(os.listdir(f"/proc/{name}/task"))
-        except OSError:
-            continue
-    return total or 1000
-
-
-def descendants(pid: int) -> Iterator[int]:
-    """The children of a process and theirs, as far as /proc tells."""
-    if not _proc_is_ours():
-        return
-    try:
-        tasks = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return
-    for task in tasks:
-        try:
-            with open(f"/proc/{pid}/task/{task}/children") as file:
-                children = [int(text) for text in file.read().split()]
-        except OSError:
-            continue
-        for number in children:
-            yield number
-            yield from descendants(number)
-
-
-def _proc_is_ours() -> bool:
-    """Whether /proc shows the processes by the numbers that they have here; in a bare pid namespace it does not."""
-    try:
-        return os.readlink("/proc/self") == str(os.getpid())
-    except OSError:
-        return False
-
-
-def _memory_of(pids: list[int], limit: int) -> int:
-    """Bytes that some processes hold together; shared pages are told apart only where that could decide."""
-    total = sum(_resident(pid) for pid in pids)
-    return total if total <= limit else sum(_proportional(pid) for pid in pids)
-
-
-def _resident(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/statm") as file:
-            return int(file.read().split()[1]) * _PAGE
-    except (OSError, IndexError):
-        return 0
-
-
-def _proportional(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/smaps_rollup") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:"))
-    except (OSError, StopIteration):
-        return _resident(pid)
-
-
-def _too_large(path: str, size: int, count: int) -> bool:
-    """Whether a directory holds more than so many bytes, or files, as far as it can be read."""
-    waiting = [path]
-    while waiting:
-        try:
-            entries = list(os.scandir(waiting.pop()))
-        except OSError:
-            continue
-        count -= len(entries)
-        for entry in entries:
-            try:
-                size -= entry.stat(follow_symlinks=False).st_blocks * 512
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-            except OSError:
-                continue
-        if size < 0 or count < 0:
-            return True
-    return False
-
-
-def remove_tree(path: str, top: int) -> None:
-    """Remove a directory whatever a candidate has built in it: deep, unreadable, wide.
-
-    Nothing may run any more that could change it. What lies below a directory is brought up to the top before that
-    directory goes, so that depth does not matter.
-
-    Raises:
-        OSError: something cannot be removed.
-    """
-    os.fchmod(top, 0o700)
-    prefix, counter = os.urandom(8).hex(), 0
-    try:
-        while names := os.listdir(top):
-            for name in names:
-                if not stat.S_ISDIR(os.lstat(name, dir_fd=top).st_mode):
-                    os.unlink(name, dir_fd=top)
-                    continue
-                os.chmod(name, 0o700, dir_fd=top)
-                inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
-                try:
-                    for deeper in os.listdir(inner):
-                        counter += 1
-                        if stat.S_ISDIR(os.lstat(deeper, dir_fd=inner).st_mode):
-                            os.chmod(deeper, 0o700, dir_fd=inner)
-                        os.rename(deeper, f"{prefix}{counter}", src_dir_fd=inner, dst_dir_fd=top)
-                finally:
-                    os.close(inner)
-                os.rmdir(name, dir_fd=top)
-    finally:
-        os.close(top)
-    with suppress(FileNotFoundError, NotADirectoryError):  # where nothing stands in its way, a candidate may rename it
-        os.rmdir(path)

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_DEPTH = 200
-MAX_NODES = 2_000_000
+MAX_NODES = 4_000_000  # brackets of JSON count three times: they become the larger objects
+_BRACKET = 3
 _SMALL = 1 << 53
+_TOO_LARGE = "the value is too large: one may have about a million elements"
 _SEQUENCES: dict[type, str] = {tuple: "t", set: "s", frozenset: "z"}
 
 
@@ -38,11 +40,13 @@ def encode(value: Any) -> Any:
 
 def _encode(value: Any, depth: int, budget: list[int]) -> Any:
     kind = type(value)
-    budget[0] -= 1
+    budget[0] -= 1 + _BRACKET * _brackets(kind, value)
+    if kind is str:
+        budget[0] -= value.count(",")
     if depth > MAX_DEPTH:
         raise Refused(f"the value is nested more than {MAX_DEPTH} deep")
     if budget[0] < 0:
-        raise Refused(f"the value has more than {MAX_NODES} elements")
+        raise Refused(_TOO_LARGE)
     if value is None or kind is bool or kind is str:
         return value
     if kind is int:
@@ -62,6 +66,15 @@ def _encode(value: Any, depth: int, budget: list[int]) -> Any:
     raise Refused(f"a {kind.__name__} is no plain builtin value")
 
 
+def _brackets(kind: type, value: Any) -> int:
+    """How many opening brackets the JSON of a value has, what is inside aside; in texts, they are not told apart."""
+    if kind is dict:
+        return 2 + len(value)
+    if kind is str:
+        return int(value.count("[")) + int(value.count("{"))
+    return 1 if kind in (list, bytes, bytearray) else 2 if kind in _SEQUENCES or kind is complex else 0
+
+
 def dumps(message: Any) -> bytes:
     """One message as bytes."""
     return json.dumps(message, allow_nan=False, separators=(",", ":")).encode()
@@ -73,8 +86,8 @@ def loads(data: bytes) -> Any:
     Raises:
         Refused: the bytes are no JSON, hold NaN literals or numbers that are written out too long, or are nested too deeply.
     """
-    if len(data) > MAX_NODES and data.count(b",") > MAX_NODES:  # or the caller's memory would hold them all
-        raise Refused(f"the value has more than {MAX_NODES} elements")
+    if data.count(b",") + _BRACKET * (data.count(b"{") + data.count(b"[")) > MAX_NODES:  # or memory would hold them all
+        raise Refused(_TOO_LARGE)
     try:
         return json.loads(data, parse_constant=_no_constant)
     except (ValueError, RecursionError) as problem:
@@ -133,13 +146,13 @@ def _decode(raw: Any, depth: int) -> Any:
         if not all(type(pair) is list and len(pair) == 2 for pair in content):
             raise Refused("a malformed dict")
         return _hashed(lambda: {_decode(k, depth + 1): _decode(v, depth + 1) for k, v in content})
+    if tag == "c":
+        if len(content) != 2 or not all(type(x) is float or (type(x) is dict and untag(x)[0] == "f") for x in content):
+            raise Refused("a malformed complex number")
+        return complex(*(_decode(x, depth + 1) for x in content))
     items = [_decode(item, depth + 1) for item in content]
     if tag == "t":
         return tuple(items)
-    if tag == "c":
-        if len(items) != 2 or not all(type(x) is float for x in items):
-            raise Refused("a malformed complex number")
-        return complex(*items)
     return _hashed(lambda: set(items) if tag == "s" else frozenset(items))
 
 
