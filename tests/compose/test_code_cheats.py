@@ -27,6 +27,7 @@ def read(name: str) -> dict[str, list[str]]:
 
 
 PROGRAMS = read("programs")
+HONEST_PROGRAMS = read("honest_programs")
 
 
 def value(n: int) -> int:
@@ -84,8 +85,11 @@ def test_output_is_not_talked_into_being_right(name: str) -> None:
     assert verdict.score == 0.0
 
 
-def test_the_honest_program_of_the_same_task_passes() -> None:
-    source = "import sys\nfor line in sys.stdin:\n    print(int(line) * 1000003 + 17)"
+@pytest.mark.parametrize("name", HONEST_PROGRAMS)
+def test_honest_programs_pass(name: str) -> None:
+    (source,) = HONEST_PROGRAMS[name]
     tests = tuple({"stdin": f"{n}\n", "stdout": f"{value(n)}\n"} for n in (3, 5))
     problem = Problem("Print.", "", verifier="code", tests=tests)
-    assert CodeVerifier().verify(f"```python\n{source}\n```", problem).correct
+    for tier in TIERS:
+        verdict = CodeVerifier(isolation=tier).verify(f"```python\n{source}\n```", problem)
+        assert verdict.correct, verdict
