@@ -17,7 +17,7 @@ walked carefully.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -257,9 +257,12 @@ def backward(
 
 
 def with_gradient(
-    mixture: Mixture, weights: Tensor, needs: list[bool], chunk: int
+    mixture: Mixture, weights: Tensor, needs: list[bool], chunk: int, merge: Callable[[Totals], Totals] | None = None
 ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
-    """Values [B, T], 0 where the weight is; log-sum-exp of student and models [1 + J, B T]; gradients of the sum."""
+    """Values [B, T], 0 where the weight is; log-sum-exp of student and models [1 + J, B T]; gradients of the sum.
+
+    Where the vocabulary is a slice, ``merge`` makes the totals of the whole from those of the slice.
+    """
     sink = Sink(mixture.student, needs, mixture.temperature, mixture.dtype)
     values = torch.zeros(weights.shape, dtype=mixture.dtype, device=weights.device)
     flat, weight, careful = values.view(-1), weights.to(mixture.dtype).flatten(), False
@@ -274,10 +277,12 @@ def with_gradient(
         totals, both = Totals.start(mixture, (walk.rows,)), buffers[:, : walk.rows]
         walk.tally(totals, both)
         careful = walk.careful
+        own, totals = totals.top[0], totals if merge is None else merge(totals)
         summary = finish(totals, rows_coefficients(mixture, rows), mixture.normalize)
         flat[rows] = summary.value.masked_fill(weight[rows] == 0, 0.0)
         norms[0, rows], norms[1:, rows] = summary.lse, summary.model_lse
-        sink.open(rows, walk.taken[0], weight[rows] if careful else weight[rows] / totals.total[0])
+        scale = 1.0 if careful else torch.exp(own - totals.top[0]) / totals.total[0]
+        sink.open(rows, walk.taken[0], weight[rows] * scale)
         shift = summary.mean.neg().unsqueeze(-1)
         for columns, s, gap in walk.blocks(both):
             if careful:

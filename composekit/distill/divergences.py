@@ -12,7 +12,7 @@ from torch import Tensor
 from composekit._dispatch import choose
 from composekit._errors import bad_value
 from composekit.distill import _checks, operators, reference
-from composekit.distill.engine import call_facts, plain_logits, prepare, run_target, student_parts, triple
+from composekit.distill.engine import call_facts, look, plain_logits, prepare, run_target, student_parts, triple
 from composekit.distill.heads import LinearHead, Model, align, check_against, check_model, head_dtype, leading
 from composekit.distill.linear import chunk_rows
 
@@ -321,8 +321,10 @@ def _pair(
     key = "jsd" if beta is not None else "forward_kl"
     key = "linear_" + key if LinearHead in kinds else key
     name, run = choose(key, impl, call_facts(student, others=[teacher]), portable)
-    options = {} if name in portable else {"beta": beta, "temperature": temperature, "chunk_size": chunk_size}
-    return run(models[names[0]], models[names[1]], **options)
+    if name in portable:
+        return run(*models.values())
+    look(op, temperature, [(key, model, 1.0) for key, model in models.items()])
+    return run(*models.values(), beta=beta, temperature=temperature, chunk_size=chunk_size)
 
 
 def _chunked(
