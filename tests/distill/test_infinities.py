@@ -19,7 +19,7 @@ from composekit.distill import (
 )
 from composekit.testing import assert_close
 
-from .conftest import Loss, as_head, gradient, models
+from .conftest import as_head, gradient, models
 
 EXCLUDED = -torch.inf
 
@@ -28,75 +28,6 @@ def without(x: Tensor, *tokens: int) -> Tensor:
     x = x.detach().clone()
     x[..., list(tokens)] = EXCLUDED
     return x
-
-
-@pytest.mark.parametrize(
-    ("scale", "teacher", "reference", "value"),
-    [
-        (1.0, [3], [], torch.inf),
-        (1.25, [3], [], torch.inf),
-        (0.5, [3], [], torch.inf),
-        (0.5, [], [3], torch.inf),
-        (1.25, [], [3], -torch.inf),
-        (1.25, [3], [3], torch.inf),
-        (1.25, [3], [4], torch.inf),
-        (1.25, [16], [0], torch.inf),
-        (1.25, [0], [16], torch.inf),
-    ],
-)
-def test_excluded_tokens(
-    path: Loss, triple: list[Tensor], scale: float, teacher: list[int], reference: list[int], value: float
-) -> None:
-    student, t, r = triple
-    loss = path(student, without(t, *teacher), without(r, *reference), reward_scale=scale)
-    assert_close(loss, torch.full_like(loss, value))
-    assert bool(gradient(loss, student)[0].isnan().any())
-
-
-def test_what_the_student_excludes_counts_nothing(path: Loss, triple: list[Tensor]) -> None:
-    student, teacher, reference = triple
-    student = without(student, 3, 16).requires_grad_()
-    kept = [v for v in range(17) if v not in (3, 16)]
-    for t, r in ((teacher, reference), (without(teacher, 3), reference), (teacher, without(reference, 3, 16))):
-        loss = path(student, t, r, reward_scale=1.25)
-        log_pi = student[..., kept].log_softmax(-1)
-        m = (1.25 * t.log_softmax(-1) - 0.25 * r.log_softmax(-1))[..., kept]
-        by_hand = (log_pi.exp() * (log_pi - m)).sum(-1)
-        assert_close(loss, by_hand, rtol=1e-11)
-        assert_close(gradient(loss, student), gradient(by_hand, student), rtol=1e-11)
-
-
-def test_tokens_that_all_exclude_give_finite_loss_and_zero_gradient(path: Loss, triple: list[Tensor]) -> None:
-    shared = [without(x, 0, 5, 16) for x in triple]
-    shared[0].requires_grad_()
-    kept = [v for v in range(17) if v not in (0, 5, 16)]
-    loss = path(*shared, reward_scale=1.25)
-    assert_close(loss, path(*(x[..., kept] for x in shared), reward_scale=1.25), rtol=1e-11)
-    (grad,) = gradient(loss, shared[0])
-    assert bool(grad.isfinite().all())
-    assert bool((grad[..., [0, 5, 16]] == 0).all())
-
-
-def test_the_unused_model_is_not_read(path: Loss, triple: list[Tensor]) -> None:
-    student, teacher, reference = triple
-    nothing = torch.full_like(teacher, torch.nan)
-    if path.__closure__ and "linear" in str(path.__closure__[1].cell_contents):
-        nothing = torch.full_like(teacher, torch.nan)
-    expected = path(student, teacher, None, reward_scale=1.0)
-    assert_close(path(student, teacher, nothing, reward_scale=1.0), expected)
-    assert_close(path(student, nothing, reference, reward_scale=0.0), path(student, None, reference, reward_scale=0.0))
-
-
-@pytest.mark.parametrize("impl", ["reference", "chunked"])
-def test_rows_of_scale_zero_or_one_do_not_read_the_unused_model(impl: str, triple: list[Tensor]) -> None:
-    student, teacher, reference = triple
-    scale = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    t, r = teacher.clone(), reference.clone()
-    t[0], r[1] = torch.nan, EXCLUDED
-    loss = gopd_loss(student, t, r, reward_scale=scale, impl=impl)
-    clean = gopd_loss(student, teacher, reference, reward_scale=scale, impl=impl)
-    assert_close(loss, clean, rtol=1e-12)
-    assert_close(gradient(loss, student), gradient(clean, student), rtol=1e-12)
 
 
 def test_an_infinite_row_that_is_masked_leaves_the_gradient_alone(triple: list[Tensor]) -> None:
@@ -109,9 +40,7 @@ def test_an_infinite_row_that_is_masked_leaves_the_gradient_alone(triple: list[T
         loss = ExOPDLoss(impl=impl)(student, bad, reference, mask=mask).loss
         clean = ExOPDLoss(impl=impl)(student, teacher, reference, mask=mask).loss
         assert_close(loss, clean, rtol=1e-12)
-        (grad,) = torch.autograd.grad(loss, student)
-        if impl == "chunked":
-            assert_close(grad, torch.autograd.grad(clean, student)[0], rtol=1e-12)
+        assert_close(torch.autograd.grad(loss, student), torch.autograd.grad(clean, student), rtol=1e-12)
     bias = torch.zeros(17, dtype=torch.float64)
     bias[4] = EXCLUDED
     heads = [as_head(x) for x in triple]
