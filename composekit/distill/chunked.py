@@ -1,7 +1,7 @@
 r"""The losses in chunks of rows and blocks of vocabulary: no array of T V elements, on any device.
 
-Per row the forward sums :math:`e^{s}` and :math:`e^{s} (s - \mu)`, where :math:`\mu = \sum_j c_j x_j` mixes the raw logits of
-the other models, whose normalisers cancel in the gradient:
+Per row the forward sums :math:`e^{s}` and :math:`e^{s} (s - \mu)`, where :math:`\mu = \sum_j c_j x_j` mixes the raw logits
+of the other models, whose normalisers cancel in the gradient:
 
 .. math:: \frac{\partial L}{\partial s_v} = \pi_v \Bigl(s_v - \mu_v - \sum_u \pi_u (s_u - \mu_u)\Bigr).
 
@@ -46,7 +46,7 @@ class Mixture(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """Running sums of some rows: e^(x - top) of student, models and mixture in turn, [2 + J, n], and e^(s - top) (s - mu)."""
+    """Running sums of some rows: e^(x - top) of student, models and mixture, [2 + J, n], and e^(s - top) (s - mu)."""
 
     top: Tensor
     total: Tensor

@@ -203,9 +203,7 @@ def look(op: str, temperature: float, parts: Iterable[Part], dead: Tensor | None
             operators.selected_rows(x, weight, bias, nothing, temperature, 0, op, name)
 
 
-def weighted_sum(
-    op: str, impl: str, target: Target, weights: Tensor, chunk_size: int | None
-) -> tuple[Tensor, Tensor]:
+def weighted_sum(op: str, impl: str, target: Target, weights: Tensor, chunk_size: int | None) -> tuple[Tensor, Tensor]:
     """sum(weights * loss), and the losses [B, T] without gradient, 0 where the weight is. Such rows are not read."""
     dead, linear = weights == 0, isinstance(target.student, LinearHead)
     facts = call_facts(target.student, _features(target), target.models)

@@ -58,7 +58,7 @@ def head(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Head:
 
 
 def living(source: Head, weights: Tensor) -> Head:
-    """The head with zeros for hidden states of rows without weight: these may hold NaN, and zero times NaN would reach it."""
+    """The head with zeros for hidden states of rows without weight: these may hold NaN, and zero times NaN is NaN."""
     if source.weight is None:
         return source
     return source._replace(x=source.x.masked_fill((weights == 0).unsqueeze(-1), 0.0))

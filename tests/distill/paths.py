@@ -193,7 +193,9 @@ class _Replicated(torch.autograd.Function):
 
 def as_head(logits: Tensor) -> LinearHead:
     """A head whose logits are the given ones: the identity over the finite part, -inf from a bias shared by all rows."""
-    excluded = (logits == -torch.inf).flatten(0, -2).all(0) if logits.numel() else logits.new_zeros(logits.shape[-1]).bool()
+    excluded = (
+        (logits == -torch.inf).flatten(0, -2).all(0) if logits.numel() else logits.new_zeros(logits.shape[-1]).bool()
+    )
     bias = torch.where(excluded, -torch.inf, 0.0).to(logits.dtype)
     weight = torch.eye(logits.shape[-1], dtype=logits.dtype)
     return LinearHead(logits.masked_fill(excluded, 0.0), weight, bias if bool(excluded.any()) else None)

@@ -28,7 +28,7 @@ BOUNDS = {2: [0, 5, 17], 3: [0, 9, 11, 17]}
 
 
 def slices_of_heads_equal_the_whole(group: ProcessGroup) -> None:
-    """Hidden states of three widths, weights and biases: each rank has the whole gradient of the first, its own of the rest."""
+    """Three widths, weights and biases: each rank has the whole gradient of hidden states, and its own of the rest."""
     rank, count = dist.get_rank(group), dist.get_world_size(group)
     start, stop = BOUNDS[count][rank : rank + 2]
     heads = []
@@ -85,7 +85,9 @@ def main(folder: str, rank: int) -> None:
     two = dist.new_group([0, 1])
     for count, group in ((2, two), (3, dist.group.WORLD)):
         if rank < count:
-            hold(f"{count}-ranks", "slices_of_heads_equal_the_whole", lambda g=group: slices_of_heads_equal_the_whole(g))
+            hold(
+                f"{count}-ranks", "slices_of_heads_equal_the_whole", lambda g=group: slices_of_heads_equal_the_whole(g)
+            )
             for path in over_ranks(group, count):
                 for name, check in CHECKS.items():
                     hold(path.name, name, lambda c=check, p=path: c(p))
