@@ -89,6 +89,11 @@ def row_dot(a: Tensor, b: Tensor) -> Tensor:
     return a.mul_(b).sum(-1)
 
 
+def rescaled(dot: Tensor, factor: Tensor) -> Tensor:
+    """Sums on another anchor; what weighs nothing any more counts nothing, infinite or not."""
+    return torch.where(factor == 0, 0.0, dot * factor)
+
+
 class Walk:
     """One chunk of rows on its way over the vocabulary. The blocks ``s`` and ``gap`` that it fills are the caller's."""
 
@@ -153,8 +158,7 @@ class Walk:
         weights = self.blank(3, columns)
         factor = absorb(s, totals.top[0], totals.total[0], weights)
         gap.masked_fill_(weights == 0, 0.0)
-        factor = torch.where(totals.dot.isinf(), 1.0, factor)  # infinite stays infinite, however small its weight
-        totals.dot.mul_(factor).add_(row_dot(weights, gap))
+        totals.dot.copy_(rescaled(totals.dot, factor)).add_(row_dot(weights, gap))
 
     def logits(self, columns: slice, s: Tensor, gap: Tensor, totals: Totals | None) -> None:
         """Fill ``s`` with the student's logits and ``gap`` with s - mu; add the models to ``totals``."""

@@ -180,7 +180,6 @@ def merge(totals: Totals, group: dist.ProcessGroup | None) -> Totals:
     top = totals.top.clone()
     dist.all_reduce(top, dist.ReduceOp.MAX, group=group)
     factor = torch.exp(totals.top - top.masked_fill(top == -torch.inf, 0.0))
-    dot = torch.where(totals.dot.isinf(), totals.dot, totals.dot * factor[0])
-    sums = torch.cat([totals.total * factor, dot.unsqueeze(0)])
+    sums = torch.cat([totals.total * factor, chunked.rescaled(totals.dot, factor[0]).unsqueeze(0)])
     dist.all_reduce(sums, group=group)
     return Totals(top, sums[:-1], sums[-1])

@@ -219,12 +219,13 @@ TRITON = [
 
 def over_ranks(group: ProcessGroup | None, ranks: int) -> list[Path]:
     """The paths over a vocabulary that a group splits."""
-    return [
+    made = [
         Path(f"{ranks}-ranks", group=group),
         Path(f"{ranks}-ranks-linear", heads=True, group=group),
         Path(f"{ranks}-ranks-scalar", heads=True, scalar_form=True, group=group),
         Path(f"{ranks}-ranks-scalar-logits", scalar_form=True, group=group),
     ]
+    return made if ranks > 2 else made[:-1]
 
 
 @dataclass(frozen=True)
