@@ -10,12 +10,19 @@ from composekit import ComposeKitError
 from composekit.distill import (
     ExOPDLoss,
     LinearHead,
+    _checks,
+    chunked,
     forward_kl,
     gopd_advantages,
     gopd_loss,
     jsd,
+    linear_forward_kl,
     linear_gopd_loss,
+    linear_jsd,
+    pairs,
+    reduce,
     sampled_gopd_loss,
+    selected_logp,
 )
 from composekit.testing import assert_close
 
@@ -48,6 +55,33 @@ def test_an_infinite_row_that_is_masked_leaves_the_gradient_alone(triple: list[T
     out = ExOPDLoss()(heads[0], strict, heads[2], mask=torch.zeros(2, 5, dtype=torch.bool)).loss
     assert_close(out, torch.zeros_like(out))
     assert_close(torch.autograd.grad(out, student)[0], torch.zeros_like(student))
+
+
+@pytest.mark.parametrize("form", ["scalar", "gopd", "jsd", "forward", "selected"])
+def test_rows_without_weight_do_not_reach_the_head_where_all_rows_are_walked(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, where nobody asks which rows are alive, nor whether they hold NaN."""
+    for module in (chunked, pairs):
+        monkeypatch.setattr(module, "live_rows", lambda weights: None)
+    monkeypatch.setattr(_checks, "on_host", lambda x: False)
+    hidden, weight = torch.randn(3, 2, 5, 4).double(), torch.randn(3, 17, 4).double()
+    mask = torch.arange(10).view(2, 5) % 3 != 1
+    found = []
+    for value in (0.5, torch.nan):
+        states = hidden.masked_fill(~mask[..., None], value)
+        leaves = [x.clone().requires_grad_() for x in (states[0], weight[0], torch.zeros(17).double())]
+        s, t, r = LinearHead(*leaves), LinearHead(states[1], weight[1]), LinearHead(states[2], weight[2])
+        tokens = torch.full((2, 5), 16)
+        loss = {
+            "scalar": lambda s, t, r: ExOPDLoss(impl="chunked")(s, t, r, mask=mask).loss,
+            "gopd": lambda s, t, r: reduce(linear_gopd_loss(s, t, r, impl="chunked"), mask),
+            "jsd": lambda s, t, r: reduce(linear_jsd(s, t, impl="chunked"), mask),
+            "forward": lambda s, t, r: reduce(linear_forward_kl(s, t, impl="chunked"), mask),
+            "selected": lambda s, t, r, tokens=tokens: reduce(selected_logp(s, tokens, impl="chunked"), mask),
+        }[form](s, t, r)
+        found.append(torch.autograd.grad(loss, leaves))
+    assert_close(found[1], found[0], rtol=1e-11)
 
 
 def test_divergences_between_supports_that_differ(triple: list[Tensor]) -> None:
