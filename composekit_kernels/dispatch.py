@@ -72,6 +72,10 @@ class Capability:
     modules: tuple[str, ...] = ()
     interpretable: bool = False
 
+    def __post_init__(self) -> None:
+        for module in self.modules:  # looked up before anything is traced: a graph that saw the look-up would guard it
+            installed(module)
+
     def refusal(self, call: Call, *, named: bool = False) -> str | None:
         """The first reason why this implementation cannot take the call, or None; ``named`` where the user asked for it."""
         for module in self.modules:

@@ -9,6 +9,7 @@ from numbers import Real
 import torch
 from torch import Tensor
 
+from composekit._debug import debugging
 from composekit._errors import ArgumentError, ShapeError, bad_type, bad_value, message
 
 # What a tensor of data must obey, in the words of the error.
@@ -38,9 +39,19 @@ def _broken(x: Tensor, rule: str) -> Tensor:
     return x.isnan()
 
 
+def on_host(x: Tensor) -> bool:
+    """Whether looking at the data of a tensor waits for no device."""
+    return x.device.type == "cpu"
+
+
+def seen(x: Tensor) -> bool:
+    """Whether to look at the data of a tensor: on the CPU, and everywhere inside ``composekit.debug()``."""
+    return bool(x.numel()) and (on_host(x) or debugging())
+
+
 def inspect(x: Tensor, op: str, argument: str, rule: str) -> None:
-    """Raise where the data of a CPU tensor breaks the rule; other devices are never waited for."""
-    if x.device.type != "cpu" or not x.numel():
+    """Raise where the data of a tensor that may be looked at breaks the rule."""
+    if not seen(x):
         return
     broken = _broken(x, rule)
     if bool(broken.any()):
@@ -84,7 +95,7 @@ def _(tokens: Tensor, op: str, argument: str, vocabulary: int, distinct: bool) -
 
 
 def _inspect_tokens(tokens: Tensor, op: str, argument: str, vocabulary: int, distinct: bool) -> None:
-    if tokens.device.type != "cpu" or not tokens.numel():
+    if not seen(tokens):
         return
     low, high = int(tokens.min()), int(tokens.max())
     if low < 0 or high >= vocabulary:
@@ -233,7 +244,7 @@ def lengths(op: str, cu_seqlens: object, shape: Sequence[int]) -> Tensor:
 
 def _inspect_lengths(cu_seqlens: Tensor, op: str, time: int) -> None:
     good = (cu_seqlens[0] == 0) & (cu_seqlens[-1] == time) & (cu_seqlens[1:] >= cu_seqlens[:-1]).all()
-    if cu_seqlens.device.type != "cpu":
+    if not seen(cu_seqlens):
         torch._assert_async(good)
     elif not bool(good):
         rule = f"rise from 0 to T={time}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,12 +11,13 @@ from torch import Tensor
 from composekit._dispatch import choose
 from composekit._errors import bad_value
 from composekit.distill import _checks, operators, reference
-from composekit.distill.engine import call_facts, plain_logits, prepare, run_target, student_parts, triple
-from composekit.distill.heads import LinearHead, Model, align, check_against, check_model, head_dtype, leading
+from composekit.distill.engine import call_facts, look, plain_logits, prepare, run_target, student_parts, triple
+from composekit.distill.heads import LinearHead, Model, head_dtype, leading
 from composekit.distill.linear import chunk_rows
 
-LOGITS = ("student_logits", "teacher_logits")
-HEADS = ("student", "teacher")
+Names = tuple[str, str]
+LOGITS: Names = ("student_logits", "teacher_logits")
+HEADS: Names = ("student", "teacher")
 
 
 def forward_kl(
@@ -56,7 +56,7 @@ def forward_kl(
 
     Source: Hinton et al., arXiv 1503.02531.
     """
-    return _pair("forward_kl", (Tensor,), LOGITS, student_logits, teacher_logits, None, temperature, align_vocab, impl)
+    return _divergence("forward_kl", 0.0, student_logits, teacher_logits, temperature, align_vocab, impl)
 
 
 def reverse_kl(
@@ -95,18 +95,7 @@ def reverse_kl(
 
     Source: MiniLLM, arXiv 2306.08543.
     """
-    target = prepare(
-        "reverse_kl",
-        student_logits,
-        teacher_logits,
-        None,
-        1.0,
-        temperature,
-        align_vocab,
-        (*LOGITS, "reference"),
-        (Tensor,),
-    )
-    return run_target("reverse_kl", "gopd", impl, target, normalize=False)
+    return _divergence("reverse_kl", 1.0, student_logits, teacher_logits, temperature, align_vocab, impl)
 
 
 def jsd(
@@ -149,11 +138,7 @@ def jsd(
 
     Source: GKD, arXiv 2306.13649, equation 2.
     """
-    beta = _beta("jsd", beta)
-    if beta == 1.0:
-        return reverse_kl(student_logits, teacher_logits, temperature=temperature, align_vocab=align_vocab, impl=impl)
-    between = beta or None
-    return _pair("jsd", (Tensor,), LOGITS, student_logits, teacher_logits, between, temperature, align_vocab, impl)
+    return _divergence("jsd", beta, student_logits, teacher_logits, temperature, align_vocab, impl)
 
 
 def linear_forward_kl(
@@ -194,8 +179,8 @@ def linear_forward_kl(
 
     Source: Hinton et al., arXiv 1503.02531.
     """
-    op = "linear_forward_kl"
-    return _pair(op, (LinearHead,), HEADS, student, teacher, None, temperature, align_vocab, impl, chunk_size)
+    heads = student, teacher
+    return _divergence("linear_forward_kl", 0.0, *heads, temperature, align_vocab, impl, True, chunk_size)
 
 
 def linear_reverse_kl(
@@ -236,11 +221,8 @@ def linear_reverse_kl(
 
     Source: MiniLLM, arXiv 2306.08543.
     """
-    op = "linear_reverse_kl"
-    chunk_size = chunk_rows(op, chunk_size)
-    names = (*HEADS, "reference")
-    target = prepare(op, student, teacher, None, 1.0, temperature, align_vocab, names, (LinearHead,))
-    return run_target(op, "linear_gopd", impl, target, chunk_size=chunk_size)
+    heads = student, teacher
+    return _divergence("linear_reverse_kl", 1.0, *heads, temperature, align_vocab, impl, True, chunk_size)
 
 
 def linear_jsd(
@@ -283,72 +265,53 @@ def linear_jsd(
 
     Source: GKD, arXiv 2306.13649, equation 2.
     """
-    op = "linear_jsd"
-    beta = _beta(op, beta)
-    if beta == 1.0:
-        return linear_reverse_kl(
-            student, teacher, temperature=temperature, chunk_size=chunk_size, align_vocab=align_vocab, impl=impl
-        )
-    return _pair(op, (LinearHead,), HEADS, student, teacher, beta or None, temperature, align_vocab, impl, chunk_size)
+    heads = student, teacher
+    return _divergence("linear_jsd", beta, *heads, temperature, align_vocab, impl, True, chunk_size)
 
 
-def _beta(op: str, beta: float) -> float:
-    beta = _checks.number(op, "beta", beta, low=0.0)
-    if beta > 1.0:
-        raise bad_value(op, "beta", "be from 0 to 1", beta, "0 is the forward KL, 1 the reverse")
-    return beta
-
-
-def _pair(
+def _divergence(
     op: str,
-    kinds: Sequence[type],
-    names: tuple[str, str],
+    beta: float,
     student: Model,
     teacher: Model,
-    beta: float | None,
     temperature: float,
     align_vocab: str | int | None,
     impl: str,
+    linear: bool = False,
     chunk_size: int | None = None,
 ) -> Tensor:
-    """Forward KL (``beta=None``) or the JSD strictly between the two KL divergences."""
-    temperature, chunk_size = _checks.temperature(op, temperature), chunk_rows(op, chunk_size)
-    student = check_model(op, names[0], student, kinds=kinds)
-    check_against(op, names[1], check_model(op, names[1], teacher, kinds=kinds), student)
-    models = align(op, {names[0]: student, names[1]: teacher}, align_vocab)
-    common: dict[str, Any] = {"beta": beta, "temperature": temperature, "op": op, "names": names}
-    portable = {"chunked": partial(_chunked, chunk_size=chunk_size, **common), "reference": partial(_plain, **common)}
-    key = "jsd" if beta is not None else "forward_kl"
-    key = "linear_" + key if LinearHead in kinds else key
-    name, run = choose(key, impl, call_facts(student, others=[teacher]), portable)
-    options = {} if name in portable else {"beta": beta, "temperature": temperature, "chunk_size": chunk_size}
-    return run(models[names[0]], models[names[1]], **options)
+    """All six: ``beta`` 0 is the forward KL, 1 the reverse, which is the loss at scale 1."""
+    beta, chunk_size = _checks.number(op, "beta", beta, low=0.0), chunk_rows(op, chunk_size)
+    if beta > 1.0:
+        raise bad_value(op, "beta", "be from 0 to 1", beta, "0 is the forward KL, 1 the reverse")
+    names, prefix = (HEADS, "linear_") if linear else (LOGITS, "")
+    kinds = (LinearHead,) if linear else (Tensor,)
+    target = prepare(op, student, teacher, None, 1.0, temperature, align_vocab, (*names, "reference"), kinds)
+    if beta == 1.0:
+        return run_target(op, prefix + "gopd", impl, target, chunk_size=chunk_size)
+    pair, options = (target.student, target.models[0]), {"beta": beta or None, "temperature": target.temperature}
+    portable = {
+        "chunked": partial(_chunked, chunk_size=chunk_size or 0, op=op, names=names),
+        "reference": partial(_plain, op=op, names=names),
+    }
+    key = prefix + ("jsd" if beta else "forward_kl")
+    name, run = choose(key, impl, call_facts(target.student, others=target.models), portable)
+    if name in portable:
+        return run(*pair, **options)
+    look(op, target.temperature, target.parts())
+    return run(*pair, chunk_size=chunk_size, **options)
 
 
 def _chunked(
-    student: Model,
-    teacher: Model,
-    *,
-    beta: float | None,
-    temperature: float,
-    chunk_size: int | None,
-    op: str,
-    names: tuple[str, str],
+    student: Model, teacher: Model, *, beta: float | None, temperature: float, chunk_size: int, op: str, names: Names
 ) -> Tensor:
-    return operators.pair_rows(
-        *student_parts(student), triple(teacher), beta, temperature, chunk_size or 0, op, "\n".join(names)
-    )[0]
+    parts = student_parts(student)
+    return operators.pair_rows(*parts, triple(teacher), beta, temperature, chunk_size, op, "\n".join(names))[0]
 
 
-def _plain(
-    student: Model, teacher: Model, *, beta: float | None, temperature: float, op: str, names: tuple[str, str]
-) -> Tensor:
-    common: dict[str, Any] = {
-        "temperature": temperature,
-        "dtype": head_dtype(student, teacher),
-        "op": op,
-        "names": names,
-    }
+def _plain(student: Model, teacher: Model, *, beta: float | None, temperature: float, op: str, names: Names) -> Tensor:
+    common: dict[str, Any] = {"temperature": temperature, "op": op, "names": names}
+    common["dtype"] = head_dtype(student, teacher)
     with torch.autocast(leading(student).device.type, enabled=False):
         logits = plain_logits(student), plain_logits(teacher)
         return reference.forward_kl(*logits, **common) if beta is None else reference.jsd(*logits, beta=beta, **common)

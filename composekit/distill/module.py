@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import ProcessGroup
 
-from composekit.distill import _checks, operators
-from composekit.distill.engine import fused_sum, prepare, run_target, split, student_parts, triple
+from composekit.distill import _checks, parallel
+from composekit.distill.engine import prepare, weighted_sum
 from composekit.distill.heads import LinearHead, Model, leading
 from composekit.distill.linear import chunk_rows
 from composekit.distill.reducing import MODES, token_weights
@@ -49,9 +50,13 @@ class ExOPDLoss(nn.Module):
         chunk_size: Rows of one chunk of the portable implementation.
         align_vocab: See :func:`gopd_loss`.
         impl: See :func:`gopd_loss`.
+        vocab_group: The ranks of a ``torch.distributed`` group that share the vocabulary: each passes its slice of the heads
+            (or of the logits) as to :func:`vocab_parallel_gopd_loss`, with the same hidden states and mask, and gets the
+            same loss; gradients of hidden states are those of the whole vocabulary. Portable and eager.
 
     Raises:
-        ArgumentError: a number out of range, an unknown mode. ``forward`` raises as :func:`linear_gopd_loss` does.
+        ArgumentError: a number out of range, an unknown mode, a ``vocab_group`` with a kernel or with ``align_vocab``.
+            ``forward`` raises as :func:`linear_gopd_loss` does.
 
     Guarantees:
         gradient: Reaches the student alone, scaled as any loss is (gradient scalers, accumulation); none is made under
@@ -80,6 +85,7 @@ class ExOPDLoss(nn.Module):
         chunk_size: int | None = None,
         align_vocab: str | int | None = None,
         impl: str = "auto",
+        vocab_group: ProcessGroup | None = None,
     ) -> None:
         super().__init__()
         op = "ExOPDLoss"
@@ -91,6 +97,12 @@ class ExOPDLoss(nn.Module):
         self.temperature = _checks.temperature(op, temperature)
         self.mode, self.align_vocab, self.impl = mode, align_vocab, impl
         self.chunk_size = chunk_rows(op, chunk_size)
+        self.vocab_group = vocab_group
+        if vocab_group is not None and impl not in ("auto", "chunked"):
+            raise _checks.bad_value(op, "impl", "be 'auto' or 'chunked' with vocab_group", repr(impl), "Leave it out")
+        if vocab_group is not None and align_vocab is not None:
+            repair = "Cut the whole vocabularies to one size before they are sliced"
+            raise _checks.bad_value(op, "align_vocab", "be None with vocab_group", repr(align_vocab), repair)
 
     def extra_repr(self) -> str:
         return f"reward_scale={self.reward_scale}, temperature={self.temperature}, mode={self.mode!r}"
@@ -128,32 +140,14 @@ class ExOPDLoss(nn.Module):
             names,
             (Tensor, LinearHead),
         )
+        if self.vocab_group is not None:
+            parallel.require(op, "vocab_group")
         like = torch.zeros((), dtype=_checks.wide(*_tensors(student)), device=leading(student).device)
         weights = token_weights(op, like.expand(leading(student).shape[:2]), mask, self.mode, cu_seqlens, denominator)
-        fused = fused_sum(self.impl, target, weights, self.chunk_size)
-        if fused is not None:
-            return ExOPDOutput(fused[0], _summary(fused[1], mask))
-        if self.impl not in ("auto", "chunked") or not isinstance(student, LinearHead):
-            key = "linear_gopd" if isinstance(student, LinearHead) else "gopd"
-            values = run_target(op, key, self.impl, target, chunk_size=self.chunk_size, normalize=False)
-            kept = values if mask is None else values.masked_fill(~mask, 0.0)
-            return ExOPDOutput((kept * weights).sum(), _summary(kept.detach(), mask))
-        floats, rows = split(target.coefficients, target.student)
-        parts = student_parts(target.student)
-        needs = [torch.is_grad_enabled() and x is not None and x.requires_grad for x in parts]
-        models = [x for model in target.models for x in triple(model)]
-        loss, values, *_ = operators.mixture_sum(
-            weights,
-            needs,
-            *parts,
-            models,
-            floats,
-            rows,
-            self.temperature,
-            self.chunk_size or 0,
-            op,
-            "\n".join(target.names),
-        )
+        if self.vocab_group is None:
+            loss, values = weighted_sum(op, self.impl, target, weights, self.chunk_size)
+        else:
+            loss, values = parallel.weighted_sum(op, target, weights, self.chunk_size, self.vocab_group)
         return ExOPDOutput(loss, _summary(values, mask))
 
 

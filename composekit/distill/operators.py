@@ -12,6 +12,7 @@ from composekit.distill import chunked, pairs
 from composekit.distill._checks import inspect, wide
 from composekit.distill.chunked import Mixture
 from composekit.distill.sources import Source
+from composekit_kernels.ops._autograd import forbid_double_backward
 
 Triples = tuple[Tensor, Tensor, Tensor]
 
@@ -61,16 +62,29 @@ class quiet(torch.autocast):
         super().__init__(x.device.type, enabled=False)
 
 
-def forbid_double_backward(op: Any, name: str) -> None:
-    """Let a backward operator say plainly that it cannot be differentiated again."""
+def remember(ctx: Any, output: tuple, saved: Sequence[Tensor | None], settings: Any) -> None:
+    """What all losses keep for the backward: tensors and settings; only the first output has a gradient."""
+    ctx.save_for_backward(*saved)
+    ctx.mark_non_differentiable(*output[1:])
+    ctx.set_materialize_grads(False)
+    ctx.settings = settings
 
-    def refuse(ctx: Any, *grads: Tensor | None) -> None:
-        raise NotImplementedError(
-            f"{name}: create_graph must be False for this implementation; got a second differentiation. "
-            "Use impl='reference', which plain autograd differentiates as often as you like."
-        )
 
-    op.register_autograd(refuse)
+def kept(needs: Sequence[bool], *gradients: Tensor) -> tuple:
+    """The gradients that are needed."""
+    return tuple(g if need else None for need, g in zip(needs, gradients, strict=True))
+
+
+def _fake_rows(count: int, x: Tensor, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+    """So many results [B, T] of an operator on x."""
+    dtype = wide(x, *tensors)
+    return tuple(x.new_empty(x.shape[:2], dtype=dtype) for _ in range(count))
+
+
+def _fake_gradients(needs: Sequence[bool], x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Triples:
+    parts = zip((x, weight, bias), needs, strict=True)
+    dx, dw, db = (x.new_empty(0) if y is None or not need else y.new_empty(y.shape) for y, need in parts)
+    return dx, dw, db
 
 
 # --- mixtures: G-OPD and everything that is one ----------------------------------------------------------------------
@@ -104,8 +118,7 @@ def mixture_rows(
 
 @mixture_rows.register_fake
 def _(x, weight, bias, models, *rest):  # type: ignore[no-untyped-def]
-    row = x.new_empty(x.shape[:2], dtype=wide(x, weight, bias, *models))
-    return row, torch.empty_like(row), torch.empty_like(row), torch.empty((), dtype=torch.bool, device="cpu")
+    return *_fake_rows(3, x, weight, bias, *models), torch.empty((), dtype=torch.bool, device="cpu")
 
 
 @torch.library.custom_op("composekit::distill_mixture_backward", mutates_args=())
@@ -130,15 +143,6 @@ def mixture_rows_backward(
         return chunked.backward(mixture, grad, lse, mean, list(needs), chunk, bool(careful))
 
 
-def _fake_gradients(needs: Sequence[bool], x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Triples:
-    none = x.new_empty(0)
-    return (
-        x.new_empty(x.shape) if needs[0] else none,
-        weight.new_empty(weight.shape) if weight is not None and needs[1] else none,
-        bias.new_empty(bias.shape) if bias is not None and needs[2] else none,
-    )
-
-
 @mixture_rows_backward.register_fake
 def _(grad, lse, mean, careful, needs, x, weight, bias, *rest):  # type: ignore[no-untyped-def]
     return _fake_gradients(needs, x, weight, bias)
@@ -146,32 +150,21 @@ def _(grad, lse, mean, careful, needs, x, weight, bias, *rest):  # type: ignore[
 
 def _setup_mixture(ctx: Any, inputs: tuple, output: tuple) -> None:
     x, weight, bias, models, coefficients, rows, temperature, _, chunk, *_ = inputs
-    _, lse, mean, careful = output
-    ctx.save_for_backward(lse, mean, careful, x, weight, bias, rows, *models)
-    ctx.mark_non_differentiable(lse, mean, careful)
-    ctx.set_materialize_grads(False)
-    ctx.settings, ctx.lists = (list(coefficients), temperature, chunk), len(models)
+    saved = [*output[1:], x, weight, bias, rows, *models]
+    remember(ctx, output, saved, (list(coefficients), temperature, chunk))
 
 
 def _mixture_grad(ctx: Any, grad: Tensor | None, *unused: None) -> tuple:
-    if grad is None:
-        return _spread((None, None, None), ctx.lists, 7)
     lse, mean, careful, x, weight, bias, rows, *models = ctx.saved_tensors
+    rest = [None] * len(models), *(None,) * 7
+    if grad is None:
+        return None, None, None, *rest
     coefficients, temperature, chunk = ctx.settings
     needs = list(ctx.needs_input_grad[:3])
     dx, dw, db = mixture_rows_backward(
         grad, lse, mean, careful, needs, x, weight, bias, models, coefficients, rows, temperature, chunk
     )
-    return _spread(kept(needs, dx, dw, db), ctx.lists, 7)
-
-
-def kept(needs: Sequence[bool], *gradients: Tensor) -> tuple:
-    return tuple(g if need else None for need, g in zip(needs, gradients, strict=True))
-
-
-def _spread(gradients: tuple, models: int, rest: int) -> tuple:
-    """Gradients in the form of the inputs: the student's, none for the list of the models' tensors, none for the rest."""
-    return (*gradients, [None] * models, *[None] * rest)
+    return *kept(needs, dx, dw, db), *rest
 
 
 mixture_rows.register_autograd(_mixture_grad, setup_context=_setup_mixture)
@@ -213,29 +206,28 @@ def _(weights, needs, x, weight, bias, models, *rest):  # type: ignore[no-untype
 
 def _setup_sum(ctx: Any, inputs: tuple, output: tuple) -> None:
     weights, needs, x, weight, bias, models, coefficients, rows, *settings = inputs
-    ctx.save_for_backward(weights, x, weight, bias, rows, *models)
-    ctx.mark_non_differentiable(*output[1:])
-    ctx.set_materialize_grads(False)
+    saved = [weights, x, weight, bias, rows, *models]
+    remember(ctx, output, saved, (list(needs), list(coefficients), settings))
     # Not saved with the tensors above: the backward scales the gradients where they are, so that nothing of the size of
     # the head is held twice. Being marked, they refer to no node, and this makes no cycle.
     ctx.gradients = list(output[2:])
-    ctx.settings, ctx.lists = (list(needs), list(coefficients), settings), len(models)
 
 
 def _sum_grad(ctx: Any, grad: Tensor | None, *unused: None) -> tuple:
     needs, coefficients, settings = ctx.settings
+    weights, x, weight, bias, rows, *models = ctx.saved_tensors
+    rest = [None] * len(models), *(None,) * 6
     if grad is None:
-        return _spread((None,) * 5, ctx.lists, 6)
+        return *(None,) * 5, *rest
     gradients, ctx.gradients = ctx.gradients, None
     if gradients is None:  # a second backward through a retained graph: what was scaled in place is gone
-        weights, x, weight, bias, rows, *models = ctx.saved_tensors
         gradients = list(mixture_sum(weights, needs, x, weight, bias, models, coefficients, rows, *settings)[2:])
     if torch.is_grad_enabled():
-        inputs = [x for x in ctx.saved_tensors[1:4] if x is not None]
+        inputs = [y for y in (x, weight, bias) if y is not None]
         out = [scaled(g, grad, inputs) for g in gradients]
     else:  # in place, but for the tensors that stand for others while a graph is traced
         out = [g.mul_(grad) if type(g) is Tensor else g * grad for g in gradients]
-    return _spread((None, None, *kept(needs, *out)), ctx.lists, 6)
+    return None, None, *kept(needs, *out), *rest
 
 
 @torch.library.custom_op("composekit::distill_scaled", mutates_args=())
@@ -283,8 +275,7 @@ def pair_rows(
 
 @pair_rows.register_fake
 def _(x, weight, bias, teacher, *rest):  # type: ignore[no-untyped-def]
-    row = x.new_empty(x.shape[:2], dtype=wide(x, weight, bias, *teacher))
-    return row, torch.empty_like(row), torch.empty_like(row), torch.empty_like(row)
+    return _fake_rows(4, x, weight, bias, *teacher)
 
 
 @torch.library.custom_op("composekit::distill_pair_backward", mutates_args=())
@@ -315,19 +306,17 @@ def _(grad, saved, needs, x, weight, bias, *rest):  # type: ignore[no-untyped-de
 
 def _setup_pair(ctx: Any, inputs: tuple, output: tuple) -> None:
     x, weight, bias, teacher, beta, temperature, chunk, *_ = inputs
-    ctx.save_for_backward(*output[1:], x, weight, bias, *teacher)
-    ctx.mark_non_differentiable(*output[1:])
-    ctx.set_materialize_grads(False)
-    ctx.settings = beta, temperature, chunk
+    remember(ctx, output, [*output[1:], x, weight, bias, *teacher], (beta, temperature, chunk))
 
 
 def _pair_grad(ctx: Any, grad: Tensor | None, *unused: None) -> tuple:
+    rest = [None] * 3, *(None,) * 5
     if grad is None:
-        return _spread((None,) * 3, 3, 5)
+        return None, None, None, *rest
     *saved, x, weight, bias, t, t_weight, t_bias = ctx.saved_tensors
     needs = list(ctx.needs_input_grad[:3])
     gradients = pair_rows_backward(grad, saved, needs, x, weight, bias, [t, t_weight, t_bias], *ctx.settings)
-    return _spread(kept(needs, *gradients), 3, 5)
+    return *kept(needs, *gradients), *rest
 
 
 pair_rows.register_autograd(_pair_grad, setup_context=_setup_pair)
@@ -390,10 +379,7 @@ def _(grad, lse, needs, x, weight, bias, *rest):  # type: ignore[no-untyped-def]
 
 def _setup_selected(ctx: Any, inputs: tuple, output: tuple) -> None:
     x, weight, bias, tokens, temperature, chunk, *_ = inputs
-    ctx.save_for_backward(output[1], x, weight, bias, tokens)
-    ctx.mark_non_differentiable(output[1])
-    ctx.set_materialize_grads(False)
-    ctx.settings = temperature, chunk
+    remember(ctx, output, [output[1], x, weight, bias, tokens], (temperature, chunk))
 
 
 def _selected_grad(ctx: Any, grad: Tensor | None, unused: None) -> tuple:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from composekit.distill.chunked import BUFFER_ROWS, BUFFERS, Mixture, absorb, finish, row_dot, totals_of
+from composekit.distill.chunked import BUFFERS, FEWEST, Mixture, absorb, finish, row_dot, totals_of
 from composekit.distill.sources import MAX_ROWS, Sink, Source, chunks, columns_of, live_rows
 
 Gradients = tuple[Tensor, Tensor, Tensor]
@@ -29,7 +29,7 @@ def jsd(
     count, vocabulary = student.x.shape[0] * student.x.shape[1], student.vocabulary
     kind: dict[str, Any] = {"dtype": dtype, "device": student.x.device}
     value, lse, lse_t, mean = torch.zeros(4, count, **kind).unbind(0)
-    size = chunk or max(1, min(BUFFER_ROWS, BUFFERS // (2 * vocabulary)))
+    size = chunk or max(1, min(FEWEST, BUFFERS // (2 * vocabulary)))
     buffers = torch.empty(2, min(size, count), vocabulary, **kind)
     for rows in chunks(count, size):
         taken = student.take(rows, temperature, dtype), teacher.take(rows, temperature, dtype)
@@ -74,7 +74,7 @@ def backward(
     lse, lse_t, mean = (x.flatten() for x in saved)
     for rows in chunks(grad.numel(), chunk or MAX_ROWS, live_rows(grad)):
         taken = student.take(rows, temperature, dtype), teacher.take(rows, temperature, dtype)
-        sink.open(rows, taken[0])
+        sink.open(rows, taken[0], grad[rows])
         n, device = taken[0].shape[0], grad.device
         for block in columns_of(student.vocabulary, n):
             scratch = torch.empty(2, n, block.stop - block.start, dtype=dtype, device=device)
@@ -87,7 +87,7 @@ def backward(
                 pi = log_pi.exp()
                 slope = log_pi.sub_(log_m).masked_fill_(pi == 0, 0.0).sub_(mean[rows].unsqueeze(-1))
                 slope.mul_(pi).mul_(1.0 - beta)
-            sink.add(slope.mul_(grad[rows].unsqueeze(-1)), block)
+            sink.add(slope, block)
         sink.close()
     return sink.results()
 
@@ -131,7 +131,7 @@ def selected_backward(
     for rows in chunks(tokens.shape[0], chunk or MAX_ROWS, live):
         taken = source.take(rows, temperature, dtype)
         n = taken.shape[0]
-        sink.open(rows, taken)
+        sink.open(rows, taken, (grad[rows] != 0).any(-1).to(dtype))
         for block in columns_of(source.vocabulary, n):
             out = torch.empty(n, block.stop - block.start, dtype=dtype, device=grad.device)
             slope = source.block(taken, block, temperature, out).sub_(lse[rows].unsqueeze(-1)).exp_()

@@ -12,7 +12,7 @@ from composekit._errors import bad_value
 from composekit.distill import chunked, operators
 from composekit.distill._checks import wide
 from composekit.distill.chunked import Totals
-from composekit.distill.engine import prepare, split, student_parts, triple
+from composekit.distill.engine import Target, needed, prepare, split, student_parts, triple
 from composekit.distill.heads import LinearHead, Model
 from composekit.distill.linear import chunk_rows
 from composekit.distill.teachers import Teachers
@@ -70,9 +70,7 @@ def vocab_parallel_gopd_loss(
     Megatron-LM (arXiv 1909.08053).
     """
     op = "vocab_parallel_gopd_loss"
-    if not (dist.is_available() and dist.is_initialized()):
-        repair = "Call torch.distributed.init_process_group, or use linear_gopd_loss on one process"
-        raise bad_value(op, "group", "belong to an initialised torch.distributed", "none", repair)
+    require(op, "group")
     names = ("student", "teacher", "reference")
     chunk = chunk_rows(op, chunk_size) or 0
     kinds = (Tensor, LinearHead)
@@ -81,6 +79,13 @@ def vocab_parallel_gopd_loss(
     models = [x for model in target.models for x in triple(model)]
     settings = floats, rows, target.temperature, bool(normalize), chunk, group, op, target.names
     return _Parallel.apply(*student_parts(target.student), models, settings)
+
+
+def require(op: str, argument: str) -> None:
+    """Raise where no process group is set up."""
+    if not (dist.is_available() and dist.is_initialized()):
+        repair = "Call torch.distributed.init_process_group, or use the loss on one process"
+        raise bad_value(op, argument, "belong to an initialised torch.distributed", "none", repair)
 
 
 class _Parallel(torch.autograd.Function):
@@ -112,11 +117,62 @@ class _Parallel(torch.autograd.Function):
         with operators.quiet(x):
             mixture = operators.mixture_of((x, weight, bias), models, floats, rows, temperature, normalize)
             dx, dw, db = chunked.backward(mixture, grad, lse, mean, needs, chunk, ctx.careful)
-            if needs[0] and weight is not None:  # hidden states are replicated: each rank has the part of its tokens
-                total = dx.to(wide(x))
-                dist.all_reduce(total, group=group)
-                dx = total.to(x.dtype)
+            dx = _whole(dx, needs[0] and weight is not None, group)
         return (*operators.kept(needs, dx, dw, db), None, None)
+
+
+def _whole(dx: Tensor, replicated: bool, group: dist.ProcessGroup | None) -> Tensor:
+    """The gradient of hidden states, which all ranks hold, from the parts of their slices; that of logits stays sliced."""
+    if not replicated:
+        return dx
+    total = dx.to(wide(dx))
+    dist.all_reduce(total, group=group)
+    return total.to(dx.dtype)
+
+
+def weighted_sum(
+    op: str, target: Target, weights: Tensor, chunk_size: int | None, group: dist.ProcessGroup
+) -> tuple[Tensor, Tensor]:
+    """sum(weights * loss) and the losses [B, T], as on one process; gradients are made, and reduced, in the forward."""
+    floats, rows = split(target.coefficients, target.student)
+    parts = student_parts(target.student)
+    models = [x for model in target.models for x in triple(model)]
+    settings = floats, rows, target.temperature, chunk_size or 0, group, op, target.names, needed(parts)
+    return _ParallelSum.apply(*parts, models, weights, settings)
+
+
+class _ParallelSum(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        models: list[Tensor],
+        weights: Tensor,
+        settings: tuple,
+    ) -> tuple[Tensor, Tensor]:
+        floats, rows, temperature, chunk, group, op, names, needs = settings
+        with operators.quiet(x):
+            mixture = operators.mixture_of((x, weight, bias), models, floats, rows, temperature, False)
+            # Slices, and with them the rows that fit the buffers, may differ; the collectives of all ranks must not.
+            size = torch.tensor(chunked.row_size(mixture, chunk, weights.numel()), device=x.device)
+            dist.all_reduce(size, dist.ReduceOp.MIN, group=group)
+            values, lse, (dx, dw, db) = chunked.with_gradient(
+                mixture, weights, needs, int(size), lambda totals: merge(totals, group)
+            )
+            dx = _whole(dx, needs[0] and weight is not None, group)
+        operators.inspect_rows(list(lse), operators.unread(mixture), x.shape[:2], op, "\n".join(names))
+        ctx.needs = needs
+        ctx.save_for_backward(dx, dw, db)
+        ctx.mark_non_differentiable(values)
+        return (values * weights).sum(), values
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor, *unused: Tensor) -> tuple:
+        gradients = [(g * grad).to(g.dtype) for g in ctx.saved_tensors]
+        return (*operators.kept(ctx.needs, *gradients), None, None, None)
 
 
 def merge(totals: Totals, group: dist.ProcessGroup | None) -> Totals:
@@ -124,7 +180,6 @@ def merge(totals: Totals, group: dist.ProcessGroup | None) -> Totals:
     top = totals.top.clone()
     dist.all_reduce(top, dist.ReduceOp.MAX, group=group)
     factor = torch.exp(totals.top - top.masked_fill(top == -torch.inf, 0.0))
-    dot = torch.where(totals.dot.isinf(), totals.dot, totals.dot * factor[0])
-    sums = torch.cat([totals.total * factor, dot.unsqueeze(0)])
+    sums = torch.cat([totals.total * factor, chunked.rescaled(totals.dot, factor[0]).unsqueeze(0)])
     dist.all_reduce(sums, group=group)
     return Totals(top, sums[:-1], sums[-1])

@@ -66,29 +66,34 @@ def gopd_advantages(
     Source: arXiv 2602.12125; the baseline, vOPD (arXiv 2605.07865).
     """
     op = "gopd_advantages"
-    student = _logp(op, "student_logp", student_logp)
+    student = _checks.floating(op, "student_logp", student_logp)
+    check_shapes(op, student_logp=(student, "B T"))
     shape, device = student.shape, student.device
+    dead = None if mask is None else ~_checks.mask_of(op, mask, shape)
+    student = _read(op, "student_logp", student, dead)
     discount = _checks.number(op, "discount", discount, low=0.0)
     if discount > 1.0:
         raise bad_value(op, "discount", "be at most 1", discount, "Pass a number from 0 to 1")
-    target, dtype = _target(op, student, teacher_logp, reference_logp, reward_scale)
+    target, dtype = _target(op, student, teacher_logp, reference_logp, reward_scale, dead)
     reward = torch.where(student == -torch.inf, 0.0, target - student.to(dtype))
     if clip is not None:
         bound = _checks.number(op, "clip", clip, above=0.0)
         reward = reward.clamp(-bound, bound)
-    if mask is not None:
-        reward = reward.masked_fill(~_checks.mask_of(op, mask, shape), 0.0)
+    if dead is not None:
+        reward = reward.masked_fill(dead, 0.0)
     boundaries = None if cu_seqlens is None else _checks.lengths(op, cu_seqlens, shape)
     total = returns(reward, discount, boundaries)
     if baseline is not None:
         total = total - _baseline(op, baseline, shape, device, dtype)
-    return total if mask is None else total.masked_fill(~mask, 0.0)
+    return total if dead is None else total.masked_fill(dead, 0.0)
 
 
-def _logp(op: str, name: str, x: Tensor) -> Tensor:
-    x = _checks.floating(op, name, x)
-    check_shapes(op, **{name: (x, "B T")})
-    return _checks.checked(x.detach(), op, name, "logp")
+def _read(op: str, name: str, x: Tensor, *unread: Tensor | None) -> Tensor:
+    """Log-probabilities without gradient, 0 where they are not read."""
+    x = x.detach()
+    for rows in unread:
+        x = x if rows is None else x.masked_fill(rows, 0.0)
+    return _checks.checked(x, op, name, "logp")
 
 
 def _target(
@@ -97,6 +102,7 @@ def _target(
     teacher: Tensor | Teachers | None,
     reference: Tensor | None,
     reward_scale: float | Tensor,
+    dead: Tensor | None,
 ) -> tuple[Tensor, torch.dtype]:
     shape, device = student.shape, student.device
     scale = _checks.scale(op, reward_scale, shape, device, torch.float64)
@@ -111,9 +117,8 @@ def _target(
                 _checks.per_token(op, name, x, shape, device=device)
     logps = []
     for name, model, c in parts:
-        logp = _checks.per_token(op, name, model, shape, device=device).detach()
-        read = logp.masked_fill(c == 0, 0.0) if isinstance(c, Tensor) else logp
-        logps.append(_checks.checked(read, op, name, "logp"))
+        logp = _checks.per_token(op, name, model, shape, device=device)
+        logps.append(_read(op, name, logp, dead, c == 0 if isinstance(c, Tensor) else None))
     dtype = _checks.wide(student, *logps)
     coefficients = [c.to(dtype) if isinstance(c, Tensor) else c for _, _, c in parts]
     return mix([x.to(dtype) for x in logps], coefficients), dtype

@@ -8,9 +8,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from composekit._dispatch import choose
 from composekit._errors import ShapeError, message
 from composekit.distill import _checks, operators
-from composekit.distill.engine import pick, plain_logits, student_parts
+from composekit.distill.engine import call_facts, look, plain_logits, student_parts
 from composekit.distill.heads import Model, check_model, head_dtype, leading, vocabulary
 from composekit.distill.linear import chunk_rows
 from composekit.distill.reference import log_softmax
@@ -71,7 +72,10 @@ def selected_logp(
         "reference": _reference,
     }
     features = ["candidates"] * (ids.dim() == 3)
-    return pick(op, impl, model, portable, features)(model, ids, temperature=temperature)
+    name, run = choose(op, impl, call_facts(model, features), portable)
+    if name not in portable:
+        look(op, temperature, [("head_or_logits", model, 1.0)])
+    return run(model, ids, temperature=temperature)
 
 
 def _chunked(model: Model, tokens: Tensor, *, temperature: float, chunk_size: int | None = None) -> Tensor:

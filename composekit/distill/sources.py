@@ -90,29 +90,36 @@ class Sink:
         self.bias = x.new_zeros(bias.shape if needs[2] else 0, dtype=dtype)
         self._needs = needs
 
-    def open(self, rows: Rows, taken: Tensor) -> None:
-        """Begin a chunk of rows; ``taken`` is what their blocks were made of."""
-        self._rows, self._taken = rows, taken
+    def open(self, rows: Rows, taken: Tensor, weight: Tensor) -> None:
+        """Begin a chunk of rows with its weights [n]; ``taken`` is what its blocks were made of."""
+        self._rows, self._weight = rows, weight.unsqueeze(-1)
+        dead = self._weight == 0  # such rows may hold NaN, and zero times NaN would reach the head
+        self._dead = dead if dead.device.type != "cpu" or bool(dead.any()) else None
+        self._taken = self._cleaned(taken * self._weight) if self._needs[1] else taken
         if self.source.linear and self._needs[0]:
             self._hidden = torch.zeros(taken.shape, dtype=self.dtype, device=taken.device)
 
     def add(self, gradient: Tensor, columns: slice) -> None:
-        """One block; ``gradient`` may be overwritten."""
+        """One block, yet to be multiplied with the weights of the rows; ``gradient`` may be overwritten."""
+        gradient = self._cleaned(gradient)
         if not self.source.linear:
             if self._needs[0]:
-                self._flat()[self._rows, columns] = gradient.div_(self.temperature).to(self.x.dtype)
+                self._flat()[self._rows, columns] = gradient.mul_(self._weight / self.temperature).to(self.x.dtype)
             return
         if self._needs[0]:
             self._hidden.addmm_(gradient, self.source.weight[columns].to(self.dtype))
         if self._needs[1]:
             self.weight[columns].addmm_(gradient.T, self._taken)
         if self.bias.numel():
-            self.bias[columns].add_(gradient.sum(0), alpha=1.0 / self.temperature)
+            self.bias[columns].add_((gradient * self._weight).sum(0), alpha=1.0 / self.temperature)
 
     def close(self) -> None:
         """End the chunk."""
         if self.source.linear and self._needs[0]:
-            self._flat()[self._rows] = self._hidden.div_(self.temperature).to(self.x.dtype)
+            self._flat()[self._rows] = self._hidden.mul_(self._weight / self.temperature).to(self.x.dtype)
+
+    def _cleaned(self, x: Tensor) -> Tensor:
+        return x if self._dead is None else x.masked_fill_(self._dead, 0.0)
 
     def _flat(self) -> Tensor:
         return self.x.view(-1, self.x.shape[-1])

@@ -57,6 +57,13 @@ def head(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Head:
     return Head(x if x.stride(-1) == 1 else x.contiguous(), None, None)
 
 
+def living(source: Head, weights: Tensor) -> Head:
+    """The head with zeros for hidden states of rows without weight: these may hold NaN, and zero times NaN is NaN."""
+    if source.weight is None:
+        return source
+    return source._replace(x=source.x.masked_fill((weights == 0).unsqueeze(-1), 0.0))
+
+
 def product(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> None:
     """out = a b, or out += a b, with float32 sums in the float32 ``out``, whatever the dtype of the operands."""
     if a.dtype == torch.float32:
@@ -156,7 +163,7 @@ def backward(
         part = _part(results, picked)
         rows.slope(out, s, theirs(picked, columns), scale[picked], 1.0 / temperature, part, grad[picked])
 
-    return _through_head(student, write, needs, chunk)
+    return _through_head(living(student, grad), write, needs, chunk)
 
 
 def _through_head(
@@ -206,6 +213,7 @@ def weighted_sum(
     student: Head, others: Pair, scale: Tensor, temperature: float, weights: Tensor, needs: list[bool], chunk: int
 ) -> tuple[Tensor, Gradients]:
     """The loss of every row, and the gradients of sum(weights * loss); five products, none of them twice."""
+    student = living(student, weights)
     x, weight, bias = student
     assert weight is not None
     count, vocabulary, dtype, device = scale.numel(), student.vocabulary, student.product_dtype, x.device
@@ -278,7 +286,7 @@ def selected_backward(
     def write(out: Tensor, s: Rows, picked: slice, columns: slice) -> None:
         rows.pick_slope(out, s, tokens[picked], lse[picked], grad[picked], columns.start, 1.0 / temperature)
 
-    return _through_head(student, write, needs, chunk)
+    return _through_head(living(student, grad.abs().sum(-1)), write, needs, chunk)
 
 
 # --- forward KL and Jensen-Shannon -------------------------------------------------------------------------------------
@@ -332,4 +340,4 @@ def pair_backward(
         rows_of = lse[picked], lse_t[picked], near[picked]
         pairs.slope(out, s, t, beta, 1.0 / temperature, *rows_of, grad[picked])
 
-    return _through_head(student, write, needs, chunk)
+    return _through_head(living(student, grad), write, needs, chunk)

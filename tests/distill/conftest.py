@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path as File
 
 import pytest
 import torch
 from torch import Tensor
 
-from composekit.distill import LinearHead, Teachers, gopd_loss, linear_gopd_loss
+from .paths import LOCAL, TRITON, Path, Remote, as_head, over_ranks, small_blocks
 
-Loss = Callable[..., Tensor]
+__all__ = ["as_head"]
+ROOT = File(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
 def _several_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "whole_blocks" in request.fixturenames:
-        return
-    from composekit.distill import chunked, pairs, sources
-
-    monkeypatch.setattr(sources, "BLOCK", 24)
-    monkeypatch.setattr(sources, "NARROWEST", 3)
-    monkeypatch.setattr(chunked, "MAX_ROWS", 4)
-    monkeypatch.setattr(chunked, "BUFFERS", 2 * 3 * 17)
-    monkeypatch.setattr(pairs, "MAX_ROWS", 4)
-    monkeypatch.setattr(pairs, "BUFFERS", 2 * 3 * 17)
+    if "whole_blocks" not in request.fixturenames:
+        small_blocks(monkeypatch.setattr)
 
 
 @pytest.fixture
@@ -32,46 +30,45 @@ def whole_blocks() -> None:
     """Ask for the sizes of blocks and chunks that users get."""
 
 
-def as_head(logits: Tensor) -> LinearHead:
-    """A head whose logits are the given ones: the identity over the finite part, -inf from a bias shared by all rows."""
-    excluded = (logits == -torch.inf).flatten(0, -2).all(0)
-    bias = torch.where(excluded, -torch.inf, 0.0).to(logits.dtype)
-    weight = torch.eye(logits.shape[-1], dtype=logits.dtype)
-    return LinearHead(logits.masked_fill(excluded, 0.0), weight, bias if bool(excluded.any()) else None)
+@pytest.fixture(scope="session")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """What two and three ranks found, in one session of three processes: path -> check -> problem."""
+    folder = tmp_path_factory.mktemp("ranks")
+    command = [sys.executable, "-m", "tests.distill.vocab_ranks", str(folder)]
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "TRITON_INTERPRET": "0"}
+    workers = [subprocess.Popen([*command, str(rank)], cwd=ROOT, env=env) for rank in range(3)]
+    try:
+        for worker in workers:
+            worker.wait(timeout=240)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    found: dict[str, dict[str, str]] = {}
+    for file in sorted(folder.glob("*.json")):
+        for name, checks in json.loads(file.read_text()).items():
+            for check, problem in checks.items():
+                found.setdefault(name, {})[check] = found.get(name, {}).get(check, "") or problem
+    return found
 
 
-def _linear(student: Tensor, teacher: Tensor | Teachers | None, reference: Tensor | None = None, **options) -> Tensor:  # type: ignore[no-untyped-def]
-    normalize = options.pop("normalize", False)
-    heads = [None if x is None else as_head(x) for x in (teacher, reference)]
-    loss = linear_gopd_loss(as_head(student), *heads, **options)
-    if normalize:  # the linear form has no such option; log Z carries no gradient
-        with torch.no_grad():
-            plain = {**options, "impl": "reference"}
-            log_z = gopd_loss(student, teacher, reference, normalize=True, **plain)
-            log_z -= gopd_loss(student, teacher, reference, **plain)
-        loss = loss + log_z
-    return loss
+REMOTE = [path.name for count in (2, 3) for path in over_ranks(None, count)]
+PATHS = [*LOCAL, *(pytest.param(path, marks=pytest.mark.interpret) for path in TRITON), *REMOTE]
 
 
-def _with(impl: str, loss: Loss) -> Loss:
-    def run(*args, **options):  # type: ignore[no-untyped-def]
-        return loss(*args, impl=impl, **options)
+@pytest.fixture(params=PATHS, ids=lambda path: getattr(path, "name", path))
+def path(request: pytest.FixtureRequest) -> Iterator[Path | Remote]:
+    """One of the ways to compute the loss."""
+    if isinstance(request.param, str):
+        found = request.getfixturevalue("ranks")
+        yield Remote(request.param, found.get(request.param, {}))
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param.impl == "triton":
+            from composekit_kernels.triton import distill_rows
 
-    return run
-
-
-PATHS: dict[str, Loss] = {
-    "reference": _with("reference", gopd_loss),
-    "chunked": _with("chunked", gopd_loss),
-    "linear-reference": _with("reference", _linear),
-    "linear-chunked": _with("chunked", _linear),
-}
-
-
-@pytest.fixture(params=PATHS)
-def path(request: pytest.FixtureRequest) -> Loss:
-    """One of the ways to compute the loss from logits."""
-    return PATHS[request.param]
+            patch.setattr(distill_rows, "BLOCK", 16)
+        yield request.param
 
 
 def models(*shape: int, count: int = 3, scale: float = 2.0, dtype: torch.dtype = torch.float64) -> list[Tensor]:

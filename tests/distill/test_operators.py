@@ -93,6 +93,10 @@ def test_opcheck() -> None:
         (operators.mixture_rows, (*student, models, [0.0, 0.0], rows, 0.7, False, 2, "op", names)),
         (operators.mixture_rows, (*logits, flat, [1.0], none, 1.0, False, 0, "op", "a\nb")),
         (operators.mixture_sum, (weights, [True] * 3, *student, models, [1.5, -0.5], none, 1.0, 0, "op", names)),
+        (
+            operators.mixture_sum,
+            (weights.float(), [True, False, False], *logits, flat, [1.0], none, 1.0, 0, "op", "a\nb"),
+        ),
         (operators.pair_rows, (*student, models[:3], None, 1.0, 0, "op", "a\nb")),
         (operators.pair_rows, (*logits, flat, 0.3, 1.0, 0, "op", "a\nb")),
         (operators.selected_rows, (*student, TOKENS[..., None], 1.0, 0, "op", "a")),
@@ -178,10 +182,6 @@ def test_one_graph_serves_every_length() -> None:
     def both(s: Tensor, t: Tensor, r: Tensor, m: Tensor) -> Tensor:
         return reduce(gopd_loss(s, t, r), m) + ExOPDLoss()(s, t, r, mask=m).loss
 
-    warm = torch.randn(2, 4, 7).double()
-    both(
-        warm, warm, warm, torch.ones(2, 4, dtype=torch.bool)
-    )  # fills the cache of installed packages, which graphs guard
     quick = torch.compile(both, backend=counter, fullgraph=True, dynamic=True)
     frames = []
     for time in (4, 6, 9):
@@ -192,6 +192,26 @@ def test_one_graph_serves_every_length() -> None:
         assert_close(quick(*logits, mask), both(*logits, mask), rtol=1e-11)
         frames.append(counter.frame_count)
     assert frames[2] == frames[1] == frames[0], frames
+
+
+def test_numbers_may_vary_in_a_dynamic_graph() -> None:
+    """Temperatures and scales as floats, which each have a graph; as tensors they share one."""
+    torch._dynamo.reset()
+    counter = CompileCounterWithBackend("aot_eager")
+    s, t, r = (torch.randn(2, 4, 7).double() for _ in range(3))
+
+    def loss(s: Tensor, t: Tensor, r: Tensor, temperature: float, scale: float | Tensor) -> Tensor:
+        return gopd_loss(s, t, r, temperature=temperature, reward_scale=scale)
+
+    quick = torch.compile(loss, backend=counter, fullgraph=True, dynamic=True)
+    for temperature, scale in ((0.7, 1.25), (1.3, 1.5)):
+        assert_close(quick(s, t, r, temperature, scale), loss(s, t, r, temperature, scale), rtol=1e-11)
+    frames = []
+    for scale in (0.0, 1.25, 3.0):
+        wide = torch.full((2,), scale)
+        assert_close(quick(s, t, r, 1.3, wide), loss(s, t, r, 1.3, scale), rtol=1e-11)
+        frames.append(counter.frame_count)
+    assert frames[2] == frames[0], frames
 
 
 def test_checks_of_data_run_in_compiled_graphs_too() -> None:

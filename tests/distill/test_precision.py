@@ -159,6 +159,17 @@ def test_nothing_of_t_v_elements_is_made() -> None:
     assert max(both.sizes.values()) < time * vocabulary < biggest * 2
 
 
+@pytest.mark.parametrize(("shift", "careful"), [(0.0, False), (-120.0, False), (500.0, False), (None, True)])
+def test_ordinary_logits_need_no_second_walk(shift: float | None, careful: bool) -> None:
+    """Wherever they lie; an excluded token does."""
+    logits = [torch.randn(1, 5, 300) + (shift or 0.0) for _ in range(3)]
+    if shift is None:
+        logits[1][..., 7] = -torch.inf
+    parts = [x for m in logits[1:] for x in tensors(m)]
+    mixture = operators.mixture_of(tensors(logits[0]), parts, [1.25, -0.25], torch.zeros(0), 1.0, False)
+    assert chunked.totals_of(mixture, 2)[1] == careful
+
+
 @pytest.mark.parametrize("loss", [linear_forward_kl, linear_jsd])
 def test_divergences_equal_float64_at_a_real_vocabulary(loss) -> None:  # type: ignore[no-untyped-def]
     models = heads(4, 32_003, (16, 24, 8), torch.float32)[:2]

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from composekit import ComposeKitError
-from composekit.distill import gopd_advantages, gopd_loss, sampled_gopd_loss, selected_logp, topk_gopd_loss
+from composekit.distill import (
+    forward_kl,
+    gopd_advantages,
+    gopd_loss,
+    sampled_gopd_loss,
+    selected_logp,
+    topk_gopd_loss,
+)
 from composekit.testing import assert_close
 
 from .conftest import gradient, models, near
@@ -97,6 +104,36 @@ def test_back_propagating_k2_is_ours_and_k1_is_nothing(small: list[Tensor]) -> N
     k2 = torch.autograd.grad((pi * gap.square() / 2).sum(), student)[0]
     assert_close(k2, full, rtol=1e-11)
     near(k1, torch.zeros_like(k1), 1e-14)
+    # k3 is another loss: Z times the forward KL to q.
+    m = (log_pi - gap).detach()
+    student = student.detach().requires_grad_()
+    again = student.log_softmax(-1) - m
+    k3 = torch.autograd.grad((pi * ((-again).exp() - 1 + again)).sum(), student)[0]
+    z = m.logsumexp(-1).exp()
+    assert_close(k3, torch.autograd.grad((z * forward_kl(student, m)).sum(), student)[0], rtol=1e-10)
+
+
+def test_the_reward_at_hand_leads_to_q_and_the_whole_return_to_the_optimum_of_sequences() -> None:
+    """Two steps over three tokens: pi proportional to T^c R^(1 - c) Z(next), and both agree at scales 0 and 1."""
+    first, second = torch.randn(3, 3).double(), torch.randn(3, 3, 3).double()  # of student, teacher, reference
+
+    for scale in (0.0, 1.0, 1.6):
+        m1, m2 = (scale * x[1].log_softmax(-1) + (1 - scale) * x[2].log_softmax(-1) for x in (first, second))
+        future = m2.logsumexp(-1)
+        for discount, best in ((0.0, m1), (1.0, m1 + future)):
+            one, two = best.clone().requires_grad_(), m2.clone().requires_grad_()
+            total: Tensor | float = 0.0
+            for a in range(3):
+                for b in range(3):
+                    s, t, r = (
+                        torch.stack([x.log_softmax(-1)[a], y.log_softmax(-1)[a, b]])[None]
+                        for x, y in ((one, two), (first[1], second[1]), (first[2], second[2]))
+                    )
+                    found = gopd_advantages(s, t, r, reward_scale=scale, discount=discount)
+                    total = total + s.detach().sum().exp() * sampled_gopd_loss(s, found).sum()
+            for grad in torch.autograd.grad(total, (one, two)):
+                near(grad, torch.zeros_like(grad), 1e-12)
+        assert bool(future.abs().max() < 1e-12) == (scale in (0.0, 1.0))
 
 
 @given(
@@ -141,6 +178,9 @@ def test_masked_positions_are_not_read() -> None:
     loss = sampled_gopd_loss(logp, torch.tensor([[2.0, torch.nan]]), rollout_logp=logp.detach(), mask=mask)
     assert_close(loss, torch.tensor([[1.0, 0.0]]))
     assert_close(torch.autograd.grad(loss.sum(), logp)[0], torch.tensor([[-2.0, 0.0]]))
+    bad = torch.tensor([[-0.5, torch.nan]])
+    found = gopd_advantages(bad, bad - 1.0, bad, reward_scale=1.5, mask=mask)
+    assert_close(found, torch.tensor([[-1.5, 0.0]]))
 
 
 # --- top-k -------------------------------------------------------------------------------------------------------------
