@@ -61,7 +61,7 @@ PINNED: dict[tuple[str, str], dict[int, tuple[int, int, int, int, int]]] = {
     ("walk", "single"): {64: (32, 32, 4, 2, 4), 128: (32, 32, 8, 2, 8), 256: (32, 32, 8, 2, 8)},
     ("walk", "wide"): {64: (16, 32, 4, 2, 4), 128: (16, 32, 8, 2, 8), 256: (16, 16, 8, 2, 8)},
     ("slopes", "group"): {64: (64, 32, 4, 1, 1), 128: (64, 16, 4, 1, 1), 256: (32, 16, 8, 1, 8)},
-    ("slopes", "single"): {64: (32, 16, 4, 1, 4), 128: (32, 16, 8, 1, 8), 256: (32, 16, 8, 1, 8)},
+    ("slopes", "single"): {64: (16, 32, 4, 1, 4), 128: (32, 16, 8, 1, 8), 256: (32, 16, 8, 1, 8)},
     ("slopes", "wide"): {64: (16, 16, 4, 1, 4), 128: (16, 16, 8, 1, 8), 256: (16, 16, 8, 1, 8)},
     ("states", "group"): dict.fromkeys((64, 128, 256), (64, 64, 4, 3, 1)),
     ("states", "single"): dict.fromkeys((64, 128, 256), (64, 64, 4, 3, 1)),
@@ -84,7 +84,9 @@ def tiles(shape: Shape) -> Tile:
     if shape.arch == 0:
         return Tile(32, block_k, min(64, width(shape.values)), 4, 1, INTERPRETED_PARTS)
     column = next(limit for limit in (64, 128, 256) if keys <= limit)
-    products = "wide" if not shape.narrow else "group" if shape.arch // 10 in (9, 10, 11) else "single"
+    # Triton 3.6 cannot compile the slopes' kernel with tcgen05; mma.sync runs on those chips, too.
+    grouped = (9,) if shape.kernel == "slopes" else (9, 10, 11)
+    products = "wide" if not shape.narrow else "group" if shape.arch // 10 in grouped else "single"
     chunk, block_v, warps, stages, parts = PINNED[shape.kernel, products][column]
     if keys != shape.keys or shape.values % block_v:
         block_v = min(block_v, 32)  # masks of channels take registers, too
@@ -160,10 +162,15 @@ def aot(
             num_stages=tile.num_stages,
             divisible=tuple(n for n in signature if n[-2:] in ("_b", "_t", "_h") or n.startswith("state_") or n == "H"),
             archs=tuple(archs),
-            instructions={a: _MATRIX[a] if tile.parts == 1 else ("mma_sync",) for a in archs},
+            instructions={a: _instructions(tile, a) for a in archs},
             may_spill=max(keys, values) > 128,
             quick=quick and 90 in archs,
         )
+
+
+def _instructions(tile: Tile, arch: int) -> tuple[str, ...]:
+    """What must occur in the PTX: dealt products and blocks below 64 rows are mma.sync's on every chip."""
+    return ("mma_sync",) if tile.parts > 1 or tile.block_k < 64 else _MATRIX[arch]
 
 
 def _kind(name: str, data: str) -> str:
