@@ -231,7 +231,11 @@ class LightningAttention(nn.Module):
             ):
                 raise ShapeError(
                     message(
-                        _OP, "position_ids", "have shape [B, T] or [1, T]", brackets(position_ids.shape), "One per token"
+                        _OP,
+                        "position_ids",
+                        "have shape [B, T] or [1, T]",
+                        brackets(position_ids.shape),
+                        "One per token",
                     )
                 )
         if cache is not None:

@@ -86,8 +86,10 @@ def lightning_attention(
 
     Guarantees:
         Gradients to q, k, v, slopes and initial_state, and through ``final_state``; memory linear in T; two runs are
-        bit-equal; the state is never rounded below float32, whatever autocast says. Works in ``torch.compile`` with
-        ``fullgraph=True``. Second derivatives exist for ``impl="reference"`` alone, which is plain and eager.
+        bit-equal; the state is never rounded below float32, whatever autocast says. Later tokens of any finite size change
+        no bit of earlier outputs; NaN and infinity do not leave their sequence, but reach earlier outputs of their chunk
+        (not with ``impl="reference"``). Works in ``torch.compile`` with ``fullgraph=True``, where bad arguments raise the
+        same errors when the graph runs. Second derivatives exist for ``impl="reference"`` alone, which is plain and eager.
 
     Example:
         >>> import torch

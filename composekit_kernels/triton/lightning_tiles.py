@@ -53,8 +53,8 @@ def width(channels: int) -> int:
     return max(16, triton.next_power_of_2(channels))
 
 
-# (kernel, products) -> widest key block -> (chunk, block_v, num_warps, num_stages, parts). Chips with wgmma or tcgen05 ("group")
-# multiply bfloat16 from shared memory by four warps together. Everything else goes through mma.sync, whose warps keep
+# (kernel, products) -> widest key block -> (chunk, block_v, num_warps, num_stages, parts). Chips with wgmma or tcgen05
+# ("group") multiply bfloat16 from shared memory by four warps together. Everything else takes mma.sync, whose warps keep
 # operands in registers: there keys are dealt out (see lightning_chunks). "wide" is float32 and float16 on any chip.
 PINNED: dict[tuple[str, str], dict[int, tuple[int, int, int, int, int]]] = {
     ("walk", "group"): {64: (64, 64, 4, 3, 1), 128: (64, 64, 4, 2, 1), 256: (64, 32, 8, 2, 1)},
@@ -147,8 +147,14 @@ def aot(
     for tile, archs in chips.items():
         where = "" if len(chips) == 1 else " on " + ", ".join(f"sm_{arch}" for arch in archs)
         fixed: dict[str, Any] = {
-            "DK": keys, "DV": values, "BK": tile.block_k, "BV": tile.block_v, "CHUNK": tile.chunk, "DOT": dot,
-            "PRECISION": precision, **constants,
+            "DK": keys,
+            "DV": values,
+            "BK": tile.block_k,
+            "BV": tile.block_v,
+            "CHUNK": tile.chunk,
+            "DOT": dot,
+            "PRECISION": precision,
+            **constants,
         }
         if "PARTS" in kernel.arg_names:
             fixed["PARTS"] = tile.parts  # fmt: skip
