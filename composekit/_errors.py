@@ -5,6 +5,7 @@ Every message reads ``<op>: <argument> must <rule>; got <observed>. <how to repa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 
@@ -35,6 +36,16 @@ class MissingExtraError(ComposeKitError, ImportError):
 def message(op: str, argument: str, rule: str, got: object, repair: str) -> str:
     """Build the one sentence form of all errors."""
     return f"{op}: {argument} must {rule}; got {got}. {repair.rstrip('.')}."
+
+
+def brackets(sizes: Iterable[int]) -> str:
+    """A shape as text. Sizes that a compiler holds symbolic become numbers, so that the text is one it can hold.
+
+    Example:
+        >>> brackets((2, 3))
+        '[2, 3]'
+    """
+    return "[" + ", ".join([f"{int(n)}" for n in sizes]) + "]"
 
 
 def bad_value(op: str, argument: str, rule: str, got: object, repair: str) -> ArgumentError:
@@ -92,13 +103,13 @@ def check_shapes(op: str, **tensors: tuple[HasShape, str]) -> dict[str, int]:
                 want = int(axis) if axis.isdigit() else trial.setdefault(axis, size)
                 fits = fits and want == size
         if not fits:
-            expected = ", ".join(f"{a}={bound[a]}" if a in bound else a for a in spec.split())
+            expected = ", ".join(f"{a}={int(bound[a])}" if a in bound else a for a in spec.split())
             raise ShapeError(
                 message(
                     op,
                     argument,
                     f"have shape [{expected}]",
-                    list(shape),
+                    brackets(shape),
                     "Sizes given with = are fixed by the arguments before it",
                 )
             )

@@ -7,7 +7,7 @@ import itertools
 import torch
 from torch import Tensor
 
-from composekit._errors import ShapeError, bad_type, bad_value, check_shapes, message
+from composekit._errors import ShapeError, bad_type, bad_value, brackets, check_shapes, message
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -32,7 +32,7 @@ def check_qkv(op: str, q: Tensor, k: Tensor, v: Tensor) -> None:
     for name, x in (("q", q), ("k", k), ("v", v)):
         if x.shape[2] < 1 or x.shape[3] < 1:
             raise ShapeError(
-                message(op, name, "have at least one head and one channel", list(x.shape), "Check the reshape")
+                message(op, name, "have at least one head and one channel", brackets(x.shape), "Check the reshape")
             )
     if heads % kv_heads:
         raise ShapeError(
@@ -40,7 +40,7 @@ def check_qkv(op: str, q: Tensor, k: Tensor, v: Tensor) -> None:
                 op,
                 "q",
                 "have a multiple of the heads of k and v",
-                f"{heads} heads of q and {kv_heads} of k",
+                f"{int(heads)} heads of q and {int(kv_heads)} of k",
                 "Query heads share the heads of k and v in equal groups",
             )
         )
@@ -69,9 +69,9 @@ def check_slopes(op: str, slopes: Tensor, q: Tensor) -> None:
             message(
                 op,
                 "slopes",
-                f"have shape [Hq={heads}]",
-                list(slopes.shape),
-                f"Pass one decay rate per query head, for example alibi_slopes({heads})",
+                f"have shape [Hq={int(heads)}]",
+                brackets(slopes.shape),
+                f"Pass one decay rate per query head, for example alibi_slopes({int(heads)})",
             )
         )
     if not slopes.dtype.is_floating_point:
@@ -90,7 +90,7 @@ def check_cu_seqlens(op: str, cu_seqlens: Tensor, q: Tensor) -> None:
                 op,
                 "cu_seqlens",
                 "have shape [N + 1] with N >= 1 sequences",
-                list(cu_seqlens.shape),
+                brackets(cu_seqlens.shape),
                 "Pass the running total of the lengths, starting with 0",
             )
         )
@@ -100,7 +100,7 @@ def check_cu_seqlens(op: str, cu_seqlens: Tensor, q: Tensor) -> None:
                 op,
                 "q",
                 "have B = 1 when cu_seqlens is given",
-                f"B = {q.shape[0]}",
+                f"B = {int(q.shape[0])}",
                 "Packed sequences are concatenated along T in one row",
             )
         )
@@ -116,8 +116,8 @@ def check_state(op: str, name: str, state: Tensor, q: Tensor, v: Tensor, rows: i
             message(
                 op,
                 name,
-                f"have shape {list(want)}, one [Dk, Dv] per sequence and query head",
-                list(state.shape),
+                f"have shape {brackets(want)}, one [Dk, Dv] per sequence and query head",
+                brackets(state.shape),
                 "Pass the final_state of an earlier call",
             )
         )
@@ -141,7 +141,7 @@ def check_chunk_size(op: str, chunk_size: int | None) -> None:
     if isinstance(chunk_size, bool) or not isinstance(chunk_size, int):
         raise bad_type(op, "chunk_size", "be a positive integer or None", type(chunk_size).__name__, "Leave it out")
     if chunk_size < 1:
-        raise bad_value(op, "chunk_size", "be a positive integer or None", chunk_size, "Leave it out")
+        raise bad_value(op, "chunk_size", "be a positive integer or None", int(chunk_size), "Leave it out")
 
 
 def sequence_bounds(op: str, cu_seqlens: Tensor, total: int) -> list[int]:

@@ -29,8 +29,8 @@ class Decay:
     lengths: Tensor | int
 
     def within(self, scores: Tensor) -> None:
-        """Multiply ``[m * H, L, L]`` by *M*, in place."""
-        scores.view(-1, *self.mask.shape).mul_(self.mask)
+        """Multiply ``[m * H, L, L]`` by *M*, in place. What it puts to zero may have been infinite."""
+        scores.tril_().view(-1, *self.mask.shape).mul_(self.mask)
 
 
 def decay_of(tile: Tile, rows: int, slopes: Tensor, scale: float, compute: torch.dtype) -> Decay:

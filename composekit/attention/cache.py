@@ -88,8 +88,8 @@ class HybridCache:
                 message(
                     op,
                     "x",
-                    f"have as many rows as the cache, {memory.state.shape[0]}",
-                    rows,
+                    f"have as many rows as the cache, {int(memory.state.shape[0])}",
+                    int(rows),
                     "Use one cache per batch; a packed batch has a row per sequence",
                 )
             )

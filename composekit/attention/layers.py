@@ -9,9 +9,10 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from composekit._errors import ShapeError, bad_type, bad_value, check_shapes, message
+from composekit._errors import ComposeKitError, ShapeError, bad_type, bad_value, brackets, check_shapes, message
 from composekit.attention import _checks as checks
 from composekit.attention._positions import Padding, dense_positions, packed_positions, rotate
+from composekit.attention._refusal import refuse
 from composekit.attention.cache import HybridCache
 from composekit.attention.config import HybridConfig
 from composekit.attention.decode import lightning_decode
@@ -126,7 +127,10 @@ class LightningAttention(nn.Module):
             ArgumentTypeError: a mask that is not bool, positions that are not integers.
             ArgumentError: both ``attention_mask`` and ``cu_seqlens``.
         """
-        self._check(x, attention_mask, cu_seqlens, position_ids, cache)
+        try:
+            self._check(x, attention_mask, cu_seqlens, position_ids, cache)
+        except ComposeKitError as error:
+            return refuse(error, x)
         if attention_mask is not None:
             return self._forward_padded(x, attention_mask, position_ids, cache)
         past = None if cache is None else cache.lengths(self.layer_idx)
@@ -227,7 +231,11 @@ class LightningAttention(nn.Module):
             ):
                 raise ShapeError(
                     message(
-                        _OP, "position_ids", "have shape [B, T] or [1, T]", list(position_ids.shape), "One per token"
+                        _OP,
+                        "position_ids",
+                        "have shape [B, T] or [1, T]",
+                        brackets(position_ids.shape),
+                        "One per token",
                     )
                 )
         if cache is not None:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor
 
+from composekit._errors import ComposeKitError
 from composekit.attention import _checks as checks
 from composekit.attention import _lightning_op
-from composekit.attention.parallel import lightning_parallel
+from composekit.attention._refusal import refuse
+from composekit.attention.parallel import check_group, lightning_parallel
 from composekit.attention.reference import lightning_reference
 
 if TYPE_CHECKING:
@@ -84,8 +86,10 @@ def lightning_attention(
 
     Guarantees:
         Gradients to q, k, v, slopes and initial_state, and through ``final_state``; memory linear in T; two runs are
-        bit-equal; the state is never rounded below float32, whatever autocast says. Works in ``torch.compile`` with
-        ``fullgraph=True``. Second derivatives exist for ``impl="reference"`` alone, which is plain and eager.
+        bit-equal; the state is never rounded below float32, whatever autocast says. Later tokens of any finite size change
+        no bit of earlier outputs; NaN and infinity do not leave their sequence, but reach earlier outputs of their chunk
+        (not with ``impl="reference"``). Works in ``torch.compile`` with ``fullgraph=True``, where bad arguments raise the
+        same errors when the graph runs. Second derivatives exist for ``impl="reference"`` alone, which is plain and eager.
 
     Example:
         >>> import torch
@@ -102,16 +106,11 @@ def lightning_attention(
     Source:
         Qin et al. 2024 (Lightning Attention-2, arXiv 2401.04658); MiniCPM-SALA, section 2.1.
     """
-    checks.check_qkv(_OP, q, k, v)
-    checks.check_slopes(_OP, slopes, q)
-    checks.check_scale(_OP, scale)
-    checks.check_chunk_size(_OP, chunk_size)
-    rows = q.shape[0]
-    if cu_seqlens is not None:
-        checks.check_cu_seqlens(_OP, cu_seqlens, q)
-        rows = cu_seqlens.shape[0] - 1
-    if initial_state is not None:
-        checks.check_state(_OP, "initial_state", initial_state, q, v, rows)
+    try:
+        _check(q, k, v, slopes, scale, cu_seqlens, initial_state, chunk_size, group)
+    except ComposeKitError as error:
+        nothing = refuse(error, q, v)
+        return LinearOutput(nothing, nothing if output_final_state else None)
     factor = float(q.shape[3]) ** -0.5 if scale is None else float(scale)
     if group is None:
         out, state = _run(q, k, v, slopes, cu_seqlens, initial_state, factor, output_final_state, chunk_size, impl)
@@ -122,6 +121,32 @@ def lightning_attention(
 
         out, state = lightning_parallel(local, q, slopes, factor, cu_seqlens, initial_state, group)
     return LinearOutput(out, state if output_final_state else None)
+
+
+def _check(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    slopes: Tensor,
+    scale: float | None,
+    cu_seqlens: Tensor | None,
+    initial_state: Tensor | None,
+    chunk_size: int | None,
+    group: object,
+) -> None:
+    """Everything that can be said without looking at data."""
+    checks.check_qkv(_OP, q, k, v)
+    checks.check_slopes(_OP, slopes, q)
+    checks.check_scale(_OP, scale)
+    checks.check_chunk_size(_OP, chunk_size)
+    rows = q.shape[0]
+    if cu_seqlens is not None:
+        checks.check_cu_seqlens(_OP, cu_seqlens, q)
+        rows = cu_seqlens.shape[0] - 1
+    if initial_state is not None:
+        checks.check_state(_OP, "initial_state", initial_state, q, v, rows)
+    if group is not None:
+        check_group(_OP, group)
 
 
 def _run(

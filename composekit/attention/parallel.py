@@ -46,8 +46,6 @@ def lightning_parallel(
         initial_state: The state before the whole sequence, the same on every rank.
         group: The process group.
     """
-    if not isinstance(group, dist.ProcessGroup):
-        raise bad_type(_OP, "group", "be a torch.distributed process group", type(group).__name__, "Use new_group(...)")
     rank, world = dist.get_rank(group), dist.get_world_size(group)
     own = torch.tensor([q.shape[1]], dtype=torch.int64, device=q.device)
     totals = gather_ranks(own, world, group.group_name)[:, 0]  # [R]
@@ -68,6 +66,12 @@ def lightning_parallel(
             first = first.clamp(max=bounds.shape[0] - 2)
             entering, reach = entering.index_select(0, first.reshape(1)), local[1:].index_select(0, first.reshape(1))
         return _add_entering(out, q, entering, rates, scale, reach), final
+
+
+def check_group(op: str, group: object) -> None:
+    """Raise unless this is a process group."""
+    if not isinstance(group, dist.ProcessGroup):
+        raise bad_type(op, "group", "be a torch.distributed process group", type(group).__name__, "Use new_group(...)")
 
 
 def _carried(states: Tensor, lengths: Tensor, rates: Tensor, rank: int) -> Tensor:

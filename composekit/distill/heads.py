@@ -60,7 +60,9 @@ _construct: Any = LinearHead.__new__
 
 def _construct_checked(cls: type[LinearHead], hidden: Tensor, weight: Tensor, bias: Tensor | None = None) -> LinearHead:
     head = _construct(cls, hidden, weight, bias)
-    check_head("LinearHead", "", head)
+    # Dynamo of torch 2.11 builds named tuples of its own stand-ins for tensors; the losses check their heads again.
+    if not type(hidden).__module__.startswith("torch._dynamo."):
+        check_head("LinearHead", "", head)
     return head
 
 

@@ -21,10 +21,19 @@ import triton.language as tl
 from torch import Tensor
 
 from composekit_kernels.aot import Configuration
+from composekit_kernels.triton.lightning_chunks import (
+    add_outer,
+    deal,
+    deal_state,
+    gather_state,
+    load_chunk,
+    over_keys,
+    tokens_from,
+    turn,
+)
 from composekit_kernels.triton.lightning_forward import programs, walk
 from composekit_kernels.triton.lightning_segments import (
     Segments,
-    chunk_mask,
     cut,
     entering_states,
     segment_bounds,
@@ -70,6 +79,7 @@ def lightning_slopes(
     BK: tl.constexpr,
     BV: tl.constexpr,
     CHUNK: tl.constexpr,
+    PARTS: tl.constexpr,
     PACKED: tl.constexpr,
     ENTERS: tl.constexpr,
     LEAVES: tl.constexpr,
@@ -91,19 +101,18 @@ def lightning_slopes(
     dk = tl.arange(0, BK)
     dv = block * BV + tl.arange(0, BV)
     slope = tl.load(slopes + h)
-    origin = begin.to(tl.int64)
-    batch = row.to(tl.int64)
-    q += batch * q_b + h.to(tl.int64) * q_h + origin * q_t
-    k += batch * k_b + (h // share).to(tl.int64) * k_h + origin * k_t
-    v += batch * v_b + (h // share).to(tl.int64) * v_h + origin * v_t
-    do += batch * do_b + h.to(tl.int64) * do_h + origin * do_t
+    q = tokens_from(q, row, h, begin, q_b, q_t, q_h)
+    k = tokens_from(k, row, h // share, begin, k_b, k_t, k_h)
+    v = tokens_from(v, row, h // share, begin, v_b, v_t, v_h)
+    do = tokens_from(do, row, h, begin, do_b, do_t, do_h)
 
     inside = (dk[:, None] < DK) & (dv[None, :] < DV)
     corner = (segment.to(tl.int64) * H + h) * (DK * DV) + dk[:, None] * DV + dv[None, :]
     state = tl.zeros([BK, BV], tl.float32)
     if ENTERS:
         state += tl.load(enter + corner, mask=inside, other=0.0)
-    change = tl.zeros([BK, BV], tl.float32)
+    state = deal_state(state, PARTS)
+    change = deal_state(tl.zeros([BK, BV], tl.float32), PARTS)
     total = tl.zeros([CHUNK], tl.float32)
 
     ahead = (i[:, None] - i[None, :]).to(tl.float32)
@@ -111,34 +120,31 @@ def lightning_slopes(
     for step in range(tl.cdiv(size, CHUNK)):
         start = step * CHUNK
         live = tl.minimum(CHUNK, size - start)
-        rows = (start + tl.minimum(i, live))[:, None].to(tl.int64)
-        mask_k = chunk_mask(live, dk, CHUNK, DK, DK != BK)
-        mask_v = chunk_mask(live, dv, CHUNK, DV, DV % BV != 0)
-        q_chunk = tl.load(q + rows * q_t + dk[None, :], mask=mask_k, other=0.0).to(DOT)
-        k_chunk = tl.load(k + rows * k_t + dk[None, :], mask=mask_k, other=0.0).to(DOT)
-        v_chunk = tl.load(v + rows * v_t + dv[None, :], mask=mask_v, other=0.0).to(DOT)
-        do_chunk = tl.load(do + rows * do_t + dv[None, :], mask=mask_v, other=0.0).to(DOT)
+        q_chunk = deal(load_chunk(q, start, live, dk, q_t, CHUNK, DK, DK != BK).to(DOT), PARTS)
+        k_chunk = deal(load_chunk(k, start, live, dk, k_t, CHUNK, DK, DK != BK).to(DOT), PARTS)
+        v_chunk = load_chunk(v, start, live, dv, v_t, CHUNK, DV, DV % BV != 0).to(DOT)
+        do_chunk = load_chunk(do, start, live, dv, do_t, CHUNK, DV, DV % BV != 0).to(DOT)
         age = tl.minimum(i + 1, live).to(tl.float32)
         left = tl.maximum(live - 1 - i, 0).to(tl.float32)
 
-        scores = tl.dot(q_chunk, tl.trans(k_chunk), input_precision=PRECISION)
+        scores = over_keys(q_chunk, turn(k_chunk, PARTS), PARTS, PRECISION)
         pull = tl.dot(do_chunk, tl.trans(v_chunk), input_precision=PRECISION)
-        total += tl.sum(scores * pull * mix, 1)
-        moved = tl.dot(q_chunk, change.to(DOT), input_precision=PRECISION)
-        moved -= tl.dot(q_chunk, state.to(DOT), input_precision=PRECISION) * age[:, None]
+        total += tl.sum(tl.where(mix != 0.0, scores * pull * mix, 0.0), 1)
+        moved = over_keys(q_chunk, change.to(DOT), PARTS, PRECISION)
+        moved -= over_keys(q_chunk, state.to(DOT), PARTS, PRECISION) * age[:, None]
         total += tl.sum(moved * do_chunk.to(tl.float32), 1) * tl.exp(-slope * age)
 
         decay = tl.exp(-slope * live)
         write = tl.exp(-slope * left)
         weighted = v_chunk.to(tl.float32) * write[:, None]
         change = (change - state * live) * decay
-        k_turned = tl.trans(k_chunk)
-        change = tl.dot(k_turned, (weighted * -left[:, None]).to(DOT), acc=change, input_precision=PRECISION)
-        state = tl.dot(k_turned, weighted.to(DOT), acc=state * decay, input_precision=PRECISION)
+        change = add_outer(change, k_chunk, (weighted * -left[:, None]).to(DOT), PARTS, PRECISION)
+        state = add_outer(state * decay, k_chunk, weighted.to(DOT), PARTS, PRECISION)
 
     result = tl.sum(total, 0) * scale
     if LEAVES:
-        result += tl.sum(tl.sum(tl.load(leave + corner, mask=inside, other=0.0) * change, 1), 0)
+        received = tl.load(leave + corner, mask=inside, other=0.0)
+        result += tl.sum(tl.sum(received * gather_state(change, PARTS), 1), 0)
     tl.store(partial + (segment.to(tl.int64) * blocks + block) * H + h, result)
 
 
@@ -193,6 +199,7 @@ def slopes_gradient(
             BK=tile.block_k,
             BV=tile.block_v,
             CHUNK=tile.chunk,
+            PARTS=tile.parts,
             PACKED=segments.packed,
             ENTERS=enter is not None,
             LEAVES=leave is not None,

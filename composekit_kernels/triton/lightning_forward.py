@@ -19,9 +19,20 @@ import triton.language as tl
 from torch import Tensor
 
 from composekit_kernels.aot import Configuration
+from composekit_kernels.triton.lightning_chunks import (
+    add_outer,
+    chunk_mask,
+    chunk_offsets,
+    deal,
+    deal_state,
+    gather_state,
+    load_chunk,
+    over_keys,
+    tokens_from,
+    turn,
+)
 from composekit_kernels.triton.lightning_segments import (
     Segments,
-    chunk_mask,
     cut,
     entering_states,
     segment_bounds,
@@ -69,6 +80,7 @@ def lightning_walk(
     BK: tl.constexpr,
     BV: tl.constexpr,
     CHUNK: tl.constexpr,
+    PARTS: tl.constexpr,
     PACKED: tl.constexpr,
     REVERSE: tl.constexpr,
     ENTERS: tl.constexpr,
@@ -93,18 +105,17 @@ def lightning_walk(
     dk = tl.arange(0, BK)
     dv = (pid % blocks) * BV + tl.arange(0, BV)
     slope = tl.load(slopes + h)
-    origin = begin.to(tl.int64)
-    batch = row.to(tl.int64)
-    x += batch * x_b + (h // share_x).to(tl.int64) * x_h + origin * x_t
-    y += batch * y_b + (h // share_yz).to(tl.int64) * y_h + origin * y_t
-    z += batch * z_b + (h // share_yz).to(tl.int64) * z_h + origin * z_t
-    out += batch * out_b + h.to(tl.int64) * out_h + origin * out_t
+    x = tokens_from(x, row, h // share_x, begin, x_b, x_t, x_h)
+    y = tokens_from(y, row, h // share_yz, begin, y_b, y_t, y_h)
+    z = tokens_from(z, row, h // share_yz, begin, z_b, z_t, z_h)
+    out = tokens_from(out, row, h, begin, out_b, out_t, out_h)
 
     inside = (dk[:, None] < DK) & (dv[None, :] < DV)
     corner = dk[:, None] * state_k + dv[None, :] * state_v
     state = tl.zeros([BK, BV], tl.float32)
     if ENTERS:
         state += tl.load(enter + (segment.to(tl.int64) * H + h) * (DK * DV) + corner, mask=inside, other=0.0)
+    state = deal_state(state, PARTS)
 
     # The exponent is a difference of positions, never a quotient of exponentials, which would overflow.
     ahead = i[:, None] - i[None, :]
@@ -118,13 +129,9 @@ def lightning_walk(
         else:
             start = step * CHUNK
         live = tl.minimum(CHUNK, size - start)
-        # Computed anew for every chunk: rows kept through the loop would cost the registers that the state needs.
-        rows = (start + tl.minimum(i, live))[:, None].to(tl.int64)
-        mask_k = chunk_mask(live, dk, CHUNK, DK, DK != BK)
-        mask_v = chunk_mask(live, dv, CHUNK, DV, DV % BV != 0)
-        x_chunk = tl.load(x + rows * x_t + dk[None, :], mask=mask_k, other=0.0).to(DOT)
-        y_chunk = tl.load(y + rows * y_t + dk[None, :], mask=mask_k, other=0.0).to(DOT)
-        z_chunk = tl.load(z + rows * z_t + dv[None, :], mask=mask_v, other=0.0).to(DOT)
+        x_chunk = deal(load_chunk(x, start, live, dk, x_t, CHUNK, DK, DK != BK).to(DOT), PARTS)
+        y_chunk = deal(load_chunk(y, start, live, dk, y_t, CHUNK, DK, DK != BK).to(DOT), PARTS)
+        z_chunk = load_chunk(z, start, live, dv, z_t, CHUNK, DV, DV % BV != 0).to(DOT)
         # Rows behind the last token are zero; their weights are held finite, as 0 * inf is not 0.
         near = tl.exp(-slope * tl.minimum(i + 1, live))
         far = tl.exp(-slope * tl.maximum(live - 1 - i, 0))
@@ -136,12 +143,14 @@ def lightning_walk(
             write = far
         # Weights go to z: y then reaches the matrix unit straight from shared memory, read transposed.
         weighted = (z_chunk.to(tl.float32) * write[:, None]).to(DOT)
-        scores = (tl.dot(x_chunk, tl.trans(y_chunk), input_precision=PRECISION) * mix).to(DOT)
-        result = tl.dot(x_chunk, state.to(DOT), input_precision=PRECISION) * read[:, None]
+        # Scores of later tokens are put away, not multiplied by zero: they may be infinite.
+        scores = over_keys(x_chunk, turn(y_chunk, PARTS), PARTS, PRECISION)
+        scores = tl.where(mix != 0.0, scores * mix, 0.0).to(DOT)
+        result = over_keys(x_chunk, state.to(DOT), PARTS, PRECISION) * read[:, None]
         result = tl.dot(scores, z_chunk, acc=result, input_precision=PRECISION)
-        tl.store(out + rows * out_t + dv[None, :], result.to(out.dtype.element_ty), mask=mask_v)
-        state *= tl.exp(-slope * live)
-        state = tl.dot(tl.trans(y_chunk), weighted, acc=state, input_precision=PRECISION)
+        mask = chunk_mask(live, dv, CHUNK, DV, DV % BV != 0)
+        tl.store(out + chunk_offsets(start, live, dv, out_t, CHUNK), result.to(out.dtype.element_ty), mask=mask)
+        state = add_outer(state * tl.exp(-slope * live), y_chunk, weighted, PARTS, PRECISION)
 
     if LEAVES:
         if REVERSE:
@@ -152,7 +161,8 @@ def lightning_walk(
             late = tl.minimum(dk, BK + steps)  # dk, but no earlier than here, for the same reason
             inside = (late[:, None] < DK) & (dv[None, :] < DV)
             corner = late[:, None] * state_k + dv[None, :] * state_v
-            tl.store(leave + (n.to(tl.int64) * H + h) * (DK * DV) + corner, state, mask=inside)
+            slot = leave + (n.to(tl.int64) * H + h) * (DK * DV)
+            tl.store(slot + corner, gather_state(state, PARTS), mask=inside)
 
 
 def walk(
@@ -204,6 +214,7 @@ def walk(
         BK=tile.block_k,
         BV=tile.block_v,
         CHUNK=tile.chunk,
+        PARTS=tile.parts,
         PACKED=segments.packed,
         REVERSE=reverse,
         ENTERS=enter is not None,

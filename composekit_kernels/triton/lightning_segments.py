@@ -20,6 +20,7 @@ import triton.language as tl
 from torch import Tensor
 
 from composekit_kernels.aot import Configuration
+from composekit_kernels.triton.lightning_chunks import add_outer, load_chunk, tokens_from
 from composekit_kernels.triton.lightning_tiles import AOT_SHAPES, Shape, aot, dot_types, row_strides, tiles
 
 _TABLE_BLOCK = 256
@@ -75,15 +76,6 @@ def segment_bounds(cu, first, owner, segment, T, N, per_sequence, length, PACKED
         size = tl.where(used, size, 0)
         return n, row, origin + skipped, size, used & (number == 0), number == count - 1
     return n, row, origin + skipped, size, number == 0, number == count - 1
-
-
-@triton.jit
-def chunk_mask(live, channels, CHUNK: tl.constexpr, WIDTH: tl.constexpr, BLOCKED: tl.constexpr):
-    """True for the live rows of a chunk and, where the block reaches beyond the width, for the channels that exist."""
-    mask = tl.arange(0, CHUNK)[:, None] < live
-    if BLOCKED:
-        mask = mask & (channels[None, :] < WIDTH)
-    return mask
 
 
 @triton.jit(do_not_specialize=["T", "N", "per_sequence", "length"])
@@ -143,9 +135,8 @@ def segment_states(
     dk = block_k * BK + tl.arange(0, BK)
     dv = block_v * BV + tl.arange(0, BV)
     slope = tl.load(slopes + h)
-    origin = begin.to(tl.int64)
-    y += row.to(tl.int64) * y_b + (h // share).to(tl.int64) * y_h + origin * y_t
-    z += row.to(tl.int64) * z_b + (h // share).to(tl.int64) * z_h + origin * z_t
+    y = tokens_from(y, row, h // share, begin, y_b, y_t, y_h)
+    z = tokens_from(z, row, h // share, begin, z_b, z_t, z_h)
     state = tl.zeros([BK, BV], tl.float32)
     steps = tl.cdiv(size, CHUNK)
     for step in range(steps):
@@ -154,18 +145,14 @@ def segment_states(
         else:
             start = step * CHUNK
         live = tl.minimum(CHUNK, size - start)
-        rows = (start + tl.minimum(i, live))[:, None].to(tl.int64)
-        y_chunk = tl.load(
-            y + rows * y_t + dk[None, :], mask=chunk_mask(live, dk, CHUNK, DK, DK % BK != 0), other=0.0
-        ).to(DOT)
-        z_chunk = tl.load(z + rows * z_t + dv[None, :], mask=chunk_mask(live, dv, CHUNK, DV, DV % BV != 0), other=0.0)
+        y_chunk = load_chunk(y, start, live, dk, y_t, CHUNK, DK, DK % BK != 0).to(DOT)
+        z_chunk = load_chunk(z, start, live, dv, z_t, CHUNK, DV, DV % BV != 0)
         if REVERSE:
             weight = tl.exp(-slope * tl.minimum(i + 1, live)) * scale
         else:
             weight = tl.exp(-slope * tl.maximum(live - 1 - i, 0))
         weighted = (z_chunk.to(tl.float32) * weight[:, None]).to(DOT)
-        state *= tl.exp(-slope * live)
-        state = tl.dot(tl.trans(y_chunk), weighted, acc=state, input_precision=PRECISION)
+        state = add_outer(state * tl.exp(-slope * live), y_chunk, weighted, 1, PRECISION)
     if terminal == 0:
         slot = sums + (segment.to(tl.int64) * H + h) * (DK * DV)
         tl.store(slot + dk[:, None] * DV + dv[None, :], state, mask=(dk[:, None] < DK) & (dv[None, :] < DV))

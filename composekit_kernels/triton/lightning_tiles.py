@@ -19,13 +19,14 @@ from composekit_kernels.dispatch import interpreter_on
 
 
 class Tile(NamedTuple):
-    """A program's share: ``chunk`` tokens at a time of a state of [block_k, block_v]."""
+    """A program's share: ``chunk`` tokens at a time of a state of [block_k, block_v], keys dealt out in ``parts``."""
 
     chunk: int
     block_k: int
     block_v: int
     num_warps: int
     num_stages: int
+    parts: int
 
 
 class Shape(NamedTuple):
@@ -52,29 +53,28 @@ def width(channels: int) -> int:
     return max(16, triton.next_power_of_2(channels))
 
 
-# (chips with wgmma or tcgen05, kernel, bfloat16) -> widest key block -> (chunk, block_v, num_warps, num_stages).
-# Chips that multiply with mma.sync keep operands in registers, hence their narrower blocks; three tf32 products for one of
-# float32 keep two copies of them.
-PINNED: dict[tuple[bool, str, bool], dict[int, tuple[int, int, int, int]]] = {
-    (True, "walk", True): {64: (64, 64, 4, 3), 128: (64, 64, 4, 2), 256: (64, 32, 4, 2)},
-    (True, "walk", False): {64: (16, 16, 4, 2), 128: (16, 32, 8, 2), 256: (16, 16, 8, 1)},
-    (True, "slopes", True): {64: (64, 32, 4, 1), 128: (64, 16, 4, 1), 256: (64, 16, 4, 1)},
-    (True, "slopes", False): {64: (16, 32, 4, 1), 128: (16, 16, 8, 1), 256: (16, 16, 8, 1)},
-    (True, "states", True): {64: (64, 64, 4, 3), 128: (64, 64, 4, 3), 256: (64, 64, 4, 3)},
-    (True, "states", False): {64: (32, 32, 4, 2), 128: (32, 32, 4, 2), 256: (32, 32, 4, 2)},
-    (False, "walk", True): {64: (64, 32, 8, 2), 128: (32, 32, 4, 2), 256: (32, 32, 8, 2)},
-    (False, "walk", False): {64: (32, 16, 4, 2), 128: (16, 32, 8, 2), 256: (16, 16, 8, 1)},
-    (False, "slopes", True): {64: (32, 32, 4, 1), 128: (32, 32, 8, 1), 256: (32, 16, 8, 1)},
-    (False, "slopes", False): {64: (32, 16, 4, 1), 128: (16, 16, 8, 1), 256: (16, 16, 8, 1)},
-    (False, "states", True): {64: (64, 64, 4, 3), 128: (64, 64, 4, 3), 256: (64, 64, 4, 3)},
-    (False, "states", False): {64: (32, 32, 4, 2), 128: (32, 32, 4, 2), 256: (32, 32, 4, 2)},
+# (kernel, products) -> widest key block -> (chunk, block_v, num_warps, num_stages, parts). Chips with wgmma or tcgen05
+# ("group") multiply bfloat16 from shared memory by four warps together. Everything else takes mma.sync, whose warps keep
+# operands in registers: there keys are dealt out (see lightning_chunks). "wide" is float32 and float16 on any chip.
+PINNED: dict[tuple[str, str], dict[int, tuple[int, int, int, int, int]]] = {
+    ("walk", "group"): {64: (64, 64, 4, 3, 1), 128: (64, 64, 4, 2, 1), 256: (64, 32, 8, 2, 1)},
+    ("walk", "single"): {64: (32, 32, 4, 2, 4), 128: (32, 32, 8, 2, 8), 256: (32, 32, 8, 2, 8)},
+    ("walk", "wide"): {64: (16, 32, 4, 2, 4), 128: (16, 32, 8, 2, 8), 256: (16, 16, 8, 2, 8)},
+    ("slopes", "group"): {64: (64, 32, 4, 1, 1), 128: (64, 16, 4, 1, 1), 256: (32, 16, 8, 1, 8)},
+    ("slopes", "single"): {64: (16, 32, 4, 1, 4), 128: (32, 16, 8, 1, 8), 256: (32, 16, 8, 1, 8)},
+    ("slopes", "wide"): {64: (16, 16, 4, 1, 4), 128: (16, 16, 8, 1, 8), 256: (16, 16, 8, 1, 8)},
+    ("states", "group"): dict.fromkeys((64, 128, 256), (64, 64, 4, 3, 1)),
+    ("states", "single"): dict.fromkeys((64, 128, 256), (64, 64, 4, 3, 1)),
+    ("states", "wide"): dict.fromkeys((64, 128, 256), (32, 32, 4, 2, 1)),
 }
 
 # What to try in the place of a pinned tile of the walk, on a card: no choice above has been timed on one.
 CANDIDATES = (
-    (64, 32, 4, 2), (64, 32, 4, 3), (64, 32, 8, 2), (64, 64, 4, 2), (64, 64, 4, 3), (64, 64, 8, 2), (64, 128, 8, 2),
-    (128, 32, 8, 2), (128, 64, 8, 2), (32, 32, 4, 3), (32, 64, 4, 2), (32, 64, 4, 3),
+    (64, 32, 4, 2, 1), (64, 32, 4, 3, 1), (64, 32, 8, 2, 1), (64, 64, 4, 2, 1), (64, 64, 4, 3, 1), (64, 64, 8, 2, 1),
+    (64, 128, 8, 2, 1), (128, 32, 8, 2, 1), (128, 64, 8, 2, 1), (32, 32, 4, 3, 4), (32, 64, 8, 2, 8), (32, 64, 8, 3, 8),
 )  # fmt: skip
+
+INTERPRETED_PARTS = 2
 
 
 def tiles(shape: Shape) -> Tile:
@@ -82,13 +82,15 @@ def tiles(shape: Shape) -> Tile:
     keys = width(shape.keys)
     block_k = min(keys, 128) if shape.kernel == "states" else keys
     if shape.arch == 0:
-        return Tile(32, block_k, min(64, width(shape.values)), 4, 1)
+        return Tile(32, block_k, min(64, width(shape.values)), 4, 1, INTERPRETED_PARTS)
     column = next(limit for limit in (64, 128, 256) if keys <= limit)
-    group = shape.arch // 10 in (9, 10, 11)
-    chunk, block_v, warps, stages = PINNED[group, shape.kernel, shape.narrow][column]
+    # Triton 3.6 cannot compile the slopes' kernel with tcgen05; mma.sync runs on those chips, too.
+    grouped = (9,) if shape.kernel == "slopes" else (9, 10, 11)
+    products = "wide" if not shape.narrow else "group" if shape.arch // 10 in grouped else "single"
+    chunk, block_v, warps, stages, parts = PINNED[shape.kernel, products][column]
     if keys != shape.keys or shape.values % block_v:
         block_v = min(block_v, 32)  # masks of channels take registers, too
-    return Tile(chunk, block_k, min(block_v, width(shape.values)), warps, stages)
+    return Tile(chunk, block_k, min(block_v, width(shape.values)), warps, stages, min(parts, keys // 16))
 
 
 def dot_types(dtype: torch.dtype) -> tuple[Any, str]:
@@ -117,10 +119,13 @@ AOT_SHAPES = (
     ("bf16", 128, 128),
     ("bf16", 256, 256),
     ("bf16", 96, 80),
+    ("fp16", 64, 64),
     ("fp16", 128, 128),
+    ("fp32", 32, 32),
     ("fp32", 64, 64),
     ("fp32", 128, 128),
     ("fp32", 256, 256),
+    ("fp32", 96, 80),
 )
 
 
@@ -142,9 +147,17 @@ def aot(
     for tile, archs in chips.items():
         where = "" if len(chips) == 1 else " on " + ", ".join(f"sm_{arch}" for arch in archs)
         fixed: dict[str, Any] = {
-            "DK": keys, "DV": values, "BK": tile.block_k, "BV": tile.block_v, "CHUNK": tile.chunk, "DOT": dot,
-            "PRECISION": precision, **constants,
-        }  # fmt: skip
+            "DK": keys,
+            "DV": values,
+            "BK": tile.block_k,
+            "BV": tile.block_v,
+            "CHUNK": tile.chunk,
+            "DOT": dot,
+            "PRECISION": precision,
+            **constants,
+        }
+        if "PARTS" in kernel.arg_names:
+            fixed["PARTS"] = tile.parts  # fmt: skip
         signature = {name: _kind(name, kind) for name in kernel.arg_names if name not in fixed}
         yield Configuration(
             kernel.__name__,
@@ -155,10 +168,15 @@ def aot(
             num_stages=tile.num_stages,
             divisible=tuple(n for n in signature if n[-2:] in ("_b", "_t", "_h") or n.startswith("state_") or n == "H"),
             archs=tuple(archs),
-            instructions={a: _MATRIX[a] for a in archs},
-            may_spill=max(keys, values) > 128 or (kind == "fp32" and (keys > 64 or "slopes" in kernel.__name__)),
+            instructions={a: _instructions(tile, a) for a in archs},
+            may_spill=max(keys, values) > 128,
             quick=quick and 90 in archs,
         )
+
+
+def _instructions(tile: Tile, arch: int) -> tuple[str, ...]:
+    """What must occur in the PTX: dealt products and blocks below 64 rows are mma.sync's on every chip."""
+    return ("mma_sync",) if tile.parts > 1 or tile.block_k < 64 else _MATRIX[arch]
 
 
 def _kind(name: str, data: str) -> str:

@@ -136,6 +136,25 @@ def test_later_tokens_never_change_earlier_outputs(path, packed) -> None:
         assert not torch.equal(after, before)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_later_tokens_of_any_finite_size_change_nothing_before(dtype) -> None:
+    """Their scores overflow, and infinity times a mask's zero would be NaN; so, too, for the gradients of queries."""
+    q, k, v = (torch.randn(1, 40, 2, 8).to(dtype) for _ in range(3))
+    slopes = torch.tensor([0.1, 0.0])
+
+    def first(q: Tensor, k: Tensor, v: Tensor) -> list[Tensor]:
+        (q,) = leaves(q)
+        out = lightning_attention(q, k, v, slopes, impl="chunked").out[:, :20]
+        (dq,) = torch.autograd.grad(out.float().square().sum(), q)
+        return [out.detach(), dq[:, :20]]
+
+    before = first(q, k, v)
+    for x in (q, k, v):
+        x[:, 20:] = 3e38
+    for a, b in zip(first(q, k, v), before, strict=True):
+        assert torch.equal(a, b)
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_gradients_are_those_of_finite_differences(path, packed) -> None:
     if path.dtype != torch.float64:

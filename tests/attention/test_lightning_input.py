@@ -78,12 +78,31 @@ def test_bad_input_is_named(case) -> None:
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_named_under_compile(case) -> None:
-    _, text, change = BAD[case]
+def test_bad_input_is_named_in_a_whole_graph(case) -> None:
+    """The same error of the same kind, where Dynamo would make its own of an exception in traced code; any size."""
+    kind, text, change = BAD[case]
     torch._dynamo.reset()
-    compiled = torch.compile(lightning_attention, backend="aot_eager")
-    with pytest.raises(Exception, match=r"lightning(_attention)?: " + text):
+    compiled = torch.compile(lightning_attention, backend="aot_eager", fullgraph=True, dynamic=True)
+    with pytest.raises(kind, match=r"^lightning(_attention)?: " + text) as caught:
         compiled(**(good() | change))
+    assert isinstance(caught.value, ComposeKitError)
+
+
+def test_bad_input_is_named_in_a_whole_graph_that_goes_on() -> None:
+    """What follows the call is traced over a tensor that stands in for the result; other calls are not harmed."""
+    torch._dynamo.reset()
+    weight = torch.randn(6, 3)
+
+    def model(q, k, v, slopes):
+        found = lightning_attention(q, k, v, slopes, output_final_state=True)
+        return found.out @ weight, found.final_state.sum()
+
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+    q, k, v, slopes, *_ = good().values()
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"^lightning_attention: q must have a multiple"):
+            compiled(q, k[:, :, :1].expand(-1, -1, 3, -1), v[:, :, :1].expand(-1, -1, 3, -1), slopes)
+        assert compiled(q, k, v, slopes)[0].shape == (1, 10, 4, 3)
 
 
 def test_data_errors_keep_their_type_under_fullgraph() -> None:

@@ -311,9 +311,14 @@ MASK = torch.ones(2, 6, dtype=torch.bool)
         (TypeError, r"cache must be a HybridCache", GOOD, {"cache": {}}),
     ],
 )  # fmt: skip
-def test_bad_input_is_named(kind, text, x, options) -> None:
+@pytest.mark.parametrize("compiled", [False, True])
+def test_bad_input_is_named(kind, text, x, options, compiled) -> None:
+    layer = make(torch.float32)
+    if compiled:
+        torch._dynamo.reset()
+        layer = torch.compile(layer, backend="aot_eager", fullgraph=True, dynamic=True)
     with pytest.raises(kind, match="^LightningAttention: " + text) as caught:
-        make(torch.float32)(x, **options)
+        layer(x, **options)
     assert isinstance(caught.value, ComposeKitError)
 
 
