@@ -333,7 +333,7 @@ def test_verify_batch_works_from_several_threads_at_once() -> None:
 def test_verify_batch_that_is_interrupted_leaves_nothing_half_done() -> None:
     before = signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.15, 1.0)  # again, where the first one falls into a finalizer, which drops it
+        signal.setitimer(signal.ITIMER_REAL, 0.15, 1.0)  # again, because a finalizer drops one that falls into it
         with pytest.raises(KeyboardInterrupt):
             verify_batch([r"\boxed{7}"] * 200_000, [SEVEN] * 200_000, workers=1)
     finally:
