@@ -22,7 +22,10 @@ _INSTALLED: dict[str, bool] = {}
 def installed(module: str) -> bool:
     """Whether a top-level module can be imported; looked up once, for this is asked at every call."""
     if module not in _INSTALLED:
-        _INSTALLED[module] = find_spec(module) is not None
+        try:
+            _INSTALLED[module] = find_spec(module) is not None
+        except ImportError:  # somebody forbids it
+            _INSTALLED[module] = False
     return _INSTALLED[module]
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from composekit.bridge._channel_backward import layer_backward
 from composekit.bridge._channel_math import (
     Options,
     Running,
     chunks,
     exact_rows,
-    layer_backward,
     low_precision,
     merge_moments,
     moments,

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from composekit._dispatch import choose, describe
 from composekit._errors import ShapeError, bad_type, bad_value, check_shapes, message
-from composekit.bridge._channel_math import PORTABLE, Options, kernel
+from composekit.bridge._channel_forward import PORTABLE, kernel
+from composekit.bridge._channel_math import Options
 from composekit.bridge._checks import as_mask
 
 _OP = "channel_bridge"
