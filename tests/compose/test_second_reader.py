@@ -139,6 +139,84 @@ def test_no_mutant_of_a_gold_answer_is_paid(data_dir) -> None:
     assert not [pair for pair in pairs if JUDGE.compare(gold=pair[0], answer=pair[1]).correct]
 
 
+# --- calculations of the question, left undone
+
+UNDONE = [
+    (
+        "What is 123 times 456?",
+        "56088",
+        [r"123 \times 456", "456*123", r"x = 123\cdot 456", "(123)(456)", r"123 \cdot 456^1"],
+    ),
+    ("What is the sum of 47 and 38?", "85", ["47 + 38", "38+47", "47+38+0", r"47 - (-38)", r"|47 + 38|", r"\{47+38\}"]),
+    (
+        "How many eggs are in 12 boxes of sixteen?",
+        "192",
+        [
+            r"12 \times 16",
+            r"$12 \cdot 16$ eggs",
+            r"12*16 \text{ eggs}",
+            r"\lfloor 12 \cdot 16\rfloor",
+            "+".join(["16"] * 12),
+        ],
+    ),
+    (
+        "96 nuts are shared by 8 boys. How many has each?",
+        "12",
+        ["96/8", r"\frac{96}{8}", "96:8", r"96 \div 8", r"\sqrt{(96/8)^2}"],
+    ),
+    (
+        "How much is 20% of $50?",
+        "10",
+        [r"20\% \cdot 50", r"0.2 \times 50", r"\frac{20 \cdot 50}{100}", r"\$50 \times 0.2"],
+    ),
+]
+WORKED_OUT = [
+    (
+        "What is 123 times 456?",
+        "56088",
+        ["56088", r"123 \times 456 = 56088", "56{,}088", r"56088 = 123\cdot 456", "56 088"],
+    ),
+    ("What is 123 times 456?", r"123 \cdot 456", [r"456 \cdot 123"]),
+    ("She has 3 of 4 parts. What share?", "0.75", [r"\frac{3}{4}", "3/4", r"75\%", "3:4", ".75"]),
+    (
+        "35 pears for 2 boys. How many for each?",
+        "17.5",
+        [r"\frac{35}{2}", r"17\frac{1}{2}", "17.50", r"17 \frac12 \text{ pears}"],
+    ),
+    (
+        "How much is 3 times 1000, or 10 times 300?",
+        "3000",
+        ["3 thousand", r"3 \text{ thousand}", r"3 \times 10^3", r"3\,000"],
+    ),
+    ("What is 2 to the 10?", "1024", ["2^{10}", "1{,}024"]),
+    ("How many is 3 dozen and 0?", "36", [r"3 \text{ dozen}", r"36 \text{ eggs}", "6^2", r"4 \cdot 9"]),
+]
+
+
+@pytest.mark.parametrize(("question", "gold", "answers"), UNDONE, ids=range(len(UNDONE)))
+def test_numbers_of_the_question_set_side_by_side_are_no_answer(question: str, gold: str, answers: list[str]) -> None:
+    problem = Problem(question, gold)
+    verdicts = {answer: JUDGE.verify(rf"It is \boxed{{{answer}}}.", problem) for answer in answers}
+    assert {answer: v.status for answer, v in verdicts.items() if v.status != "wrong"} == {}
+    details = {v.detail for v in verdicts.values()}
+    assert "the answer leaves a calculation of the question undone" in details
+
+
+@pytest.mark.parametrize(("question", "gold", "answers"), WORKED_OUT, ids=range(len(WORKED_OUT)))
+def test_results_with_numbers_of_the_question_are_paid(question: str, gold: str, answers: list[str]) -> None:
+    problem = Problem(question, gold)
+    assert [a for a in answers if not JUDGE.verify(rf"It is \boxed{{{a}}}.", problem).correct] == []
+
+
+def test_no_gold_answer_in_usual_dress_is_called_undone(data_dir) -> None:
+    problems = [p for f in ("gsm8k_test", "math500") for p in load_problems(data_dir / f"{f}.jsonl")]
+    for problem in problems:
+        for dress in ("{}", "x = {}", r"{} \text{{ units}}", "({})", r"1 + 1 = {}"):
+            answer = dress.format(problem.answer)
+            verdict = JUDGE.verify(rf"\boxed{{{answer}}}", problem)
+            assert "undone" not in verdict.detail, (problem.answer, answer)
+
+
 # --- whole responses
 
 PAID = [
