@@ -539,3 +539,83 @@ def test_hostile_prompts_link_soundly_or_not_at_all(text: str) -> None:
 
 def test_a_link_keeps_its_type() -> None:
     assert isinstance(chain(SOURCE, TARGET).links[0], Link)
+
+
+# --- units, other bases, headings and named boxes
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "solution", "unit"),
+    [
+        ("Ann has 6 nickels. How much money does she have?", 30, "She has 6*5 = 30 cents.", "in cents"),
+        ("How much money is left?", 4, "There is 32 - 28 = $4 million left.", "in millions of dollars"),
+        ("How many live there now?", 4, "So there are 32 - 28 = 4 million.", "in millions"),
+        ("How many dollars does she have?", 50, "So it is 5000 / 100 = $50.", ""),
+        ("How many cents does she have?", 30, "She has 6*5 = 30 cents.", ""),
+        ("How much does she pay?", 30, "As 100 cents make a dollar, it is $30.", ""),
+    ],
+)
+def test_cents_and_millions_of_the_solution_are_in_the_definition(
+    question: str, answer: int, solution: str, unit: str
+) -> None:
+    made = chain(
+        Problem(question, answer, solution=solution), Problem("Tom eats 57 nuts of 100. How many are left?", 43)
+    )
+    found = re.search(r"in (?:cents|thousands|millions|billions)[a-z ]*", made.links[0].definition)
+    assert (found[0].strip() if found else "") == unit
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("She needs 17 ½ cups and 25 pans.", ["25"]),
+        ("She needs 17 cups and ½ of 25 pans.", ["17", "25"]),
+        ("In base 7, $A5 + 12 = 30$ holds. He has 25 pens.", ["25"]),
+        ("$4AB_7$ is worth 43 dimes.", ["43"]),
+        ("The base 12 of 25 pens", ["25"]),
+        (r"At $12\!:\!30$ he has 25 pens.", ["25"]),
+        (r"At last $12\!\cdot 30$ of 25 pens.", ["12", "30", "25"]),
+    ],
+)
+def test_pieces_of_numbers_and_numerals_of_other_bases_are_no_constants(text: str, numbers: list[str]) -> None:
+    assert [c.text for c in constants(text)] == numbers
+
+
+@pytest.mark.parametrize("answer", ["12th", "1st", "2nd", "12 th"])
+def test_an_ordinal_is_no_number_with_a_unit(answer: str) -> None:
+    with pytest.raises(Unlinkable):
+        chain(Problem("Which floor?", answer), Problem("Tom eats 57 nuts of 100. How many are left?", 43))
+
+
+@pytest.mark.parametrize(
+    ("heading", "read"),
+    [
+        ("Part {}. ", True), ("(Part {}) ", True), ("**Part {}.** ", True), ("Part {}.\n", True), ("Part {}) ", True),
+        ("Part {}.5 ", False), ("Part {} of ", False), ("Partly {}. ", False),
+    ],
+)  # fmt: skip
+def test_headings_of_bundles_in_words_and_with_stops_are_found(heading: str, read: bool) -> None:
+    both = bundle(Problem("What is 6 times 7?", 42), Problem("What is 40 + 3?", 43))
+    for first, second in (("1", "2"), ("One", "Two"), ("one", "two")):
+        answers = f"{heading.format(first)}42\n{heading.format(second)}{{}}"
+        assert verify(answers.format(43), both).correct is read
+        assert not verify(answers.format(42), both).correct
+
+
+def test_a_box_that_says_what_a_links_symbol_is_is_no_guess() -> None:
+    both = chain(Problem("What is 6 times 7?", 42), Problem("Tom eats 57 nuts of 100. How many are left?", 43), seed=1)
+    x, y = both.links[0].symbol_in, both.links[0].symbol_out
+    right = [
+        rf"${x} = \boxed{{42}}$" + "\n\n" + r"$\boxed{43}$",
+        rf"\boxed{{{x} = 42}}" + "\n" + r"\boxed{43}",
+        rf"\boxed{{{x}=42}}, \boxed{{{y}=57}}, \boxed{{43}}",
+    ]
+    wrong = [
+        r"\boxed{42}, \boxed{43}",
+        rf"\boxed{{43}} ${x} = \boxed{{42}}$",
+        rf"\boxed{{{x}=43}}, \boxed{{44}}",
+        rf"\boxed{{{x}=42}}, \boxed{{41}}, \boxed{{43}}",
+        r"\boxed{Q7=42}, \boxed{43}",
+    ]
+    assert [response for response in right if not verify(response, both).correct] == []
+    assert [response for response in wrong if verify(response, both).correct] == []
