@@ -172,6 +172,9 @@ def _is_usable(constant: Constant, text: str) -> bool:
     return constant.in_math and constant.value != 10 and "dots" not in text
 
 
+@lru_cache(
+    maxsize=64
+)  # asked for twice a problem, and the problem is made again to see whether its text is the template's
 def slot_spans(problem: Problem) -> dict[tuple[int, int], str]:
     """The spans of the numbers that the problem's generator lets vary, with their names."""
     if problem.template is None:
