@@ -67,6 +67,9 @@ def implied_unit(problem: Problem) -> str:
     question = _STOP.split(problem.prompt[-400:].rstrip())[-1]
     if problem.solution and _ends_in_percent(problem.solution, problem.answer) and not _NO_PERCENT.search(question):
         return "percent"
+    scale = _stated_scale(problem.solution, problem.answer) if problem.solution else ""
+    if scale and not _NAMES_MONEY.search(question):
+        return scale
     if not problem.solution or _IN_UNITS.search(question) or not _MEASURES.search(question):
         return ""
     answer = re.escape(problem.answer.strip())
@@ -74,6 +77,20 @@ def implied_unit(problem: Problem) -> str:
         rf"(?<![\d.,]){answer} ?({_UNIT_NAMES})\b(?! ?(?:/|per\b|an?\b|each\b))", problem.solution[-2000:]
     )
     return stated[-1] if stated else ""
+
+
+_NAMES_MONEY = re.compile(r"cent|dollar|\$|thousand|million|billion|¢", re.IGNORECASE)
+
+
+def _stated_scale(solution: str, answer: str) -> str:
+    """The cents or millions in which the last number of a worked solution gives the answer."""
+    numbers = re.findall(
+        r"(\$?)([\d.,]*\d)(?: (cents|thousand|million|billion)\b)?", solution[-2000:].partition("####")[0]
+    )
+    if not numbers or numbers[-1][1] != answer.strip() or not numbers[-1][2]:
+        return ""
+    dollar, _, scale = numbers[-1]
+    return scale if scale == "cents" else f"{scale}s of dollars" if dollar else f"{scale}s"
 
 
 def _ends_in_percent(solution: str, answer: str) -> bool:

@@ -15,7 +15,7 @@ from composekit.compose import exact
 from composekit.compose.aligning import Edit, Token, carries_content, cover, edits, tokenize
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
-from composekit.compose.naming import clashes, mentions
+from composekit.compose.naming import clashes, mentions, says
 from composekit.compose.problem import Composite, Link
 from composekit.compose.relations import Relation, find_relation
 
@@ -30,6 +30,7 @@ def check(composite: Composite) -> Iterator[Finding]:
     for index, (link, relation) in enumerate(zip(composite.links, relations, strict=True)):
         yield from _check_relation(index, link, relation, prompt)
         yield from _check_definition(composite, link, relation, prompt, f"link {index}")
+        yield from _check_defined(relation, relations, prompt, f"link {index}")
     pieces = _pieces(composite, prompt, relations)
     for index, part in enumerate(composite.parts):
         incoming = [(link, rel) for link, rel in zip(composite.links, relations, strict=True) if link.target == index]
@@ -227,6 +228,33 @@ def _check_definition(
         whole = whole * Exact({(1, 1, 0): Fraction(1, 180)})
     if given != whole:
         yield defect("answer", f"{link.symbol_in} = {given}, but part {link.source} is worth {whole}", where)
+
+
+# What a relation may say about its own X: "N, which is the answer above".
+SAID_BESIDE = re.compile(
+    r"answer|result|solution|problem|question|part\b|above|previous|former|first|found|\bwhere\b|\bwhich\b",
+    re.IGNORECASE,
+)
+
+
+def _check_defined(
+    relation: Relation | None, relations: Sequence[Relation | None], prompt: str, where: str
+) -> Iterator[Finding]:
+    """Whether X stands anywhere but in the sentences that take it for known."""
+    if relation is None:
+        return
+    rest, at = [], 0
+    for other in sorted((other for other in relations if other is not None), key=lambda other: other.start):
+        rest.append(prompt[at : other.start])
+        at = max(at, other.end)
+    if says(relation.symbol_in, "\n".join([*rest, prompt[at:]])):
+        return
+    head = max(prompt.rfind(mark, 0, relation.start) for mark in (". ", "\n", "? "))
+    tail = re.search(r"[.?!]\s|\n|$", prompt[relation.end :])
+    stop = relation.end + (tail.start() if tail else 0)
+    beside = prompt[head + 1 : relation.start] + " " + prompt[relation.end : stop]
+    if not SAID_BESIDE.search(beside):
+        yield defect("relation", f"{relation.symbol_in} is used, but nothing says what it is", where)
 
 
 # --------------------------------------------------------------------------------------------------------------- names

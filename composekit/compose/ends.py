@@ -172,13 +172,16 @@ def _is_usable(constant: Constant, text: str) -> bool:
     return constant.in_math and constant.value != 10 and "dots" not in text
 
 
+@lru_cache(
+    maxsize=64
+)  # asked for twice a problem, and the problem is made again to see whether its text is the template's
 def slot_spans(problem: Problem) -> dict[tuple[int, int], str]:
     """The spans of the numbers that the problem's generator lets vary, with their names."""
     if problem.template is None:
         return {}
-    from composekit.compose.generators import GENERATORS
+    from composekit.compose.renewing import generator_of  # it imports this module
 
-    generator = GENERATORS.get(problem.template.name)
+    generator = generator_of(problem)
     if generator is None:
         return {}
     return {slot.span: slot.name for slot in generator.slots(problem.template.params)}

@@ -84,6 +84,7 @@ _IDLE_HINTS = (
     "example", "instance", "e.g.", "xpress", "round", "nearest", "closest", "ecimal", "your", "nter", "ignificant", "lowest",
     "use ", "the form",
 )  # fmt: skip
+_IN_BASE = re.compile(r"\bIn base[\s$-]{1,3}\w+[^.?!\n]{0,400}")
 _SENTENCE_END = re.compile(r"[.?!](?=\s|\Z)|\n\n")
 _OPTION = re.compile(
     r"(?m)^[ \t]*+(?:\(A\)|A[.):])\s.*\n++[ \t]*+(?:\(B\)|B[.):])\s|"
@@ -92,7 +93,9 @@ _OPTION = re.compile(
 
 
 def idle_spans(text: str) -> list[tuple[int, int, str]]:
-    """Stretches whose numbers do not decide the answer: examples, instructions on its form, the options of a choice."""
+    """Stretches whose numbers are no amounts that decide the answer: examples, instructions on its form, the options of a
+    choice, calculations in a stated base.
+    """
     spans: list[tuple[int, int, str]] = []
     match = _IDLE.search(text) if any(hint in text for hint in _IDLE_HINTS) else None
     while match is not None:
@@ -100,6 +103,9 @@ def idle_spans(text: str) -> list[tuple[int, int, str]]:
         end = stop.end() if stop else len(text)
         spans.append((match.start(), end, AN_EXAMPLE))
         match = _IDLE.search(text, end)
+    if "In base" in text:  # its numerals are no decimal ones
+        spans += [(*stated.span(), "a number in another base") for stated in _IN_BASE.finditer(text)]
+        spans.sort()
     option = _OPTION.search(text)
     if option is not None:
         spans = [span for span in spans if span[1] <= option.start()] + [(option.start(), len(text), "an option")]

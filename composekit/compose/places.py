@@ -116,11 +116,20 @@ def _shape(site: _Site, value: Value) -> str:
     return "zero" if value == 0 else ""
 
 
+_VULGAR = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"
+_SPACED_COLON = re.compile(r"(?:\\[!,;]:(?:\\[!,;])?|:\\[!,;])\d")
+_AFTER_SPACED_COLON = re.compile(r"\d(?:\\[!,;]:(?:\\[!,;])?|:\\[!,;])\Z")
+
+
 def _neighbours(site: _Site, value: Value) -> str:
     left, right = site.left, site.right
     command = site.exists(site.before) and site.lexemes[site.before].kind == "command"
     if left.isalpha() and not command and not _is_argument(site):
         return "joined to letters"
+    if right and (right in _VULGAR or (right.isspace() and site.char(2) in _VULGAR and site.char(2))):
+        return "part of a longer number"
+    if _SPACED_COLON.match(site.text, site.end) or _AFTER_SPACED_COLON.search(site.text, site.start - 6, site.start):
+        return "a time or a ratio"
     if (left and left in "_#@&№") or right == "#":
         return "label"
     if (right == "." and (site.char(2).isdigit() or site.char(2) == ".")) or (left == "." and site.char(-2).isalnum()):
@@ -160,6 +169,9 @@ def _powered(site: _Site) -> str:
 # --- rules for numerals inside formulas
 
 
+_NUMERAL_OF_BASE = re.compile(r"[0-9A-Z]{1,12}_\s?\{?\s?\d")
+
+
 def _in_formula(site: _Site, value: Value) -> str:
     left, right = site.left, site.right
     if right.isalpha() and "frac" not in site.raw and ("digit" in site.text or (right.isupper() and len(site.raw) > 2)):
@@ -169,6 +181,8 @@ def _in_formula(site: _Site, value: Value) -> str:
         and site.is_number(site.after + 1)
         and site.lexemes[site.after].end == site.lexemes[site.after + 1].start
     ):
+        return "a digit among letters"
+    if right.isupper() and _NUMERAL_OF_BASE.match(site.text, site.end):
         return "a digit among letters"
     if site.piece(site.before) in _LABEL_COMMANDS:
         return "label"

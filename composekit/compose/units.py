@@ -20,7 +20,9 @@ _TEXT_UNIT = re.compile(
 _POWER = r"(?:\^\{?-?[0-9]\}?|[²³])?"
 _WORD_UNIT = re.compile(rf"(?<=[0-9)}}\s])([A-Za-zΩ]+{_POWER}(?:[ ./*·-][A-Za-zΩ]+{_POWER})*)\s*$")
 _ONE_LETTER_UNITS = frozenset("mgshNJWVAKCLΩ")
-_NO_UNITS = word_set("or and to mod if when pi sqrt i e x y is no not than am pm dozen dozens") | frozenset(SCALES)
+_NO_UNITS = word_set("or and to mod if when pi sqrt i e x y is no not than am pm dozen dozens st nd rd th") | frozenset(
+    SCALES
+)
 
 
 def undress(text: str) -> str:

@@ -456,3 +456,34 @@ def test_audit_warns_of_values_that_are_told_between_the_parts(aside: str, readi
     assert [f.kind for f in told.leaks] == ["leak"]
     assert "between the parts" in told.leaks[0].message
     assert not audit(reading(SOUND)).leaks
+
+
+SIX, NUTS = Problem("What is 6 times 7?", 42), Problem("Tom has 57 nuts and eats 12. How many are left?", 45)
+WRITTEN = SIX.prompt + " {} Tom has $W$ nuts and eats 12. How many are left?"
+
+
+def foreign_chain(between: str) -> Composite:
+    link = Link(0, 1, "N", "42", "W", "57", "", None)
+    return Composite(WRITTEN.format(between), NUTS.answer, verifier="composite", parts=(SIX, NUTS), links=(link,))
+
+
+@pytest.mark.parametrize(
+    "between", ["$W$ is 15 more than $N$.", "Let $W = N + 15$.", "The value of $W$ is 15 more than the value of $N$."]
+)
+def test_a_foreign_composite_that_never_says_what_x_is_is_defective(between: str) -> None:
+    assert [f.message for f in audit(foreign_chain(between)).defects] == ["N is used, but nothing says what it is"]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "Define $N$ as the answer. $W$ is 15 more than $N$.",
+        "Let that be $N$ and let $W = N + 15$.",
+        "Call it N. $W$ is 15 more than $N$.",
+        "$W$ is 15 more than $N$, where $N$ is the answer to the question above.",
+        "$W$ is 15 more than $N$, the result of the first question.",
+        "$W$ is 15 more than $N$. Here $N$ stands for the previous answer.",
+    ],
+)
+def test_a_foreign_definition_of_x_in_free_words_is_accepted(between: str) -> None:
+    assert audit(foreign_chain(between)).defects == ()

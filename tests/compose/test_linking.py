@@ -552,6 +552,20 @@ def test_links_into_generated_problems_prefer_their_parameters() -> None:
             assert all(constant.span in slots for tier in ends_of(problem).tiers for constant in tier), problem.prompt
 
 
+def test_a_template_that_is_not_ours_offers_no_slots() -> None:
+    from composekit.compose import Template, generators
+    from composekit.compose.ends import slot_spans
+
+    first, own = source(9), generators.arithmetic(1, seed=3)[0]
+    assert slot_spans(own)
+    foreign = [Template("arithmetic", {}), Template("arithmetic", {"family": "sharing", "x": 1}), Template("other", {})]
+    for template in foreign:
+        problem = target("Tom eats 57 of 100 nuts.").replace(template=template)
+        assert slot_spans(problem) == {}
+        assert chain(first, problem).links
+    assert slot_spans(own.replace(prompt="Indeed: " + own.prompt)) == {}  # the text is not the template's any more
+
+
 def test_links_whose_difference_tells_y_are_made_for_want_of_others() -> None:
     """1991 more than X is 2000 to whoever rounds."""
     from composekit.compose.guessing import guess_by_rounding

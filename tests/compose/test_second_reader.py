@@ -139,6 +139,84 @@ def test_no_mutant_of_a_gold_answer_is_paid(data_dir) -> None:
     assert not [pair for pair in pairs if JUDGE.compare(gold=pair[0], answer=pair[1]).correct]
 
 
+# --- calculations of the question, left undone
+
+UNDONE = [
+    (
+        "What is 123 times 456?",
+        "56088",
+        [r"123 \times 456", "456*123", r"x = 123\cdot 456", "(123)(456)", r"123 \cdot 456^1"],
+    ),
+    ("What is the sum of 47 and 38?", "85", ["47 + 38", "38+47", "47+38+0", r"47 - (-38)", r"|47 + 38|", r"\{47+38\}"]),
+    (
+        "How many eggs are in 12 boxes of sixteen?",
+        "192",
+        [
+            r"12 \times 16",
+            r"$12 \cdot 16$ eggs",
+            r"12*16 \text{ eggs}",
+            r"\lfloor 12 \cdot 16\rfloor",
+            "+".join(["16"] * 12),
+        ],
+    ),
+    (
+        "96 nuts are shared by 8 boys. How many has each?",
+        "12",
+        ["96/8", r"\frac{96}{8}", "96:8", r"96 \div 8", r"\sqrt{(96/8)^2}"],
+    ),
+    (
+        "How much is 20% of $50?",
+        "10",
+        [r"20\% \cdot 50", r"0.2 \times 50", r"\frac{20 \cdot 50}{100}", r"\$50 \times 0.2"],
+    ),
+]
+WORKED_OUT = [
+    (
+        "What is 123 times 456?",
+        "56088",
+        ["56088", r"123 \times 456 = 56088", "56{,}088", r"56088 = 123\cdot 456", "56 088"],
+    ),
+    ("What is 123 times 456?", r"123 \cdot 456", [r"456 \cdot 123"]),
+    ("She has 3 of 4 parts. What share?", "0.75", [r"\frac{3}{4}", "3/4", r"75\%", "3:4", ".75"]),
+    (
+        "35 pears for 2 boys. How many for each?",
+        "17.5",
+        [r"\frac{35}{2}", r"17\frac{1}{2}", "17.50", r"17 \frac12 \text{ pears}"],
+    ),
+    (
+        "How much is 3 times 1000, or 10 times 300?",
+        "3000",
+        ["3 thousand", r"3 \text{ thousand}", r"3 \times 10^3", r"3\,000"],
+    ),
+    ("What is 2 to the 10?", "1024", ["2^{10}", "1{,}024"]),
+    ("How many is 3 dozen and 0?", "36", [r"3 \text{ dozen}", r"36 \text{ eggs}", "6^2", r"4 \cdot 9"]),
+]
+
+
+@pytest.mark.parametrize(("question", "gold", "answers"), UNDONE, ids=range(len(UNDONE)))
+def test_numbers_of_the_question_set_side_by_side_are_no_answer(question: str, gold: str, answers: list[str]) -> None:
+    problem = Problem(question, gold)
+    verdicts = {answer: JUDGE.verify(rf"It is \boxed{{{answer}}}.", problem) for answer in answers}
+    assert {answer: v.status for answer, v in verdicts.items() if v.status != "wrong"} == {}
+    details = {v.detail for v in verdicts.values()}
+    assert "the answer leaves a calculation of the question undone" in details
+
+
+@pytest.mark.parametrize(("question", "gold", "answers"), WORKED_OUT, ids=range(len(WORKED_OUT)))
+def test_results_with_numbers_of_the_question_are_paid(question: str, gold: str, answers: list[str]) -> None:
+    problem = Problem(question, gold)
+    assert [a for a in answers if not JUDGE.verify(rf"It is \boxed{{{a}}}.", problem).correct] == []
+
+
+def test_no_gold_answer_in_usual_dress_is_called_undone(data_dir) -> None:
+    problems = [p for f in ("gsm8k_test", "math500") for p in load_problems(data_dir / f"{f}.jsonl")]
+    for problem in problems:
+        for dress in ("{}", "x = {}", r"{} \text{{ units}}", "({})", r"1 + 1 = {}"):
+            answer = dress.format(problem.answer)
+            verdict = JUDGE.verify(rf"\boxed{{{answer}}}", problem)
+            assert "undone" not in verdict.detail, (problem.answer, answer)
+
+
 # --- whole responses
 
 PAID = [
@@ -461,3 +539,83 @@ def test_hostile_prompts_link_soundly_or_not_at_all(text: str) -> None:
 
 def test_a_link_keeps_its_type() -> None:
     assert isinstance(chain(SOURCE, TARGET).links[0], Link)
+
+
+# --- units, other bases, headings and named boxes
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "solution", "unit"),
+    [
+        ("Ann has 6 nickels. How much money does she have?", 30, "She has 6*5 = 30 cents.", "in cents"),
+        ("How much money is left?", 4, "There is 32 - 28 = $4 million left.", "in millions of dollars"),
+        ("How many live there now?", 4, "So there are 32 - 28 = 4 million.", "in millions"),
+        ("How many dollars does she have?", 50, "So it is 5000 / 100 = $50.", ""),
+        ("How many cents does she have?", 30, "She has 6*5 = 30 cents.", ""),
+        ("How much does she pay?", 30, "As 100 cents make a dollar, it is $30.", ""),
+    ],
+)
+def test_cents_and_millions_of_the_solution_are_in_the_definition(
+    question: str, answer: int, solution: str, unit: str
+) -> None:
+    made = chain(
+        Problem(question, answer, solution=solution), Problem("Tom eats 57 nuts of 100. How many are left?", 43)
+    )
+    found = re.search(r"in (?:cents|thousands|millions|billions)[a-z ]*", made.links[0].definition)
+    assert (found[0].strip() if found else "") == unit
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("She needs 17 ½ cups and 25 pans.", ["25"]),
+        ("She needs 17 cups and ½ of 25 pans.", ["17", "25"]),
+        ("In base 7, $A5 + 12 = 30$ holds. He has 25 pens.", ["25"]),
+        ("$4AB_7$ is worth 43 dimes.", ["43"]),
+        ("The base 12 of 25 pens", ["25"]),
+        (r"At $12\!:\!30$ he has 25 pens.", ["25"]),
+        (r"At last $12\!\cdot 30$ of 25 pens.", ["12", "30", "25"]),
+    ],
+)
+def test_pieces_of_numbers_and_numerals_of_other_bases_are_no_constants(text: str, numbers: list[str]) -> None:
+    assert [c.text for c in constants(text)] == numbers
+
+
+@pytest.mark.parametrize("answer", ["12th", "1st", "2nd", "12 th"])
+def test_an_ordinal_is_no_number_with_a_unit(answer: str) -> None:
+    with pytest.raises(Unlinkable):
+        chain(Problem("Which floor?", answer), Problem("Tom eats 57 nuts of 100. How many are left?", 43))
+
+
+@pytest.mark.parametrize(
+    ("heading", "read"),
+    [
+        ("Part {}. ", True), ("(Part {}) ", True), ("**Part {}.** ", True), ("Part {}.\n", True), ("Part {}) ", True),
+        ("Part {}.5 ", False), ("Part {} of ", False), ("Partly {}. ", False),
+    ],
+)  # fmt: skip
+def test_headings_of_bundles_in_words_and_with_stops_are_found(heading: str, read: bool) -> None:
+    both = bundle(Problem("What is 6 times 7?", 42), Problem("What is 40 + 3?", 43))
+    for first, second in (("1", "2"), ("One", "Two"), ("one", "two")):
+        answers = f"{heading.format(first)}42\n{heading.format(second)}{{}}"
+        assert verify(answers.format(43), both).correct is read
+        assert not verify(answers.format(42), both).correct
+
+
+def test_a_box_that_says_what_a_links_symbol_is_is_no_guess() -> None:
+    both = chain(Problem("What is 6 times 7?", 42), Problem("Tom eats 57 nuts of 100. How many are left?", 43), seed=1)
+    x, y = both.links[0].symbol_in, both.links[0].symbol_out
+    right = [
+        rf"${x} = \boxed{{42}}$" + "\n\n" + r"$\boxed{43}$",
+        rf"\boxed{{{x} = 42}}" + "\n" + r"\boxed{43}",
+        rf"\boxed{{{x}=42}}, \boxed{{{y}=57}}, \boxed{{43}}",
+    ]
+    wrong = [
+        r"\boxed{42}, \boxed{43}",
+        rf"\boxed{{43}} ${x} = \boxed{{42}}$",
+        rf"\boxed{{{x}=43}}, \boxed{{44}}",
+        rf"\boxed{{{x}=42}}, \boxed{{41}}, \boxed{{43}}",
+        r"\boxed{Q7=42}, \boxed{43}",
+    ]
+    assert [response for response in right if not verify(response, both).correct] == []
+    assert [response for response in wrong if verify(response, both).correct] == []

@@ -388,11 +388,38 @@ def test_verify_pays_for_no_sum_that_is_left_open(gold: str, answer: str, correc
         ("0", r"\ln(1+e^{-1000})"),
         ("5", r"5+e^{-e^{7}}"),
         ("x", r"x+e^{-e^7}"),
+        ("5", r"5+e^{-e^8}"),
+        ("5", r"5+e^{-e^{20}}"),
+        ("5", r"5-2^{-e^{20}}"),
+        ("x", r"x+e^{-e^{20}}"),
+        (r"\sqrt{2}", r"\sqrt{2+e^{-e^8}}"),
+        ("1", r"\cos(e^{-e^{20}})"),
+        ("1", r"e^{e^{-e^{20}}}"),
+        ("1", r"\pi^{e^{-e^{20}}}"),
+        ("1", r"\tanh(e^{20})"),
+        (r"\frac{\pi}{2}", r"\arctan(e^{e^{20}})"),
+        ("0", r"\ln(1+e^{-e^{20}})"),
     ],
 )
 def test_compare_calls_no_near_miss_equal(gold: str, answer: str) -> None:
     pytest.importorskip("mpmath")
     assert not JUDGE.compare(gold=gold, answer=answer).correct
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        (r"\tan(\arctan 3)", "3"),
+        (r"\sin 1 \cos 1", r"\frac{\sin 2}{2}"),
+        (r"\cosh 2", r"\frac{e^2+e^{-2}}{2}"),
+        (r"e^{-e^{20}}+5", r"5+e^{-e^{20}}"),
+        (r"\sqrt{3+2\sqrt2}", r"1+\sqrt2"),
+        (r"\tanh x", r"\frac{e^{2x}-1}{e^{2x}+1}"),
+    ],
+)
+def test_compare_still_settles_identities_by_long_numbers(gold: str, answer: str) -> None:
+    pytest.importorskip("mpmath")
+    assert JUDGE.compare(gold=gold, answer=answer).correct
 
 
 def test_verify_pays_no_formula_of_a_real_question(data_dir) -> None:

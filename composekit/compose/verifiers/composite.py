@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from composekit._errors import bad_type
-from composekit.compose.problem import Composite, Problem
+from composekit.compose.problem import Composite, Link, Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers.dispatch import judge_for
 from composekit.compose.verifiers.extract import final_answer
@@ -16,10 +16,14 @@ from composekit.compose.verifiers.thinking import without_thinking
 # White space is bounded or kept wherever two patterns could share it, or a long run of it takes quadratic time.
 _HEADING = re.compile(
     r"^[ \t>]{0,40}+(?:[-*+•][ \t]{1,9}+|\d{1,2}[.)][ \t]{1,9}+)?(?:#{1,6}+[ \t]{0,9}+)?[*_]{0,3}+"
-    r"[ \t]{0,9}+Part[ \t]{1,9}+(\d{1,3}+)(?:[ \t]{0,9}+\([^)\n]{0,60}\))?[ \t]{0,40}+[*_]{0,3}+[ \t]{0,40}+"
-    r"(?:[:：][ \t]{0,40}+[*_]{0,3}+|[-–—][ \t]{1,9}+|(?=\n|$))",
+    r"[ \t]{0,9}+\(?Part[ \t]{1,9}+(\d{1,3}+|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b)"
+    r"(?:[ \t]{0,9}+\([^)\n]{0,60}\))?[ \t]{0,40}+[*_]{0,3}+[ \t]{0,40}+"
+    r"(?:[:：][ \t]{0,40}+[*_]{0,3}+|[-–—][ \t]{1,9}+|\.(?:[*_]{1,3}+|(?=[ \t\n]|$))|\)[:：.]?(?=[ \t\n]|$)|(?=\n|$))",
     re.IGNORECASE | re.MULTILINE,
 )
+_NUMBERS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+}  # fmt: skip
 _MOST_PIECES = 16  # under headings of one part
 _SEVERITY: tuple[Status, ...] = ("wrong", "error", "timeout", "unparseable")
 
@@ -115,7 +119,7 @@ class CompositeVerifier(Verifier):
         if last.answer != problem.answer:
             last = last.replace(answer=problem.answer)
         judge = self if isinstance(last, Composite) else judge_for(last.verifier, self.timeout)
-        final = judge.verify(_final_text(text, len(problem.parts)), last)
+        final = judge.verify(_without_named_boxes(_final_text(text, len(problem.parts)), problem.links), last)
         if final.status == "unparseable" and verdicts[-1].status != "unparseable":
             final = verdicts[-1]
         verdicts = [*verdicts[:-1], final]
@@ -154,7 +158,10 @@ def _headed(text: str) -> list[tuple[int, int, int, int]]:
         if fence == len(code) or match.start() < code[fence].start:
             headings.append(match)
     ends = [*(h.start() for h in headings[1:]), len(text)]
-    return [(int(h[1]), h.start(), h.end(), end) for h, end in zip(headings, ends, strict=False)]
+    return [
+        (_NUMBERS.get(h[1].lower()) or int(h[1]), h.start(), h.end(), end)
+        for h, end in zip(headings, ends, strict=False)
+    ]
 
 
 def _final_text(text: str, count: int) -> str:
@@ -175,6 +182,17 @@ def _final_text(text: str, count: int) -> str:
         kept.append(inline[0] if inline else _behind_answer(text[start:end]))
     asked = rf"(?i)(\banswer\s{{1,9}}(?:to|of|for)\s{{1,9}})part\s{{1,9}}{count}\b"
     return re.sub(asked, r"\1the question", "\n".join([*kept, text[at:]]))
+
+
+def _without_named_boxes(text: str, links: Sequence[Link]) -> str:
+    r"""The text without the boxes in front of its last one that say what a link's symbol is: ``X = \boxed{42}``."""
+    last = max(text.rfind(r"\boxed"), 0)
+    symbols = "|".join({re.escape(symbol) for link in links for symbol in (link.symbol_in, link.symbol_out)})
+    if not last or not symbols:
+        return text
+    label = rf"(?<![A-Za-z\\])(?:{symbols})\s{{0,3}}=\s{{0,3}}"
+    named = rf"{label}\\boxed\{{[^{{}}]{{0,60}}\}}|\\boxed\{{\s{{0,3}}{label}[^{{}}]{{0,60}}\}}"
+    return re.sub(named, "(a value found)", text[:last]) + text[last:]
 
 
 def _behind_answer(section: str) -> str:

@@ -3,6 +3,8 @@ r"""Answers that only repeat an expression of the question: :math:`513^2 - 487^2
 Their value is right, and so a comparison of values would pay for copying. An answer is an echo if it stands in the question,
 with its terms or factors in another order at most, and the gold answer is written in another form. A plain number is none,
 nor is a fraction, unless the question asks for another way to write it.
+
+Nor is a number of the question that is only set beside another one an answer: :math:`12 \times 16` for "12 boxes of 16".
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from composekit.compose.tokens import numerals
 from composekit.compose.verifiers.exactmath.lexer import Unreadable
 from composekit.compose.verifiers.exactmath.reading import readings
 from composekit.compose.verifiers.exactmath.tree import Node
@@ -35,6 +38,9 @@ _OTHER_FORM = re.compile(
 )
 _COMMUTE = frozenset(("add", "mul"))
 _CARRIED_OUT = frozenset(("add", "mul", "neg", "div", "pow", "fact", "binom", "abs", "percent"))
+_ARITHMETIC = frozenset(("num", "add", "mul", "neg", "div", "ratio", "percent"))
+_WRAPPING = frozenset(("abs", "root", "set", "fn", "pow"))
+_SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
 _LITERALS = frozenset(("num", "based", "var", "const", "text"))
 
 
@@ -48,7 +54,8 @@ def is_echo(answer: str, prompt: str, gold: str) -> bool:
         >>> is_echo("26000", question, "26000"), is_echo(r"26 \\cdot 1000", question, "26000")
         (False, False)
     """
-    sides, wanted = _canonical_of(answer, gold=False), _canonical_of(gold, gold=True)
+    wanted = _canonical_of(gold, gold=True)
+    sides = _sides(answer, wanted)
     plain = not _OTHER_FORM.search(prompt[-MAX_PROMPT:])
     rooted = plain and "root" in repr(wanted)
     for given in sides:
@@ -57,6 +64,57 @@ def is_echo(answer: str, prompt: str, gold: str) -> bool:
             return False
     said = _expressions(prompt)
     return bool(sides) and all(given in said or _works_with(given, said, wanted) for given in sides)
+
+
+def is_undone(answer: str, prompt: str, gold: str) -> bool:
+    r"""Whether an answer that is worth a plain gold number is a sum, product, ... of numbers that the question gives.
+
+    A fraction in lowest terms and a mixed number are numbers; powers are how large numbers are written.
+
+    Example:
+        >>> question = "How many eggs are in 12 boxes of 16?"
+        >>> is_undone(r"12 \times 16", question, "192"), is_undone(r"12 \times 16 = 192", question, "192")
+        (True, False)
+        >>> is_undone(r"\frac{3}{4}", "She eats 3 of 4 pies. What share is that?", "0.75")
+        False
+    """
+    wanted = _canonical_of(gold, gold=True)
+    if len(wanted) != 1 or wanted[0][0] != "num":
+        return False
+    sides = _sides(answer, wanted)
+    if not sides or any(_is_number(side) for side in sides):
+        return False
+    nodes = [part for part in _inside(sides) if part and isinstance(part[0], str)]
+    kinds = {node[0] for node in nodes}
+    if not kinds <= _ARITHMETIC | _WRAPPING or kinds == {"num", "pow"} or any(map(_is_written_large, sides)):
+        return False
+    return {abs(node[1]) for node in nodes if node[0] == "num"} <= _given_numbers(prompt)
+
+
+def _is_written_large(tree: Any) -> bool:
+    """Whether this is a number in terms of a power, 3 x 10^5."""
+    return tree[0] in ("mul", "add", "neg", "pow") and any(
+        part and part[0] == "pow" and part[1][0] == "num" for part in _inside(tree)
+    )
+
+
+def _is_number(tree: Any) -> bool:
+    """Whether this is a percentage, a fraction in lowest terms or a mixed number."""
+    while tree[0] in ("neg", "percent"):
+        tree = tree[1]
+    if tree[0] == "num":
+        return True
+    if tree[0] in ("div", "ratio") and len(tree) == 3:
+        top, bottom = tree[1:]
+        return top[0] == bottom[0] == "num" and bottom[1] == Fraction(top[1], bottom[1] or 1).denominator
+    return _is_fraction(tree)
+
+
+@lru_cache(maxsize=1024)
+def _given_numbers(prompt: str) -> frozenset[Any]:
+    """The rational numbers of a text, as shares of a hundred too, and those that words say."""
+    found = {n.value for n in numerals(prompt[-MAX_PROMPT:]) if n.kind != "radical"}
+    return frozenset(found | {Fraction(value) / 100 for value in found} | _SAID_WITHOUT_NUMERAL)
 
 
 def _works_with(given: Any, said: frozenset[Any], wanted: Any) -> bool:
@@ -112,13 +170,26 @@ def _pieces(prompt: str) -> Iterator[str]:
         yield match[0].strip(" .,")
 
 
-def _canonical_of(text: str, *, gold: bool) -> tuple[Any, ...]:
-    """The usual reading of a text in canonical form, of an equation its sides; nothing for what is no expression."""
+def _sides(answer: str, wanted: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The sides of an answer; letters behind it that the gold answer lacks are a unit."""
+    sides = _canonical_of(answer, gold=False)
+    if "('var'" in repr(sides) and "('var'" not in repr(wanted):
+        return _canonical_of(answer, gold=False, unit=True) or sides
+    return sides
+
+
+def _canonical_of(text: str, *, gold: bool, unit: bool = False) -> tuple[Any, ...]:
+    """The usual reading of a text in canonical form, or the one with a unit, of an equation its sides; nothing for what is
+    no expression.
+    """
     if not text.strip(" .,") or len(text) > 1000:
         return ()
     try:
-        node = readings(text, gold=gold, unusual=False)[0]
+        found = readings(text, gold=gold, unusual=unit)
     except (Unreadable, RecursionError):
+        return ()
+    node = next((reading for reading in found if reading.kind == "unit" or not unit), None)
+    if node is None:
         return ()
     while node.kind == "assign":
         node = node.args[3]
@@ -136,6 +207,12 @@ def _canonical(node: Any) -> Any:
         return _canonical(node.args[0])
     if node.kind == "percent":
         return ("percent", _canonical(node.args[0]))
+    if node.kind == "pow" and node.args[1].kind == "num" and node.args[1].args[0] == 1:
+        return _canonical(node.args[0])
+    if node.kind == "mul" and len(node.args) == 2 and all(part.kind == "num" for part in node.args):
+        number, scale = node.args
+        if not scale.args[1]:  # written as a word: three thousand
+            return ("num", Fraction(number.args[0] * scale.args[0]))
     if node.kind == "neg":
         return _negative(_canonical(node.args[0]))
     if node.kind not in _COMMUTE:

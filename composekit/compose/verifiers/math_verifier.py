@@ -8,7 +8,7 @@ from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers import worker
-from composekit.compose.verifiers.echo import is_echo
+from composekit.compose.verifiers.echo import is_echo, is_undone
 from composekit.compose.verifiers.exactmath.judge import Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
 
@@ -83,9 +83,11 @@ class MathVerifier(Verifier):
         if verdict.correct and verdict.detail not in _NO_ECHO:
             for answer in found.answers:
                 if is_echo(answer, problem.prompt, problem.answer):
-                    return Verdict(
-                        0.0, "wrong", verdict.extracted, "the answer only repeats an expression of the question"
-                    )
+                    detail = "the answer only repeats an expression of the question"
+                    return Verdict(0.0, "wrong", verdict.extracted, detail)
+                if is_undone(answer, problem.prompt, problem.answer):
+                    detail = "the answer leaves a calculation of the question undone"
+                    return Verdict(0.0, "wrong", verdict.extracted, detail)
         return verdict
 
     def compare(self, *, gold: str, answer: str) -> Verdict:

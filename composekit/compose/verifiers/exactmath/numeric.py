@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any, ClassVar
 
+from composekit.compose.verifiers.exactmath.algebra import TooLarge
 from composekit.compose.verifiers.exactmath.tree import Node, variables
 
 # Sample points: irrational-looking, of different sizes, far from special values. Positive ones may refute; a variable
@@ -121,7 +122,9 @@ class Sampler:
         return self._exactly(self.point[name])
 
     def _add(self, *terms: Node) -> Bounded:
-        values = [self.value(t) for t in terms]
+        return self._total([self.value(t) for t in terms])
+
+    def _total(self, values: list[Bounded]) -> Bounded:
         total = sum(v for v, _ in values)
         size = sum(abs(v) for v, _ in values)
         return total, sum(e for _, e in values) + size * self.a.epsilon
@@ -234,6 +237,37 @@ class Sampler:
         return abs(value) + 0j, error
 
 
+class WatchfulSampler(Sampler):
+    r"""A sampler that notes where a number that is not zero leaves no trace: :math:`5 + e^{-e^{20}}` is 5 to any precision
+    that one can afford, and :math:`\tanh 10000` is 1.
+    """
+
+    vanished = False
+
+    def _total(self, values: list[Bounded]) -> Bounded:
+        total, error = super()._total(values)
+        self._note(any(1_000 * e < abs(v) <= error for v, e in values))
+        return total, error
+
+    def _power(self, base: Bounded, exponent: Bounded) -> Bounded:
+        value, error = super()._power(base, exponent)
+        (b, eb), (p, ep) = base, exponent
+        self._note(1_000 * ep < abs(p) < 1e-9 and abs(b - 1) > 1_000 * eb and abs(value - 1) <= 4 * self.a.epsilon)
+        return value, error
+
+    def _apply_function(self, name: str, x: Any, error: Any) -> Bounded:
+        value, bound = super()._apply_function(name, x, error)
+        if abs(x) > 1_000 * error:
+            flat = name in ("cos", "cosh", "sec") and abs(x) ** 2 <= self.a.epsilon
+            full = name == "tanh" and abs(abs(value) - 1) <= 4 * self.a.epsilon
+            far = name == "arctan" and abs(x) * self.a.epsilon >= 1
+            self._note(flat or full or far or (name == "exp" and abs(x) <= self.a.epsilon))
+        return value, bound
+
+    def _note(self, vanished: bool) -> None:
+        self.vanished = self.vanished or vanished
+
+
 def _points(names: Iterable[str], count: int, *, positive: bool) -> Iterable[dict[str, float]]:
     ordered = sorted(names)
     for k in range(count):
@@ -271,17 +305,23 @@ def refuted(g: Node, a: Node, *, sign: int = 1, decimal_log: bool = False) -> bo
     return False
 
 
-def agree(g: Node, a: Node, mp: Any, digits: int, *, sign: int = 1, decimal_log: bool = False) -> bool | None:
-    """Whether two expressions agree to ``digits`` digits at several points; None where too few points have values."""
+def agree(
+    g: Node, a: Node, mp: Any, digits: int, *, sign: int = 1, decimal_log: bool = False, whole: bool = False
+) -> bool | None:
+    """Whether two expressions agree to ``digits`` digits at several points; None where too few points have values.
+
+    Raises:
+        TooLarge: ``whole``, and they agree only where a part of them is too small to show.
+    """
     names = variables(g) | variables(a)
     arithmetic = LongArithmetic(mp, digits + 20)
     # The points follow from the two expressions, so that no answer can be built to vanish at points known beforehand.
     shift = random.Random(hashlib.sha256(repr((g, a)).encode()).digest())
-    seen = 0
+    seen = hidden = 0
     for point in _points(names, 6 if names else 1, positive=False):
         shifted = {n: Fraction(v + 0.01 * shift.random()).limit_denominator(10**12) for n, v in point.items()}
         exact_point = {n: arithmetic.rational(v) for n, v in shifted.items()}
-        sampler = Sampler(arithmetic, exact_point, sign=sign, decimal_log=decimal_log)
+        sampler = WatchfulSampler(arithmetic, exact_point, sign=sign, decimal_log=decimal_log)
         try:
             (x, ex), (y, ey) = sampler.value(g), sampler.value(a)
         except Unable:
@@ -290,5 +330,8 @@ def agree(g: Node, a: Node, mp: Any, digits: int, *, sign: int = 1, decimal_log:
             return False
         if ex + ey > mp.mpf(10) ** -digits * max(abs(x), abs(y), mp.mpf(10) ** -10):
             continue
-        seen += 1
+        vanished = whole and sampler.vanished
+        seen, hidden = seen + (not vanished), hidden + vanished
+    if hidden and seen < (3 if names else 1):
+        raise TooLarge(f"{digits} digits do not show all of its terms")
     return True if seen >= (3 if names else 1) else None

@@ -26,7 +26,7 @@ def by_long_numbers(g: Node, a: Node, decimal_log: bool) -> bool | None:
         raise TooLarge(f"telling the values apart could take more than {MAX_DIGITS} digits")
     same = agree(g, a, mp, digits, decimal_log=decimal_log)
     # Where a function saturates, as tanh does, more digits tell what 60 do not.
-    return agree(g, a, mp, digits + CONFIRMED, decimal_log=decimal_log) if same else same
+    return agree(g, a, mp, digits + CONFIRMED, decimal_log=decimal_log, whole=True) if same else same
 
 
 def _digits(node: Node, decimal_log: bool) -> int:
