@@ -28,18 +28,19 @@ def read(path):
 def f():
     status = dict(line.split(':', 1) for line in read('/proc/self/status').splitlines() if ':' in line)
     mask = os.umask(0)
-    kinds = ('Sig', 'Shd', 'Cap', 'Uid', 'Gid', 'Groups', 'Cpus', 'Secc', 'Thr')
-    names = [name for name in status if name.startswith(kinds)]
+    kinds = ('Sig', 'Shd', 'Cap', 'Cpus', 'Secc', 'Thr')
+    names = [name for name in status if name.startswith(kinds) and name != 'SigQ']
     alone = os.getppid() == 1
     return {
         'status': {name: status[name] for name in names}, 'umask': mask, 'files': os.listdir('.'),
-        'limits': [resource.getrlimit(k) for k in range(16)], 'environment': sorted(os.environ),
+        'limits': [resource.getrlimit(k) for k in range(16) if k != resource.RLIMIT_NPROC],
+        'environment': sorted(os.environ),
         'descriptors': [k for k in range(64) if os.path.exists(f'/proc/self/fd/{k}')],
         'blocked': sorted(map(int, signal.pthread_sigmask(0, []))),
         'ignored': [k for k in range(1, 65) if signal.getsignal(k) == signal.SIG_IGN],
         'timers': [signal.getitimer(k) for k in range(3)], 'affinity': sorted(os.sched_getaffinity(0)),
         'nice': os.getpriority(0, 0), 'session': os.getsid(0) == os.getpid() == os.getpgid(0),
-        'mounts': [line.split()[3:] for line in read('/proc/self/mountinfo').splitlines()],
+        'mounts': [line.split()[4:6] for line in read('/proc/self/mountinfo').splitlines()],
         'host': os.uname().nodename, 'oom': read('/proc/self/oom_score_adj'), 'threads': threading.active_count(),
         'modules': sorted(sys.modules), 'path': sys.path, 'collector': gc.get_threshold(),
         'number': os.getpid() if alone else 0, 'seen': sorted(filter(str.isdigit, os.listdir('/proc'))) if alone else 0,
