@@ -141,9 +141,7 @@ def in_namespace() -> None:
 TIERS = [tier for tier, why in CodeVerifier().tiers().items() if not why] if hasattr(os, "fork") else []
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(t, marks=() if t == TIERS[-1] else pytest.mark.slow) for t in TIERS]
-)
+@pytest.fixture(scope="module", params=[pytest.param(t, marks=pytest.mark.slow) for t in TIERS])
 def reports(request: pytest.FixtureRequest) -> tuple[str, dict[str, dict[str, Any]]]:
     tier = request.param
     names = [name for name, bomb in BOMBS.items() if tier >= bomb.tier]
