@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +12,8 @@ from composekit.compose.problem import Problem
 _LONGEST = 60  # characters of a call
 _LARGEST = 10**12
 _GUESSABLE = 10
+_LITERAL = re.compile(r"0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d{1,3}(?!\d))?")
+_GROUPED = re.compile(r"\d{1,3}(?:[ '\u2019]\d{3})+(?!\d)")
 
 
 class Call(NamedTuple):
@@ -34,8 +38,10 @@ def calls_of(problem: Problem) -> tuple[Call, ...]:
     name = problem.entry_point
     if not name or not name.isidentifier():  # a method has no call that could be written in one
         return ()
-    found = (_call(name, test) for test in problem.tests if isinstance(test, Mapping))
-    return tuple(dict.fromkeys(call for call in found if call is not None and call.text not in problem.prompt))
+    found = [_call(name, test) for test in problem.tests if isinstance(test, Mapping)]
+    calls = [call for call in found if call is not None and call.text not in problem.prompt]
+    shown = _written(problem.prompt) if calls else set()
+    return tuple(dict.fromkeys(call for call in calls if abs(call.value) not in shown))
 
 
 def value_in(problem: Problem, definition: str) -> int | None:
@@ -60,6 +66,21 @@ def _call(name: str, test: Mapping[str, Any]) -> Call | None:
     ):
         return None
     return Call(text, value, frozenset(map(abs, numbers)))
+
+
+def _written(prompt: str) -> set[int]:
+    """Whole numbers of a prompt in the forms that programmers write, too: ``28_561``, ``0x6f91``, ``1e6``, ``28 561``."""
+    text = unicodedata.normalize("NFKC", prompt)  # narrow blanks and wide digits become plain ones
+    found = set()
+    for match in _LITERAL.finditer(text):
+        word = match[0].rstrip("_.")
+        try:
+            number = int(word, 0) if word[1:2].lower() in ("x", "b", "o") else float(word)
+        except ValueError:
+            continue
+        if abs(number) <= _LARGEST and number == int(number):
+            found.add(int(number))
+    return found | {int(re.sub(r"\D", "", match[0])) for match in _GROUPED.finditer(text) if len(match[0]) < 20}
 
 
 def _numbers(args: Any) -> Iterator[Any]:

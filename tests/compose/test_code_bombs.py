@@ -65,7 +65,7 @@ def contained(tier: str, names: list[str]) -> None:
     os.chmod(work, 0o755)
     tempfile.tempdir = work
     judge = CodeVerifier(isolation=tier, timeout=20, memory=256 << 20)  # enough for what ends by another limit
-    hurried = CodeVerifier(isolation=tier, timeout=1.5, memory=256 << 20)
+    hurried = CodeVerifier(isolation=tier, timeout=1.0, memory=256 << 20)
     problem = Problem("q", "", verifier="code", tests=({"args": [], "expected": True},), entry_point="f")
     judge.verify("```python\ndef f():\n    return True\n```", problem)
     quiet = processes()
@@ -78,7 +78,7 @@ def contained(tier: str, names: list[str]) -> None:
         verdict = by.verify(f"```python\n{BOMBS[name].source}\n```", problem)
         return {"name": name, "status": verdict.status, "detail": verdict.detail, "seconds": time.monotonic() - start}
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(8) as pool:
         rows = list(pool.map(run, patient))
     for name in [n for n in names if n not in patient]:
         rows.append(run(name))
@@ -141,9 +141,7 @@ def in_namespace() -> None:
 TIERS = [tier for tier, why in CodeVerifier().tiers().items() if not why] if hasattr(os, "fork") else []
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(t, marks=() if t == TIERS[-1] else pytest.mark.slow) for t in TIERS]
-)
+@pytest.fixture(scope="module", params=[pytest.param(t, marks=pytest.mark.slow) for t in TIERS])
 def reports(request: pytest.FixtureRequest) -> tuple[str, dict[str, dict[str, Any]]]:
     tier = request.param
     names = [name for name, bomb in BOMBS.items() if tier >= bomb.tier]

@@ -55,15 +55,16 @@ HONEST = "def f(n):\n    return n * 1000003 + 17\n"
 CHECKS = checks()
 
 
-def checked(candidate: str, check: str) -> Verdict:
+def checked(candidate: str, check: str, timeout: float = 5) -> Verdict:
     problem = Problem("Write f.", "", verifier="code", tests=check, entry_point="f")
-    return CodeVerifier(isolation=TIERS[-1], timeout=2).verify(f"```python\n{candidate}```", problem)
+    return CodeVerifier(isolation=TIERS[-1], timeout=timeout).verify(f"```python\n{candidate}```", problem)
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_is_not_talked_into_passing(name: str) -> None:
     start = time.monotonic()
-    verdict = checked(CHECKS[name].candidate, CHECKS[name].source)
+    patience = 0.7 if "timeout" in CHECKS[name].statuses else 5  # a busy machine may be slow
+    verdict = checked(CHECKS[name].candidate, CHECKS[name].source, patience)
     assert verdict.status in CHECKS[name].statuses, verdict
     assert verdict.score == 0.0
     assert time.monotonic() - start < 15

@@ -107,6 +107,7 @@ CALLS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     ("syslog", 103, ("10", "0", "0")),
     ("memfd_secret", 447, ("0",)),
     ("mount_setattr", 442, ("0", "0", "0", "0", "0")),
+    ("syncfs", 306, ("0",)),
     ("move_pages", 279, ("1", "0", "0", "0", "0", "0")),
 )
 if X86:

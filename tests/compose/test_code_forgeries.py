@@ -47,7 +47,7 @@ def problems() -> dict[str, Problem]:
 @pytest.mark.parametrize("tier", TIERS[-1:])
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_a_forgery_is_not_paid_and_is_the_candidates_fault(forgery: str, tier: str) -> None:
-    judge = CodeVerifier(isolation=tier, timeout=2, memory=400 << 20)
+    judge = CodeVerifier(isolation=tier, timeout=1, memory=400 << 20)
     for form, problem in problems().items():
         start = time.monotonic()
         verdict = judge.verify(f"```python\n{FORGERIES[forgery]}\n```", problem)
@@ -58,7 +58,7 @@ def test_a_forgery_is_not_paid_and_is_the_candidates_fault(forgery: str, tier: s
 
 
 def test_forgeries_do_not_pay_on_the_lowest_tier_either() -> None:
-    judge = CodeVerifier(isolation=TIERS[0], timeout=2, memory=400 << 20)
+    judge = CodeVerifier(isolation=TIERS[0], timeout=1, memory=400 << 20)
     for forgery in list(FORGERIES)[::4]:
         for form, problem in problems().items():
             verdict = judge.verify(f"```python\n{FORGERIES[forgery]}\n```", problem)

@@ -93,6 +93,20 @@ def test_the_middle_of_a_chain_may_be_a_task_whose_constant_was_replaced() -> No
         {"tests": [{"args": [3], "expected": 9}]},  # guessed
         {"tests": [{"args": [13], "expected": 169}], "prompt": "Write square(n). For example `square(13)` is 169."},
         {"tests": [{"args": [13], "expected": 169}], "prompt": "Write square(n). Its largest result is 169."},
+        *(
+            {"tests": [{"args": [131], "expected": 17161}], "prompt": f"Write square(n), which is at most {shown}."}
+            for shown in (
+                "17,161",
+                "17_161",
+                "17 161",
+                "17'161",
+                "17\u202f161",
+                "0x4309",
+                "0b100001100001001",
+                "1.7161e4",
+                "\uff11\uff17\uff11\uff16\uff11",
+            )
+        ),
         {"tests": [{"args": [169], "expected": 169}]},
         {"tests": [{"args": [13], "expected": "169"}]},
         {"tests": [{"args": [13], "expected": 169.0}]},
