@@ -619,3 +619,61 @@ def test_a_box_that_says_what_a_links_symbol_is_is_no_guess() -> None:
     ]
     assert [response for response in right if not verify(response, both).correct] == []
     assert [response for response in wrong if verify(response, both).correct] == []
+
+
+EGGS = Problem("How many eggs are in 12 boxes of 16?", 192)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [r"12\cdot16\cdot1^2", r"12\times16+0^2", r"12\cdot16+5-5", r"12\cdot16\cdot\frac77", r"\binom{12\cdot16}{1}",
+     r"\log_2 2^{12\cdot16}", r"\ln e^{192}", r"16^1\cdot12"],
+)  # fmt: skip
+def test_two_numbers_of_the_question_that_meet_are_no_answer(answer: str) -> None:
+    assert JUDGE.verify(rf"\boxed{{{answer}}}", EGGS).status == "wrong"
+    assert JUDGE.verify(rf"\boxed{{{answer} = 192}}", EGGS).correct
+
+
+@pytest.mark.parametrize("answer", ["192", r"3\cdot2^6", r"1.92\times10^2", r"\frac{384}{2}", r"192\text{ eggs}"])
+def test_a_number_in_another_form_is_an_answer(answer: str) -> None:
+    assert JUDGE.verify(rf"\boxed{{{answer}}}", EGGS).correct
+
+
+@pytest.mark.parametrize(
+    ("gold", "undone", "done"),
+    [
+        (r"\frac{3}{2}", [r"\log_4 8", r"\frac{\log 8}{\log 4}"], ["1.5", r"\log_4 8 = \frac32"]),
+        (r"\frac{\sqrt3}{2}", [r"\cos 30^\circ"], [r"\sqrt{3}/2", r"\sin 60^\circ = \frac{\sqrt{3}}{2}"]),
+        (r"\frac{\pi}{4}", [r"\arctan 1"], [r"\pi/4"]),
+        (r"\ln 2", [], [r"\ln 2", r"\ln(2)"]),
+        (r"\ln x", [], [r"\ln x", r"\ln(x)"]),
+    ],
+)
+def test_function_values_are_no_answer_where_the_gold_has_none(gold: str, undone: list[str], done: list[str]) -> None:
+    problem = Problem("What is it?", gold)
+    assert not any(JUDGE.verify(rf"\boxed{{{answer}}}", problem).correct for answer in undone)
+    assert all(JUDGE.verify(rf"\boxed{{{answer}}}", problem).correct for answer in done)
+
+
+OPTIONS = {"A": "91", "B": "97", "C": "99", "D": "a hundred"}
+LINES = "\n".join(f"{letter}. {text}" for letter, text in OPTIONS.items())
+LISTED = [
+    Problem("Which one is prime?", "B", verifier="choice", metadata={"choices": OPTIONS}),
+    Problem(f"Which one is prime?\n{LINES}", "B", verifier="choice"),
+]
+
+
+@pytest.mark.parametrize("problem", LISTED, ids=["metadata", "prompt"])
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("B. c", False), ("B: a, c, d", False), ("B) i guess, else d", False),
+        ("(B) unless it is c", False),
+        ("B: A is also right", False), ("B. 91", False), ("(B) 99", False), ("B. 97 and 99", False), ("B. 97, 99", False),
+        ("B. 97 / c", False), ("97 or 99", False), ("B. 97", True), ("(B) 97", True), ("B", True), ("97", True),
+        ("B) 97, which is prime", True), ("B. a prime number", True), ("B) the second", True),
+    ],
+)  # fmt: skip
+def test_a_letter_is_no_answer_beside_another_option(problem: Problem, answer: str, right: bool) -> None:
+    for response in (rf"\boxed{{{answer}}}", f"The answer is {answer}."):
+        assert ChoiceVerifier().verify(response, problem).correct == right

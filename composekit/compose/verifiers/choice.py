@@ -26,6 +26,7 @@ _SEVERAL = re.compile(
 _WITH_TEXT = re.compile(
     r"\(?([A-Za-z])\)?\s*(?:,?\s*(?:which|that) is\b|\(|[-,:\u2013\u2014])\s*(.+?)\s*\)?", re.DOTALL
 )
+_OPTION = re.compile(r"(?m)^[ \t]*\(?([A-Z])[.):][ \t]+(\S[^\n]{0,300})")
 _TAKEN_BACK = re.compile(
     r"\b(?:not|never|no|wrong|false|incorrect|eliminated|impossible|possibl[ey]|probabl[ey]|perhaps|maybe|could|might|may be"
     r"|though|but|none of|all of|same as|or)\b|n['’]t\b|(?<![\w'’])[B-HJ-Z](?![\w'’])"
@@ -39,8 +40,9 @@ _OTHER_LABEL = re.compile(
 class ChoiceVerifier(Verifier):
     r"""Judges the letter of an option, written ``C``, ``(C)``, ``C.``, ``Option C``, or with its text: ``(C) 42``.
 
-    Where the problem lists its options in ``metadata["choices"]`` (letter to text, or texts in order), the text of an option
-    counts as its letter. Naming two letters is wrong unless the gold answer names just these.
+    Where the problem lists its options in ``metadata["choices"]`` (letter to text, or texts in order) or in its prompt, a
+    line each, the text of an option counts as its letter. Naming two letters is wrong unless the gold answer names just
+    these.
 
     Guarantees: deterministic, picklable, safe in threads.
 
@@ -64,7 +66,8 @@ class ChoiceVerifier(Verifier):
             return Verdict(0.0, "unparseable", None, found.detail)
         same = {words(a) for a in found.answers}
         answer = found.answers[0] if len(same) == 1 else " or ".join(found.answers)
-        verdict = self._judge(problem.answer, answer, _options(problem.metadata.get("choices")))
+        options = _options(problem.metadata.get("choices")) or _listed(problem.prompt)
+        verdict = self._judge(problem.answer, answer, options)
         if found.source == "bare" and not verdict.correct and letters(answer) is None:
             return Verdict(0.0, "unparseable", None, "no box and no line that states the answer")
         return verdict
@@ -106,8 +109,11 @@ def letters(text: str, options: Mapping[str, str] | None = None) -> frozenset[st
         if named is not None:  # the text of an option settles it, whatever words it has
             return named if letter in named else None
         own = (options or {}).get(letter, "")
-        rest = labelled[3][len(own) :] if own and labelled[3].casefold().startswith(own) else labelled[3]
-        if not _OTHER_LABEL.search(rest) and not _TAKEN_BACK.search(_lower_first(rest)):
+        rest = labelled[3]
+        if own and rest.casefold().startswith(own):
+            rest = rest[len(own) :].lstrip(" ,;:.-")
+        taken_back = _OTHER_LABEL.search(rest) or _TAKEN_BACK.search(_lower_first(rest))
+        if not taken_back and not _names_another(rest, letter, options or {}):
             return frozenset(letter)
     beside = _WITH_TEXT.fullmatch(plain) if options else None
     if beside and _letter_of(beside[2], options or {}) == frozenset(beside[1].upper()):
@@ -115,6 +121,18 @@ def letters(text: str, options: Mapping[str, str] | None = None) -> frozenset[st
     if _SEVERAL.fullmatch(plain):
         return frozenset(c.upper() for c in re.findall(r"\b[A-Za-z]\b", plain))
     return None
+
+
+def _names_another(text: str, letter: str, options: Mapping[str, str]) -> bool:
+    """Whether a text behind a letter holds the letter of another option, standing alone, or the text of one."""
+    said = f" {words(text)} "
+    for other, option in options.items():
+        small = "" if other in ("A", "I") else other.lower()  # a and i are words
+        if other != letter and (
+            re.search(rf"(?<![\w'’])[{other}{small}](?![\w'’])", text) or (option and f" {option} " in said)
+        ):
+            return True
+    return False
 
 
 def _lower_first(text: str) -> str:
@@ -131,6 +149,13 @@ def _options(choices: Any) -> dict[str, str]:
     else:
         return {}
     return {k.upper(): words(str(v)) for k, v in pairs if len(k) == 1 and k.isalpha()}
+
+
+def _listed(prompt: str) -> dict[str, str]:
+    """The options that stand in a prompt, a line each: A, B, ... without a gap."""
+    found = _OPTION.findall(prompt[-20_000:])
+    in_order = [letter for letter, _ in found] == [chr(ord("A") + k) for k in range(len(found))]
+    return {letter: words(text) for letter, text in found} if len(found) > 1 and in_order else {}
 
 
 def _letter_of(text: str, options: Mapping[str, str]) -> frozenset[str] | None:

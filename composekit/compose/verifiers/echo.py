@@ -40,6 +40,7 @@ _COMMUTE = frozenset(("add", "mul"))
 _CARRIED_OUT = frozenset(("add", "mul", "neg", "div", "pow", "fact", "binom", "abs", "percent"))
 _ARITHMETIC = frozenset(("num", "add", "mul", "neg", "div", "ratio", "percent"))
 _WRAPPING = frozenset(("abs", "root", "set", "fn", "pow"))
+_FUNCTIONS = frozenset(("log", "fn"))
 _SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
 _LITERALS = frozenset(("num", "based", "var", "const", "text"))
 
@@ -67,9 +68,11 @@ def is_echo(answer: str, prompt: str, gold: str) -> bool:
 
 
 def is_undone(answer: str, prompt: str, gold: str) -> bool:
-    r"""Whether an answer that is worth a plain gold number is a sum, product, ... of numbers that the question gives.
+    r"""Whether an answer that is worth the gold answer leaves it to the reader to work out what was asked for.
 
-    A fraction in lowest terms and a mixed number are numbers; powers are how large numbers are written.
+    Of a plain number that is a sum, product, ... of numbers that the question gives, or one in which two of them meet. A
+    fraction in lowest terms and a mixed number are numbers; powers are how large numbers are written. Logarithms and
+    function values leave all to be worked out, unless the gold answer has some.
 
     Example:
         >>> question = "How many eggs are in 12 boxes of 16?"
@@ -79,22 +82,38 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
         False
     """
     wanted = _canonical_of(gold, gold=True)
-    if len(wanted) != 1 or wanted[0][0] != "num":
-        return False
     sides = _sides(answer, wanted)
-    if not sides or any(_is_number(side) for side in sides):
+    if not wanted or not sides or any(_is_number(side) for side in sides):
         return False
     nodes = [part for part in _inside(sides) if part and isinstance(part[0], str)]
     kinds = {node[0] for node in nodes}
+    if "var" not in kinds and all(map(_has_function, sides)):
+        return not _has_function(wanted)
+    if len(wanted) != 1 or wanted[0][0] != "num":
+        return False
+    if all(_meet(side, _stated_numbers(prompt)) for side in sides):
+        return True
     if not kinds <= _ARITHMETIC | _WRAPPING or kinds == {"num", "pow"} or any(map(_is_written_large, sides)):
         return False
     return {abs(node[1]) for node in nodes if node[0] == "num"} <= _given_numbers(prompt)
 
 
+def _has_function(tree: Any) -> bool:
+    return any(part and part[0] in _FUNCTIONS for part in _inside(tree))
+
+
+def _meet(tree: Any, numbers: frozenset[Any]) -> bool:
+    """Whether two of these numbers are added or multiplied somewhere in a tree."""
+    return any(
+        part and part[0] in _COMMUTE and sum(x[0] == "num" and abs(x[1]) in numbers for x in part[1:]) > 1
+        for part in _inside(tree)
+    )
+
+
 def _is_written_large(tree: Any) -> bool:
-    """Whether this is a number in terms of a power, 3 x 10^5."""
-    return tree[0] in ("mul", "add", "neg", "pow") and any(
-        part and part[0] == "pow" and part[1][0] == "num" for part in _inside(tree)
+    """Whether this is a number in terms of a power of ten, 3 x 10^5."""
+    return tree[0] in ("mul", "neg", "pow") and any(
+        part and part[0] == "pow" and part[1] == ("num", 10) for part in _inside(tree)
     )
 
 
@@ -108,6 +127,12 @@ def _is_number(tree: Any) -> bool:
         top, bottom = tree[1:]
         return top[0] == bottom[0] == "num" and bottom[1] == Fraction(top[1], bottom[1] or 1).denominator
     return _is_fraction(tree)
+
+
+@lru_cache(maxsize=1024)
+def _stated_numbers(prompt: str) -> frozenset[Any]:
+    """The rational numbers above one of a text."""
+    return frozenset(n.value for n in numerals(prompt[-MAX_PROMPT:]) if n.kind != "radical" and n.value > 1)
 
 
 @lru_cache(maxsize=1024)
