@@ -54,7 +54,7 @@ def _right(gold: str) -> Iterator[Response]:
     yield Response("final line", final, True, "a last line states the answer")
     if _INTEGER.fullmatch(gold):
         n = int(gold)
-        rewritten = [f"{n}.0", f"x = {n}", rf"\text{{{n}}}", rf"\frac{{{2 * n}}}{{2}}", f"{n:,}"]
+        rewritten = [f"{n}.0", f"x = {n}", rf"\text{{{n}}}", rf"\frac{{{7 * n}}}{{7}}", f"{n:,}"]
         rewritten += [f"+{n}" if n > 0 else f"-({-n})"]
         rewritten += [f"{n:,}".replace(",", r"{,}"), rf"{n} \text{{ apples}}", f"{n}e0", rf"{n - 1} + 1 = {n}"]
         yield from (Response("integer", _boxed(a), True, "the same integer") for a in rewritten)
