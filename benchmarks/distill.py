@@ -75,7 +75,7 @@ def all_rivals(ctx: Context) -> Iterator[Row]:
     """T = 512 at V = 32,000, with compilation and Liger."""
     gate(NAMES)
     shape = (64, 2000) if ctx.quick else (512, 32_000)
-    yield from measured(*shape, WIDTH, NAMES, rounds=1 if ctx.quick else 3)
+    yield from measured(*shape, WIDTH, NAMES, rounds=1 if ctx.quick else 7)
 
 
 @case("distill", "cpu-eager")
@@ -83,7 +83,7 @@ def eager(ctx: Context) -> Iterator[Row]:
     """T = 512 at V = 32,000, without compilation."""
     gate(EAGER)
     shape = (64, 2000) if ctx.quick else (512, 32_000)
-    yield from measured(*shape, WIDTH, EAGER, rounds=1 if ctx.quick else 3)
+    yield from measured(*shape, WIDTH, EAGER, rounds=1 if ctx.quick else 7)
 
 
 @case("distill", "cpu-small-vocabulary")
