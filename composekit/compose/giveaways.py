@@ -27,10 +27,12 @@ def sequence_places(text: str, pieces: list[tuple[int, int, Value]]) -> dict[int
         dots = _DOTS.match(text, end, end + MAX_GAP)
         if dots is not None:
             places |= dict.fromkeys(_list_around(index, listed), SHOWN)
-            ahead = index + 1
+            ahead, first = index + 1, _list_around(index, listed)[0]
             while ahead < len(gaps) and _COMMAS.fullmatch(gaps[ahead]):
                 places[ahead] = SHOWN  # of "1, 2, ..., 9, 10" only the end says something
                 ahead += 1
+            if ahead > index + 1 and first < index and _steps_on(pieces, first, ahead):
+                places[ahead] = SHOWN  # 2008, 2003, ..., 8, 3
     for index in range(len(gaps) - 1):
         if listed[index] and listed[index + 1]:
             a, b, c = (pieces[index + k][2] for k in range(3))
@@ -40,6 +42,11 @@ def sequence_places(text: str, pieces: list[tuple[int, int, Value]]) -> dict[int
             elif index and listed[index - 1] and pieces[index - 1][2] - a == a - b == b - c:  # 1 + 2 + 3 + 4
                 places |= dict.fromkeys(range(index - 1, index + 3), SHOWN)
     return places
+
+
+def _steps_on(pieces: list[tuple[int, int, Value]], first: int, last: int) -> bool:
+    """Whether the list goes from the last but one to the last as it began."""
+    return bool(pieces[last][2] - pieces[last - 1][2] == pieces[first + 1][2] - pieces[first][2])
 
 
 def _list_around(index: int, listed: list[bool]) -> list[int]:

@@ -7,10 +7,10 @@ the arithmetic is exact, the values stand nowhere else, the names are new, and t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from composekit._errors import ArgumentError, bad_type, bad_value, message
 from composekit.compose.answers import option_of
@@ -24,6 +24,13 @@ from composekit.compose.symbols import fresh_symbols
 from composekit.compose.tokens import Constant
 
 _NOWHERE = Constant((0, 0), "", 0, False, "digits", "")  # of a knot that looks for one
+Only = Literal["needed", "no idle", "any"]
+_TIERS: dict[str, Callable[[Ends], tuple[tuple[Constant, ...], ...]]] = {
+    "strict": lambda ends: ends.tiers,
+    "needed": lambda ends: ends.needed(),
+    "no idle": lambda ends: ends.needed(derivable=True),
+    "any": lambda ends: ends.tiers + ends.spare,
+}
 LARGEST = 10**18  # larger numbers are no fun to read in a relation
 
 
@@ -151,6 +158,7 @@ def join(
     stream: Stream,
     *,
     strict: bool,
+    only: Only = "any",
     new_value: bool = False,
     must_renew: bool = False,
 ) -> Composite | Refusal:
@@ -163,10 +171,12 @@ def join(
         stream: Decides every choice.
         strict: Refuse also what is sound but could be better: parts that share a name, constants whose digits stand in an
             exponent too.
+        only: ``"needed"``: refuse constants that follow from the rest of their part, or on which its answer may not depend;
+            ``"no idle"``: only the latter; ``"any"``: take them too, for want of others.
         new_value: Give constants new values where a solver vouches for the answer.
         must_renew: Refuse where none does.
     """
-    work = _Work(list(parts), [ends_of(part) for part in parts], stream, strict)
+    work = _Work(list(parts), [ends_of(part) for part in parts], stream, strict, only)
     if len({part.prompt for part in parts}) < len(parts):  # the constant would stand in the other one
         return Refusal(len(parts) - 1, "differ from the earlier parts", "the same text again", "Choose another problem")
     shared = work.share_names()
@@ -209,6 +219,7 @@ class _Work:
     ends: list[Ends]
     stream: Stream
     strict: bool
+    only: Only
 
     def __post_init__(self) -> None:
         self.knots: list[Knot] = []
@@ -269,7 +280,7 @@ class _Work:
         target, value = open_end.target, open_end.value
         taken = [knot for knot in self.knots if knot.target == target]
         ends = self.ends[target]
-        for constant in _candidates(ends, value, self.strict, self.stream):
+        for constant in _candidates(ends, value, "strict" if self.strict else self.only, self.stream):
             if constant.value in shown or any(_overlap(constant.span, knot.constant.span) for knot in taken):
                 continue
             if new_value and not taken and self._renewed(open_end, constant, shown):
@@ -304,12 +315,12 @@ def _overlap(a: tuple[int, int], b: tuple[int, int]) -> bool:
     return a[0] < b[1] and b[0] < a[1]
 
 
-def _candidates(ends: Ends, value: Value, strict: bool, stream: Stream) -> list[Constant]:
+def _candidates(ends: Ends, value: Value, only: str, stream: Stream) -> list[Constant]:
     """The constants to try, the hardest to guess first, equals in random order."""
     if not isinstance(value, (int, Fraction)):
         tiers: tuple[tuple[Constant, ...], ...] = (ends.radicals,)
     else:
-        tiers = ends.tiers if strict else ends.tiers + ends.spare
+        tiers = _TIERS[only](ends)
     if len(tiers) == 1 and len(tiers[0]) == 1:
         return list(tiers[0])
     return [constant for tier in tiers for constant in (tier if len(tier) == 1 else stream.sample(tier, len(tier)))]

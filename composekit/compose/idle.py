@@ -1,0 +1,246 @@
+r"""Numbers on which the answer of a problem may not depend: put a symbol in their place, and nobody needs its value.
+
+*If f(1) = 2, f(2) = 6 and f(3) = Y, what is the inverse of f at 2?* Whoever reads this answers 1, whatever Y is. No rule can
+know what an answer depends on; these go by the worked solution, where there is one, and by words that are known to lead
+to such numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+
+from composekit.compose.derivations import Span
+from composekit.compose.drawn import drawn
+from composekit.compose.problem import Problem
+from composekit.compose.tokens import Constant
+from composekit.compose.words import CARDINALS
+
+MAX_TEXT = 20_000  # longer texts and solutions are not looked at
+NEAR = 80  # characters around a numeral
+
+
+def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
+    """The constants of a problem on which its answer may not depend, and why.
+
+    Args:
+        problem: The problem; its solution, if it has one, is read for numbers only.
+        constants: Constants of its text, as :func:`~composekit.compose.tokens.numerals` finds them.
+
+    Example:
+        >>> from composekit.compose.tokens import constants
+        >>> text = "John visits 8 countries, for 12 days each, and pays $57 a day. What does he pay in each?"
+        >>> problem = Problem(text, 684, solution="He pays 12 * 57 = 684 dollars.")
+        >>> idle(problem, constants(text)).values()
+        dict_values(['the worked solution does not use it'])
+    """
+    text = problem.prompt
+    if len(text) > MAX_TEXT:
+        return {}
+    found: dict[Span, str] = {}
+    whole = next((why for rule in _OF_THE_WHOLE if (why := rule(problem))), "")
+    used = _numbers_used(problem)
+    for constant in constants:
+        why = whole if constant.in_math else ""
+        if not why and used is not None and _is_unused(constant, used):
+            why = "the worked solution does not use it"
+        if not why:
+            why = next((why for rule in _RULES if (why := rule(text, constant))), "")
+        if why:
+            found[constant.span] = why
+    return found
+
+
+# --- what a worked solution uses
+
+_SAID_AS: dict[object, tuple[str, ...]] = {
+    2: ("twice", "double", "doubled", "half", "both", "pair", "couple", "two"), 3: ("thrice", "triple", "tripled", "third"),
+    4: ("quarter", "fourth", "quadruple"), 12: ("dozen",), Fraction(1, 2): ("half",), Fraction(1, 4): ("quarter",),
+    Fraction(1, 3): ("third",),
+}  # fmt: skip
+_SAID_AS |= {value: (*_SAID_AS.get(value, ()), word) for word, value in CARDINALS.items()}
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
+_FRACTION = re.compile(r"frac\s?\{?([0-9]{1,9})\}?\s?\{?([0-9]{1,9})\}?")
+_SEPARATOR = re.compile(r",(?=[0-9]{3})|\{,\}|,?\\!|(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
+_WORD = re.compile(r"[a-z]+")
+_RADICAND = re.compile(r"sqrt\s?\{?([0-9]{1,9})")
+
+Used = tuple[frozenset[Fraction], frozenset[str], bool]
+
+
+def _numbers_used(problem: Problem) -> Used | None:
+    """The numbers of the worked solution, its words, and whether it has a pi; None where there is no solution."""
+    if not problem.solution:
+        return None
+    solution = _SEPARATOR.sub("", problem.solution[:MAX_TEXT])
+    numbers = {Fraction(number) for number in {*_NUMBER.findall(solution)} if len(number) < 40}
+    if "frac" in solution:
+        numbers |= {Fraction(int(a), int(b)) for a, b in _FRACTION.findall(solution) if int(b)}
+    return frozenset(numbers), frozenset(_WORD.findall(solution.lower())), "\\pi" in solution
+
+
+def _is_unused(constant: Constant, used: Used) -> bool:
+    """Whether a number is not in the solution: in digits, in words, as a percentage, in cents, as what words make of it."""
+    numbers, words, has_pi = used
+    value = constant.value
+    if constant.kind == "radical":
+        inner = [Fraction(number) for number in _RADICAND.findall(constant.text)]
+        return not (has_pi if "pi" in constant.text else all(number in numbers for number in inner))
+    if not isinstance(value, (int, Fraction)) or value in numbers or not words.isdisjoint(_SAID_AS.get(value, ())):
+        return False
+    if constant.kind == "word" and not words.isdisjoint(constant.text.lower().split("-")):
+        return False
+    if isinstance(value, int):
+        share = Fraction(value, 100)
+        return numbers.isdisjoint((share, 1 - share, 1 + share, Fraction(100 - value), Fraction(100 + value)))
+    return not (100 * value in numbers or {Fraction(value.numerator), Fraction(value.denominator)} <= numbers)
+
+
+# --- questions whose answer is the same for many numbers
+
+_KINDS = re.compile(r"\b(?:parabola|circle|ellipse|hyperbola|(?:two )?lines?|point|empty|even|odd|neither)\b", re.I)
+_KIND_QUESTION = re.compile(
+    r"\bDetermine (?:if|whether) the graph|\bcurve defined by|\b(?:even|odd), (?:an )?(?:even|odd)(?: function)?, (?:or )?neither",
+    re.I,
+)
+_COUNT_QUESTION = re.compile(
+    r"\b(?:[Hh]ow many|number of)\b[^.?!]{0,60}?\b(?:intercepts?|asymptotes?|(?:real |complex |distinct )?(?:solutions?|roots?|zero(?:e?s)?))\b"
+    r"(?![^.?!]{0,40}\bmod)|\b[Hh]ow many (?:real )?values of [^.?!]{1,200}\b(?:not defined|undefined|not in the domain)"
+    r"|\b[Hh]ow many (?:times|points)\b[^.?!]{0,80}\b(?:intersect|cross)"
+)
+_DIVIDED = re.compile(r"\)?\$? is divided by")
+_QUOTIENT = re.compile(r"\bquotient\b")
+
+
+def _asks_for_a_kind(problem: Problem) -> str:
+    """``Determine if the graph of the equation is a parabola, circle, ...``"""
+    text = problem.prompt
+    if _KIND_QUESTION.search(text) and len({kind.lower() for kind in _KINDS.findall(text)}) > 2:
+        return "many numbers give a curve of the same kind"
+    return ""
+
+
+def _counts_few(problem: Problem) -> str:
+    """``How many asymptotes ...``, and there are 2."""
+    if problem.answer.strip() in ("0", "1", "2", "3", "4") and _COUNT_QUESTION.search(problem.prompt):
+        return "many numbers give the same count"
+    return ""
+
+
+_OF_THE_WHOLE: tuple[Callable[[Problem], str], ...] = (_asks_for_a_kind, _counts_few)
+
+# --- numbers that words make idle
+
+_CONVENTION = re.compile(
+    r"\s[a-z -]{1,30}?\b(?:are|is|will be) (?:considered|regarded|counted|said to be|called)\b[^.?!]{0,30}"
+    r"\b(?:same|equal|equivalent|identical|different|distinct|the|if)\b"
+)
+_POINTS_AT = re.compile(r"\b(?:[Bb]elow (?:are|is)|[Tt]he following|[Cc]onsider these)\s\$?\Z")
+_COUNTED = re.compile(r"\$?\s(?:of the )?(?:[a-z]+\s){0,2}([a-z]+)")
+_ROOTS = re.compile(r"\$?\s(?:[a-z-]+\s){0,2}(?:roots?|zeros|zeroes)\b")
+_TURNS = (90, 180, 270, 360)
+_ANGLE = re.compile(r"\\theta|\\phi|\\alpha|\\sin|\\cos|\\tan|\\circ|degree|radian|argument|\\arg|\\text\{Arg\}")
+_BOUND_BEFORE = re.compile(
+    r"(?:[a-zA-Z]|\\[a-z]+|\|)(?:\^\{?\\circ\}?)?\s?(?:<|\\leq?(?:slant)?|\\lt|≤|\$ (?:is )?(?:less than|below))\s?\$?-?\Z"
+    r"|\b(?:between|from)\b[^.?!]{0,40}(?:\band|\bto)\s\$?\Z|\b(?:between|from)\s\$?-?\Z|\[-?[^\[\]]{0,20},\s?\Z"
+)
+_BOUND_AFTER = re.compile(
+    r"(?:\^\{?\\circ\}?)?\s?(?:<|\\leq?(?:slant)?|\\lt|≤)\s?(?:[a-zA-Z]|\\(?:theta|phi|alpha|beta))(?![a-z])"
+)
+_RIGHT = re.compile(r"\bright[ -](?:triangle|angled?|\$?\\triangle|isosceles)|right-angled|isosceles right|hypotenuse")
+_SHAPES: dict[tuple[str, int], tuple[str, ...]] = {
+    ("face", 6): ("cube", "die", "dice"), ("edge", 12): ("cube",), ("vertices", 8): ("cube",), ("corner", 8): ("cube",),
+    ("vertices", 6): ("octahedron", "hexagon"), ("face", 4): ("tetrahedron",), ("vertices", 4): ("tetrahedron", "square"),
+    ("side", 6): ("hexagon", "die"), ("side", 5): ("pentagon",), ("side", 8): ("octagon",), ("side", 4): ("square", "quadrilateral"),
+    ("star", 50): ("flag",), ("state", 50): ("flag", "united"), ("stripe", 13): ("flag",), ("colon", 13): ("flag", "original"),
+    ("vertices", 5): ("pentagon",), ("vertices", 3): ("triangle",), ("side", 3): ("triangle",), ("planet", 8): ("solar",),
+    ("leg", 8): ("spider", "octopus"), ("suit", 4): ("deck", "cards"), ("letter", 26): ("alphabet",), ("card", 52): ("deck",),
+}  # fmt: skip
+_NOUN = re.compile(
+    r"\$?\s(?:[a-z-]+\s){0,1}(face|edge|vertices|corner|side|star|state|stripe|colon|planet|leg|suit|letter|card)"
+)
+
+
+def _convention(text: str, constant: Constant) -> str:
+    """``Two seatings are considered the same if ...``"""
+    if constant.value == 2 and _CONVENTION.match(text, constant.span[1]):
+        return "it belongs to a convention"
+    return ""
+
+
+def _pointer(text: str, constant: Constant) -> str:
+    """``Below are two equations``"""
+    small = isinstance(constant.value, int) and constant.value <= 12
+    if small and _POINTS_AT.search(text[max(constant.span[0] - 24, 0) : constant.span[0]]):
+        return "it counts what stands there"
+    return ""
+
+
+def _degree(text: str, constant: Constant) -> str:
+    """``$x^{10} + 3 = 0$ has 10 complex roots``"""
+    value = constant.value
+    if isinstance(value, int) and value > 1 and _ROOTS.match(text, constant.span[1]):
+        if re.search(rf"\^\s?(?:\{{\s?{value}\s?\}}|{value}(?![0-9]))", text):
+            return "the degree tells the number of roots"
+    return ""
+
+
+def _both(text: str, constant: Constant) -> str:
+    """``3 white and 2 red balls are drawn; both red balls must match``"""
+    things = _COUNTED.match(text, constant.span[1]) if constant.value == 2 and "both" in text else None
+    if things and re.compile(rf"\bboth (?:[a-z]+ ){{0,3}}{things[1]}\b").search(text, constant.span[1]):
+        return "the text says both"
+    return ""
+
+
+def _range_of_an_angle(text: str, constant: Constant) -> str:
+    r"""``$0 < x < 180$``, ``an argument between $90^\circ$ and $180^\circ$``, ``$0 \le \theta < 2 \pi$``"""
+    turn = constant.value in _TURNS or (
+        constant.kind == "radical" and "pi" in constant.text and "sqrt" not in constant.text
+    )
+    if not turn or not _ANGLE.search(text):
+        return ""
+    start, end = constant.span
+    if _BOUND_BEFORE.search(text[max(start - NEAR, 0) : start]) or _BOUND_AFTER.match(text, end):
+        return "it bounds an angle"
+    return ""
+
+
+def _right_angle(text: str, constant: Constant) -> str:
+    r"""``In right triangle $ABC$, $\angle B = 90^\circ$``"""
+    if constant.value != 90 or not text.startswith(("^\\circ", "^{\\circ", " degrees", "\u00b0"), constant.span[1]):
+        return ""
+    near = text[max(constant.span[0] - 3 * NEAR, 0) : constant.span[1] + 3 * NEAR]
+    return "the text says that the angle is right" if _RIGHT.search(near) else ""
+
+
+def _shape(text: str, constant: Constant) -> str:
+    """``the 6 faces of a cube``"""
+    noun = _NOUN.match(text, constant.span[1]) if isinstance(constant.value, int) else None
+    names = _SHAPES.get((noun[1], constant.value)) if noun else None  # type: ignore[arg-type]  # an int, seen above
+    if names and any(re.search(rf"\b{name}", text, re.I) for name in names):
+        return "anyone knows how many there are"
+    return ""
+
+
+def _known_name(text: str, constant: Constant) -> str:
+    """``where $F_0 = 0$ and $F_1 = 1$`` of the Fibonacci numbers"""
+    before = text[max(constant.span[0] - 8, 0) : constant.span[0]]
+    if constant.value in (1, 2) and before.rstrip("$ ").endswith("=") and "Fibonacci" in text:
+        return "the name of the sequence tells it"
+    return ""
+
+
+def _constant_of_a_quotient(text: str, constant: Constant) -> str:
+    """``the quotient when $x^6 - 3$ is divided by $x + 1$``"""
+    if constant.in_math and _QUOTIENT.search(text) and "remainder" not in text:
+        if _DIVIDED.match(text, constant.span[1]):
+            return "it changes the remainder alone"
+    return ""
+
+
+_RULES: tuple[Callable[[str, Constant], str], ...] = (
+    _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _known_name, _constant_of_a_quotient,
+    drawn,
+)  # fmt: skip
