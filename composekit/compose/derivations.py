@@ -292,61 +292,6 @@ def _measured(text: str, run: Values, number: int) -> bool:
     return listed and not longer and not _EACH.match(text, items[-1].span[1])
 
 
-# --- patterns that anyone continues
-
-_LETTER = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
-_JOINS = re.compile(r"[\s$&]|\\[,;:! ]|\band\b|\\cdot(?![a-z])|\\times(?![a-z])")
-_LONG_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
-_FUNCTION = re.compile(r"\\[a-z]|[(!^_]")
-MAX_GAP = 40  # characters between two numbers of a pattern
-_SERIES = re.compile(r"\b(geometric|arithmetic) (?:series|sequence|progression)\b")
-
-
-def patterns(text: str, values: Values) -> Iterator[Tie]:
-    r"""Numbers of a formula in the same surroundings, in progression: ``\sin 20^\circ \sin 40^\circ \sin 60^\circ``."""
-    numbers = [n for n in values if n.in_math and n.kind == "digits"]
-    for lag in (1, 2) if len(numbers) > 2 else ():
-        gaps = [_surroundings(text[a.span[1] : b.span[0]]) for a, b in zip(numbers, numbers[lag:], strict=False)]
-        for first in range(len(gaps)):
-            run = numbers[first : first + lag + 1 : lag]
-            while (
-                gaps[first]
-                and first + lag * len(run) < len(numbers)
-                and gaps[first + lag * (len(run) - 1)] == gaps[first]
-            ):
-                if not _progress((*run[-2:], numbers[first + lag * len(run)])):
-                    break
-                run.append(numbers[first + lag * len(run)])
-            steady = len(run) > 2 and run[1].value - run[0].value == run[2].value - run[1].value
-            if len(run) > (2 if not steady or _FUNCTION.search(gaps[first]) else 3):
-                yield Tie(tuple(n.span for n in run), "a pattern of " + ", ".join(str(n.value) for n in run))
-
-
-def _surroundings(gap: str) -> str:
-    """What stands between two numbers, whatever its letters, digits and signs; empty where it is prose or long."""
-    if len(gap) > MAX_GAP:
-        return ""
-    gap = _JOINS.sub("", gap)
-    return "" if _LONG_WORD.search(gap) else _LETTER.sub("L", re.sub("[0-9]+", "#", gap)).replace("-", "+") or ","
-
-
-def _progress(three: Values) -> bool:
-    """Whether three numbers are in arithmetic or geometric progression, and differ."""
-    a, b, c = (n.value for n in three)
-    return a != b and (b - a == c - b or a * c == b * b)
-
-
-def series(text: str, values: Values) -> Iterator[Tie]:
-    r"""The terms of a sequence whose kind is told: ``the geometric series $4 + \frac{12}{a} + \frac{36}{a^2} + \cdots$``."""
-    said = {match[1] for match in _SERIES.finditer(text)} if "metic" in text or "metric" in text else ()
-    for three in zip(values, values[1:], values[2:], strict=False) if said else ():
-        a, b, c = (n.value for n in three)
-        near = three[2].span[0] - three[0].span[1] <= MAX_GAP and all(n.in_math for n in three)
-        told = ("geometric" in said and a * c == b * b) or ("arithmetic" in said and b - a == c - b)
-        if near and a != b and told:
-            yield Tie(tuple(n.span for n in three), f"{a}, {b} and {c} are in progression")
-
-
 _MODULUS_BEFORE = re.compile(r"(?:\bmod(?:ulo|ulus)?|\\pmod\s*\{|\\bmod|\\mod|divided by)\s*[$({]*\Z")
 _RANGE = re.compile(
     r"\b(?:from|between)\s*\$?0\$?\s*(?:to|and|through)\s*\$?(\d{1,15})"
@@ -366,4 +311,4 @@ def moduli(text: str, values: Values) -> Iterator[Tie]:
                     yield Tie((modulus.span,), f"residues go up to {top}")
 
 
-RULES = (totals, shares, remainders, equations, conversions, counts, patterns, series, moduli)
+RULES = (totals, shares, remainders, equations, conversions, counts, moduli)

@@ -14,8 +14,8 @@ MAX_GAP = 24  # characters between two numbers of one list
 _DOTS = re.compile(
     r"[\s$~,;+-]*(?:\\[,;:! ]\s*|\\cdot\s*|\\times\s*)*(?:\\(?:l|c|v|d)?dots[cbmio]?(?![A-Za-z])|\.\s?\.\s?\.|\u2026)"
 )
-_LINKS = re.compile(r"[\s$~]*(?:\\[,;:! ]\s*)*(?:,\s*and|,|and|[-+;]|\\cdot|\\times)[\s$~]*(?:\\[,;:! ]\s*)*")
-_COMMAS = re.compile(r"[\s$~]*(?:,\s*and|,|and)[\s$~]*")
+_LINKS = re.compile(r"[\s$~]*(?:\\[,;:! ]\s*)*(?:,[\s$]*and|,|and|[-+;]|\\cdot|\\times)[\s$~]*(?:\\[,;:! ]\s*)*")
+_COMMAS = re.compile(r"[\s$~]*(?:,[\s$]*and|,|and)[\s$~]*")
 
 
 def sequence_places(text: str, pieces: list[tuple[int, int, Value]]) -> dict[int, str]:
@@ -27,12 +27,10 @@ def sequence_places(text: str, pieces: list[tuple[int, int, Value]]) -> dict[int
         dots = _DOTS.match(text, end, end + MAX_GAP)
         if dots is not None:
             places |= dict.fromkeys(_list_around(index, listed), SHOWN)
-            ahead, first = index + 1, _list_around(index, listed)[0]
+            ahead = index + 1
             while ahead < len(gaps) and _COMMAS.fullmatch(gaps[ahead]):
                 places[ahead] = SHOWN  # of "1, 2, ..., 9, 10" only the end says something
                 ahead += 1
-            if ahead > index + 1 and first < index and _steps_on(pieces, first, ahead):
-                places[ahead] = SHOWN  # 2008, 2003, ..., 8, 3
     for index in range(len(gaps) - 1):
         if listed[index] and listed[index + 1]:
             a, b, c = (pieces[index + k][2] for k in range(3))
@@ -42,11 +40,6 @@ def sequence_places(text: str, pieces: list[tuple[int, int, Value]]) -> dict[int
             elif index and listed[index - 1] and pieces[index - 1][2] - a == a - b == b - c:  # 1 + 2 + 3 + 4
                 places |= dict.fromkeys(range(index - 1, index + 3), SHOWN)
     return places
-
-
-def _steps_on(pieces: list[tuple[int, int, Value]], first: int, last: int) -> bool:
-    """Whether the list goes from the last but one to the last as it began."""
-    return bool(pieces[last][2] - pieces[last - 1][2] == pieces[first + 1][2] - pieces[first][2])
 
 
 def _list_around(index: int, listed: list[bool]) -> list[int]:
@@ -64,7 +57,7 @@ def _growing(a: str, b: str, c: str) -> bool:
 
 _ITEM = r"(?:\$[^$\n]{1,14}\$|[A-Z][a-z]+)"
 _LISTED_AFTER = re.compile(rf"\$?(?:\s+[a-z]+){{1,3}}\W{{1,4}}({_ITEM}(?:,? and {_ITEM}|,\s*{_ITEM})+)")
-_LISTED_BEFORE = re.compile(rf"({_ITEM}(?:,? and {_ITEM}|,\s*{_ITEM})+),?(?:\s+[a-z]+){{1,3}}\s+\$?\Z")
+_LISTED_BEFORE = re.compile(rf"({_ITEM}(?:,? and {_ITEM}|,\s*{_ITEM})+)(?:,?(?:\s+[a-z]+){{1,3}}\s+|\s\()\$?\Z")
 _ITEM_PATTERN = re.compile(_ITEM)
 _NEAR = 120  # characters in which a list is looked for
 

@@ -8,8 +8,9 @@ to such numbers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from composekit.compose.derivations import Span
 from composekit.compose.drawn import drawn
@@ -61,7 +62,9 @@ _SAID_AS: dict[object, tuple[str, ...]] = {
 }  # fmt: skip
 _SAID_AS |= {value: (*_SAID_AS.get(value, ()), word) for word, value in CARDINALS.items()}
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
-_FRACTION = re.compile(r"frac\s?\{?([0-9]{1,9})\}?\s?\{?([0-9]{1,9})\}?")
+_FRACTION = re.compile(
+    r"frac\s?(?:\{\s?([0-9]{1,9})\s?\}|([0-9]))\s?(?:\{\s?([0-9]{1,9})\s?\}|([0-9]))|([0-9]{1,9})/([0-9]{1,9})"
+)
 _SEPARATOR = re.compile(r",(?=[0-9]{3})|\{,\}|,?\\!|(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
 _WORD = re.compile(r"[a-z]+")
 _RADICAND = re.compile(r"sqrt\s?\{?([0-9]{1,9})")
@@ -75,8 +78,9 @@ def _numbers_used(problem: Problem) -> Used | None:
         return None
     solution = _SEPARATOR.sub("", problem.solution[:MAX_TEXT])
     numbers = {Fraction(number) for number in {*_NUMBER.findall(solution)} if len(number) < 40}
-    if "frac" in solution:
-        numbers |= {Fraction(int(a), int(b)) for a, b in _FRACTION.findall(solution) if int(b)}
+    if "frac" in solution or "/" in solution:
+        found = (int(number) for match in _FRACTION.findall(solution) for number in filter(None, match))
+        numbers |= {Fraction(above, below) for above, below in zip(found, found, strict=True) if below}
     return frozenset(numbers), frozenset(_WORD.findall(solution.lower())), "\\pi" in solution
 
 
@@ -94,23 +98,26 @@ def _is_unused(constant: Constant, used: Used) -> bool:
     if isinstance(value, int):
         share = Fraction(value, 100)
         return numbers.isdisjoint((share, 1 - share, 1 + share, Fraction(100 - value), Fraction(100 + value)))
-    return not (100 * value in numbers or {Fraction(value.numerator), Fraction(value.denominator)} <= numbers)
+    apart = not constant.in_math and {Fraction(value.numerator), Fraction(value.denominator)} <= numbers
+    return not (apart or 100 * value in numbers)  # a fifth of the 20 is 20 / 5
 
 
 # --- questions whose answer is the same for many numbers
 
 _KINDS = re.compile(r"\b(?:parabola|circle|ellipse|hyperbola|(?:two )?lines?|point|empty|even|odd|neither)\b", re.I)
 _KIND_QUESTION = re.compile(
-    r"\bDetermine (?:if|whether) the graph|\bcurve defined by|\b(?:even|odd), (?:an )?(?:even|odd)(?: function)?, (?:or )?neither",
-    re.I,
+    r"\bDetermine (?:if|whether) the graph|\bcurve defined by"
+    r"|\b(?:even|odd), (?:an )?(?:even|odd)(?: function)?, (?:or )?neither",
+    re.IGNORECASE,
 )
 _COUNT_QUESTION = re.compile(
-    r"\b(?:[Hh]ow many|number of)\b[^.?!]{0,60}?\b(?:intercepts?|asymptotes?|(?:real |complex |distinct )?(?:solutions?|roots?|zero(?:e?s)?))\b"
-    r"(?![^.?!]{0,40}\bmod)|\b[Hh]ow many (?:real )?values of [^.?!]{1,200}\b(?:not defined|undefined|not in the domain)"
+    r"\b(?:[Hh]ow many|number of)\b[^.?!]{0,60}?\b(?:intercepts?|asymptotes?"
+    r"|(?:real |complex |distinct )?(?:solutions?|roots?|zeroe?s?))\b(?![^.?!]{0,40}\bmod)"
+    r"|\b[Hh]ow many (?:real )?values of [^.?!]{1,200}\b(?:not defined|undefined|not in the domain)"
     r"|\b[Hh]ow many (?:times|points)\b[^.?!]{0,80}\b(?:intersect|cross)"
 )
+_DEGREE_QUESTION = re.compile(r"\b(?:What is|[Ff]ind) the (?:\w+ ){0,2}degree of (?:the polynomial )?\$")
 _DIVIDED = re.compile(r"\)?\$? is divided by")
-_QUOTIENT = re.compile(r"\bquotient\b")
 
 
 def _asks_for_a_kind(problem: Problem) -> str:
@@ -128,7 +135,12 @@ def _counts_few(problem: Problem) -> str:
     return ""
 
 
-_OF_THE_WHOLE: tuple[Callable[[Problem], str], ...] = (_asks_for_a_kind, _counts_few)
+def _asks_for_a_degree(problem: Problem) -> str:
+    """``$(x - 1) f(x) = 3x^4 + 38x - 17.$ What is the degree of $f$?``"""
+    return "a degree goes by exponents" if _DEGREE_QUESTION.search(problem.prompt) else ""
+
+
+_OF_THE_WHOLE: tuple[Callable[[Problem], str], ...] = (_asks_for_a_kind, _counts_few, _asks_for_a_degree)
 
 # --- numbers that words make idle
 
@@ -137,10 +149,10 @@ _CONVENTION = re.compile(
     r"\b(?:same|equal|equivalent|identical|different|distinct|the|if)\b"
 )
 _POINTS_AT = re.compile(r"\b(?:[Bb]elow (?:are|is)|[Tt]he following|[Cc]onsider these)\s\$?\Z")
-_COUNTED = re.compile(r"\$?\s(?:of the )?(?:[a-z]+\s){0,2}([a-z]+)")
+_COUNTED = re.compile(r"\$?\s((?:[a-z]+\s){0,3}[a-z]+)")
+_BOTH = re.compile(r"\bboth ((?:[a-z]+ ){0,2}[a-z]+)")
 _ROOTS = re.compile(r"\$?\s(?:[a-z-]+\s){0,2}(?:roots?|zeros|zeroes)\b")
 _TURNS = (90, 180, 270, 360)
-_ANGLE = re.compile(r"\\theta|\\phi|\\alpha|\\sin|\\cos|\\tan|\\circ|degree|radian|argument|\\arg|\\text\{Arg\}")
 _BOUND_BEFORE = re.compile(
     r"(?:[a-zA-Z]|\\[a-z]+|\|)(?:\^\{?\\circ\}?)?\s?(?:<|\\leq?(?:slant)?|\\lt|≤|\$ (?:is )?(?:less than|below))\s?\$?-?\Z"
     r"|\b(?:between|from)\b[^.?!]{0,40}(?:\band|\bto)\s\$?\Z|\b(?:between|from)\s\$?-?\Z|\[-?[^\[\]]{0,20},\s?\Z"
@@ -149,17 +161,41 @@ _BOUND_AFTER = re.compile(
     r"(?:\^\{?\\circ\}?)?\s?(?:<|\\leq?(?:slant)?|\\lt|≤)\s?(?:[a-zA-Z]|\\(?:theta|phi|alpha|beta))(?![a-z])"
 )
 _RIGHT = re.compile(r"\bright[ -](?:triangle|angled?|\$?\\triangle|isosceles)|right-angled|isosceles right|hypotenuse")
-_SHAPES: dict[tuple[str, int], tuple[str, ...]] = {
-    ("face", 6): ("cube", "die", "dice"), ("edge", 12): ("cube",), ("vertices", 8): ("cube",), ("corner", 8): ("cube",),
-    ("vertices", 6): ("octahedron", "hexagon"), ("face", 4): ("tetrahedron",), ("vertices", 4): ("tetrahedron", "square"),
-    ("side", 6): ("hexagon", "die"), ("side", 5): ("pentagon",), ("side", 8): ("octagon",), ("side", 4): ("square", "quadrilateral"),
-    ("star", 50): ("flag",), ("state", 50): ("flag", "united"), ("stripe", 13): ("flag",), ("colon", 13): ("flag", "original"),
-    ("vertices", 5): ("pentagon",), ("vertices", 3): ("triangle",), ("side", 3): ("triangle",), ("planet", 8): ("solar",),
-    ("leg", 8): ("spider", "octopus"), ("suit", 4): ("deck", "cards"), ("letter", 26): ("alphabet",), ("card", 52): ("deck",),
+_SHAPES: dict[str, dict[int, str]] = {
+    "side": {3: "triangle", 4: "square|quadrilateral", 5: "pentagon", 6: "hexagon|die|dice", 8: "octagon"},
+    "vertices": {3: "triangle", 4: "square|tetrahedron", 5: "pentagon", 6: "hexagon|octahedron", 8: "cube|octagon"},
+    "face": {4: "tetrahedron", 6: "cube|die|dice"}, "edge": {12: "cube"}, "corner": {8: "cube"},
+    "star": {50: "flag"}, "stripe": {13: "flag"}, "state": {50: "flag|united states"}, "colon": {13: "flag"},
+    "card": {52: "deck"}, "suit": {4: "deck"}, "letter": {26: "alphabet"}, "planet": {8: "solar"},
+    "leg": {8: "spider|octopus"},
 }  # fmt: skip
 _NOUN = re.compile(
     r"\$?\s(?:[a-z-]+\s){0,1}(face|edge|vertices|corner|side|star|state|stripe|colon|planet|leg|suit|letter|card)"
 )
+
+
+_NO_POLYNOMIAL = re.compile(r"[^0-9a-z^+\-\s\\]|\\[a-z]+|[a-z]{2,}")
+_POWER = re.compile(r"[a-z]\^([0-9])")
+_ITS_POWER = re.compile(r"\s?[a-z](?:\^([0-9]))?(?![a-z])")
+
+
+_TOPICS = {
+    "angle": re.compile(r"\\theta|\\phi|\\alpha|\\sin|\\cos|\\tan|\\circ|degree|radian|argument|\\arg|\\text\{Arg\}"),
+    "sum of roots": re.compile(
+        r"\b[Ss]um of (?:all )?(?:the |its |their )?(?:(?!of )[a-z]+ ){0,2}(?:roots|zeros|zeroes)\b(?! of unity)"
+        r"|\$a ?\+ ?b(?: ?\+ ?c)?,?\$,? (?:given that|if|where|when) [^.]{1,60}\b(?:roots|zeros|solutions)\b"
+    ),
+    "flat": re.compile(r"\bhorizontal asymptote\b"),
+    "steep": re.compile(r"\bvertical\b"),
+    "quotient": re.compile(r"\bquotient\b"),
+    "remainder": re.compile(r"\bremainder\b"),
+}
+
+
+@lru_cache(maxsize=64)
+def _topics(text: str) -> frozenset[str]:
+    """What a text speaks of, asked for once for all its numbers."""
+    return frozenset(topic for topic, words in _TOPICS.items() if words.search(text))
 
 
 def _convention(text: str, constant: Constant) -> str:
@@ -179,18 +215,20 @@ def _pointer(text: str, constant: Constant) -> str:
 
 def _degree(text: str, constant: Constant) -> str:
     """``$x^{10} + 3 = 0$ has 10 complex roots``"""
-    value = constant.value
-    if isinstance(value, int) and value > 1 and _ROOTS.match(text, constant.span[1]):
-        if re.search(rf"\^\s?(?:\{{\s?{value}\s?\}}|{value}(?![0-9]))", text):
-            return "the degree tells the number of roots"
+    counts_roots = isinstance(constant.value, int) and constant.value > 1 and _ROOTS.match(text, constant.span[1])
+    if counts_roots and re.search(rf"\^\s?(?:\{{\s?{constant.value}\s?\}}|{constant.value}(?![0-9]))", text):
+        return "the degree tells the number of roots"
     return ""
 
 
 def _both(text: str, constant: Constant) -> str:
     """``3 white and 2 red balls are drawn; both red balls must match``"""
-    things = _COUNTED.match(text, constant.span[1]) if constant.value == 2 and "both" in text else None
-    if things and re.compile(rf"\bboth (?:[a-z]+ ){{0,3}}{things[1]}\b").search(text, constant.span[1]):
-        return "the text says both"
+    counted = _COUNTED.match(text, constant.span[1]) if constant.value == 2 and "both" in text else None
+    if counted:
+        again = set(counted[1].split()) - {"of", "the"}
+        for both in _BOTH.finditer(text, constant.span[1]):
+            if not again.isdisjoint(both[1].split()):
+                return "the text says both"
     return ""
 
 
@@ -199,7 +237,7 @@ def _range_of_an_angle(text: str, constant: Constant) -> str:
     turn = constant.value in _TURNS or (
         constant.kind == "radical" and "pi" in constant.text and "sqrt" not in constant.text
     )
-    if not turn or not _ANGLE.search(text):
+    if not turn or "angle" not in _topics(text):
         return ""
     start, end = constant.span
     if _BOUND_BEFORE.search(text[max(start - NEAR, 0) : start]) or _BOUND_AFTER.match(text, end):
@@ -218,10 +256,8 @@ def _right_angle(text: str, constant: Constant) -> str:
 def _shape(text: str, constant: Constant) -> str:
     """``the 6 faces of a cube``"""
     noun = _NOUN.match(text, constant.span[1]) if isinstance(constant.value, int) else None
-    names = _SHAPES.get((noun[1], constant.value)) if noun else None  # type: ignore[arg-type]  # an int, seen above
-    if names and any(re.search(rf"\b{name}", text, re.I) for name in names):
-        return "anyone knows how many there are"
-    return ""
+    names = _SHAPES[noun[1]].get(constant.value) if noun else None  # type: ignore[arg-type]  # an int, seen above
+    return "anyone knows how many there are" if names and re.search(rf"\b(?:{names})", text, re.I) else ""
 
 
 def _known_name(text: str, constant: Constant) -> str:
@@ -234,13 +270,30 @@ def _known_name(text: str, constant: Constant) -> str:
 
 def _constant_of_a_quotient(text: str, constant: Constant) -> str:
     """``the quotient when $x^6 - 3$ is divided by $x + 1$``"""
-    if constant.in_math and _QUOTIENT.search(text) and "remainder" not in text:
-        if _DIVIDED.match(text, constant.span[1]):
-            return "it changes the remainder alone"
-    return ""
+    last = constant.in_math and _DIVIDED.match(text, constant.span[1])
+    topics = _topics(text) if last else ()
+    return "it changes the remainder alone" if "quotient" in topics and "remainder" not in topics else ""
+
+
+def _low_coefficient(text: str, constant: Constant) -> str:
+    """A coefficient that the sum of the roots, or the horizontal asymptote, does not depend on."""
+    topics = _topics(text)
+    sum_of_roots = "sum of roots" in topics
+    if not constant.in_math or not (sum_of_roots or ("flat" in topics and "steep" not in topics)):
+        return ""
+    start, end = constant.span
+    first = max(
+        (match.end() for match in _NO_POLYNOMIAL.finditer(text, max(start - NEAR, 0), start)), default=start - NEAR
+    )
+    last = _NO_POLYNOMIAL.search(text, end, end + NEAR)
+    around = text[max(first, 0) : last.start() if last else end + NEAR]
+    degree = max((int(n) for n in _POWER.findall(around)), default=1)
+    power = _ITS_POWER.match(text, end)
+    own = (int(power[1] or 1) if power else 0) if text[start - 1 : start] != "^" else degree
+    return "the answer goes by higher coefficients" if degree > 1 and own < degree - bool(sum_of_roots) else ""
 
 
 _RULES: tuple[Callable[[str, Constant], str], ...] = (
     _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _known_name, _constant_of_a_quotient,
-    drawn,
+    _low_coefficient, drawn,
 )  # fmt: skip
