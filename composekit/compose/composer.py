@@ -10,9 +10,9 @@ from typing import Any, Literal, Self, overload
 
 from composekit._errors import bad_type, bad_value
 from composekit.compose.bundling import bundle
-from composekit.compose.ends import ends_of
+from composekit.compose.ends import Only, ends_of
 from composekit.compose.generators.stream import Stream
-from composekit.compose.linking import Only, Refusal, Unlinkable, join
+from composekit.compose.linking import Refusal, Unlinkable, join
 from composekit.compose.problem import Composite, Problem
 
 Mode = Literal["chain", "bundle", "tree"]
@@ -116,8 +116,8 @@ class Composer:
             return everyone, everyone, everyone
         ends = [ends_of(problem) for problem in self.pool]
         sources = [i for i in everyone if ends[i].is_source]
-        needed, tree = (2, True) if self.mode == "tree" else (1, False)
-        lasts = [i for i in everyone if sum(map(len, ends[i].needed(derivable=tree))) >= needed]
+        needed = 2 if self.mode == "tree" else 1
+        lasts = [i for i in everyone if sum(map(len, ends[i].link_tiers(self._only))) >= needed]
         if not lasts:  # better than nothing
             lasts, self._only = [i for i in everyone if ends[i].inputs >= needed], "any"
         if len(lasts) < len(everyone):

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import Literal
 
 from composekit.compose.answers import answer_value, asks_percent, implied_unit, option_letters
 from composekit.compose.calls import Call, calls_of
@@ -39,6 +40,7 @@ def _is_value(numeral: Constant) -> bool:
 
 
 Tiers = tuple[tuple[Constant, ...], ...]
+Only = Literal["needed", "no idle", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,14 @@ class Ends:
         """How many links from most problems can end here; constants with radicals wait for a partner of their kind."""
         return sum(map(len, self.tiers)) + sum(map(len, self.spare))
 
-    def needed(self, *, derivable: bool = False) -> Tiers:
-        """The constants that a reader needs, as far as anyone can tell; with or without those that follow from the rest."""
-        doubtful = self.idle if derivable else self.idle + self.derivable
+    def link_tiers(self, only: Only) -> Tiers:
+        """The constants that a link may replace, the ones that a reader needs first.
+
+        Args:
+            only: ``"needed"``: leave out those that follow from the rest of the text, and those on which the answer may not
+                depend; ``"no idle"``: only the latter; ``"any"``: leave out none.
+        """
+        doubtful = {"needed": self.idle + self.derivable, "no idle": self.idle, "any": 0}[only]
         return self.tiers + self.spare[: len(self.spare) - doubtful]
 
 

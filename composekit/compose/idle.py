@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from composekit.compose.derivations import Span
 from composekit.compose.drawn import drawn
@@ -40,11 +40,12 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
     if len(text) > MAX_TEXT:
         return {}
     found: dict[Span, str] = {}
-    whole = next((why for rule in _OF_THE_WHOLE if (why := rule(problem))), "")
-    used = _numbers_used(problem)
+    formulas = any(constant.in_math for constant in constants)
+    whole = next((why for rule in _OF_THE_WHOLE if (why := rule(problem))), "") if formulas else ""
+    used = _Used(problem.solution) if problem.solution else None
     for constant in constants:
         why = whole if constant.in_math else ""
-        if not why and used is not None and _is_unused(constant, used):
+        if not why and used is not None and not used.has(constant):
             why = "the worked solution does not use it"
         if not why:
             why = next((why for rule in _RULES if (why := rule(text, constant))), "")
@@ -69,37 +70,47 @@ _SEPARATOR = re.compile(r",(?=[0-9]{3})|\{,\}|,?\\!|(?<=[0-9]) (?=[0-9]{3}(?![0-
 _WORD = re.compile(r"[a-z]+")
 _RADICAND = re.compile(r"sqrt\s?\{?([0-9]{1,9})")
 
-Used = tuple[frozenset[Fraction], frozenset[str], bool]
 
+class _Used:
+    """What a worked solution uses; most constants stand in it as they are, so the rest is read only where one does not."""
 
-def _numbers_used(problem: Problem) -> Used | None:
-    """The numbers of the worked solution, its words, and whether it has a pi; None where there is no solution."""
-    if not problem.solution:
-        return None
-    solution = _SEPARATOR.sub("", problem.solution[:MAX_TEXT])
-    numbers = {Fraction(number) for number in {*_NUMBER.findall(solution)} if len(number) < 40}
-    if "frac" in solution or "/" in solution:
-        found = (int(number) for match in _FRACTION.findall(solution) for number in filter(None, match))
-        numbers |= {Fraction(above, below) for above, below in zip(found, found, strict=True) if below}
-    return frozenset(numbers), frozenset(_WORD.findall(solution.lower())), "\\pi" in solution
+    def __init__(self, solution: str) -> None:
+        self.text = _SEPARATOR.sub("", solution[:MAX_TEXT])
+        self.numerals = frozenset(_NUMBER.findall(self.text))
 
+    @cached_property
+    def numbers(self) -> frozenset[Fraction]:
+        """The numbers in digits."""
+        numbers = {Fraction(numeral) for numeral in self.numerals if len(numeral) < 40}
+        found = (int(number) for match in _FRACTION.findall(self.text) for number in filter(None, match))
+        return frozenset(numbers | {Fraction(above, below) for above, below in zip(found, found, strict=True) if below})
 
-def _is_unused(constant: Constant, used: Used) -> bool:
-    """Whether a number is not in the solution: in digits, in words, as a percentage, in cents, as what words make of it."""
-    numbers, words, has_pi = used
-    value = constant.value
-    if constant.kind == "radical":
-        inner = [Fraction(number) for number in _RADICAND.findall(constant.text)]
-        return not (has_pi if "pi" in constant.text else all(number in numbers for number in inner))
-    if not isinstance(value, (int, Fraction)) or value in numbers or not words.isdisjoint(_SAID_AS.get(value, ())):
-        return False
-    if constant.kind == "word" and not words.isdisjoint(constant.text.lower().split("-")):
-        return False
-    if isinstance(value, int):
-        share = Fraction(value, 100)
-        return numbers.isdisjoint((share, 1 - share, 1 + share, Fraction(100 - value), Fraction(100 + value)))
-    apart = not constant.in_math and {Fraction(value.numerator), Fraction(value.denominator)} <= numbers
-    return not (apart or 100 * value in numbers)  # a fifth of the 20 is 20 / 5
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The words in small letters."""
+        return frozenset(_WORD.findall(self.text.lower()))
+
+    def has(self, constant: Constant) -> bool:
+        """Whether a number is there: in digits, in words, as a percentage, in cents, as what words make of it."""
+        value = constant.value
+        if constant.text in self.numerals:
+            return True
+        if constant.kind == "radical":
+            inner = [Fraction(number) for number in _RADICAND.findall(constant.text)]
+            return "\\pi" in self.text if "pi" in constant.text else all(number in self.numbers for number in inner)
+        if not isinstance(value, (int, Fraction)) or value in self.numbers:
+            return True
+        if not self.words.isdisjoint(_SAID_AS.get(value, ())):
+            return True
+        if constant.kind == "word" and not self.words.isdisjoint(constant.text.lower().split("-")):
+            return True
+        if isinstance(value, int):
+            share = Fraction(value, 100)
+            return not self.numbers.isdisjoint(
+                (share, 1 - share, 1 + share, Fraction(100 - value), Fraction(100 + value))
+            )
+        apart = not constant.in_math and {Fraction(value.numerator), Fraction(value.denominator)} <= self.numbers
+        return apart or 100 * value in self.numbers  # a fifth of the 20 is 20 / 5
 
 
 # --- questions whose answer is the same for many numbers

@@ -7,14 +7,14 @@ the arithmetic is exact, the values stand nowhere else, the names are new, and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from composekit._errors import ArgumentError, bad_type, bad_value, message
 from composekit.compose.answers import option_of
-from composekit.compose.ends import Ends, ends_of
+from composekit.compose.ends import Ends, Only, ends_of
 from composekit.compose.generators.stream import Stream
 from composekit.compose.guessing import guess_by_rounding
 from composekit.compose.numbers import Value, tidy
@@ -24,13 +24,6 @@ from composekit.compose.symbols import fresh_symbols
 from composekit.compose.tokens import Constant
 
 _NOWHERE = Constant((0, 0), "", 0, False, "digits", "")  # of a knot that looks for one
-Only = Literal["needed", "no idle", "any"]
-_TIERS: dict[str, Callable[[Ends], tuple[tuple[Constant, ...], ...]]] = {
-    "strict": lambda ends: ends.tiers,
-    "needed": lambda ends: ends.needed(),
-    "no idle": lambda ends: ends.needed(derivable=True),
-    "any": lambda ends: ends.tiers + ends.spare,
-}
 LARGEST = 10**18  # larger numbers are no fun to read in a relation
 
 
@@ -280,7 +273,7 @@ class _Work:
         target, value = open_end.target, open_end.value
         taken = [knot for knot in self.knots if knot.target == target]
         ends = self.ends[target]
-        for constant in _candidates(ends, value, "strict" if self.strict else self.only, self.stream):
+        for constant in _candidates(ends, value, self.strict, self.only, self.stream):
             if constant.value in shown or any(_overlap(constant.span, knot.constant.span) for knot in taken):
                 continue
             if new_value and not taken and self._renewed(open_end, constant, shown):
@@ -315,12 +308,12 @@ def _overlap(a: tuple[int, int], b: tuple[int, int]) -> bool:
     return a[0] < b[1] and b[0] < a[1]
 
 
-def _candidates(ends: Ends, value: Value, only: str, stream: Stream) -> list[Constant]:
+def _candidates(ends: Ends, value: Value, strict: bool, only: Only, stream: Stream) -> list[Constant]:
     """The constants to try, the hardest to guess first, equals in random order."""
     if not isinstance(value, (int, Fraction)):
         tiers: tuple[tuple[Constant, ...], ...] = (ends.radicals,)
     else:
-        tiers = _TIERS[only](ends)
+        tiers = ends.tiers if strict else ends.link_tiers(only)
     if len(tiers) == 1 and len(tiers[0]) == 1:
         return list(tiers[0])
     return [constant for tier in tiers for constant in (tier if len(tier) == 1 else stream.sample(tier, len(tier)))]
