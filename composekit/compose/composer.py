@@ -118,8 +118,11 @@ class Composer:
         sources = [i for i in everyone if ends[i].is_source]
         needed = 2 if self.mode == "tree" else 1
         lasts = [i for i in everyone if sum(map(len, ends[i].link_tiers(self._only))) >= needed]
-        if not lasts:  # better than nothing
-            lasts, self._only = [i for i in everyone if ends[i].inputs >= needed], "any"
+        middles = sorted({*sources} & {*lasts})
+        if not lasts or not (middles or self.depth == 2):  # better than nothing
+            self._only = "any"
+            lasts = [i for i in everyone if ends[i].inputs >= needed]
+            middles = sorted({*sources} & {*lasts})
         if len(lasts) < len(everyone):
             _log.info(
                 "Composer: %d of %d problems have too few constants on which their answer depends to come last",
@@ -127,8 +130,7 @@ class Composer:
                 len(everyone),
             )
         # Where nothing links, indexing says so; building a data set of nothing is no reason to fail here.
-        chosen = set(lasts)
-        return sources or everyone, [i for i in sources if i in chosen] or everyone, lasts or everyone
+        return sources or everyone, middles or everyone, lasts or everyone
 
     # --- the sequence
 

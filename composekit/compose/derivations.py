@@ -244,6 +244,7 @@ def counts(text: str, values: Values) -> Iterator[Tie]:
         if (
             _lists(text, match.end(), number)
             or _numbered(text, match, number)
+            or _named(text, match.end(), number)
             or _valued(text, values[index : index + MAX_ADDENDS + 1], number)
             or _measured(text, values[index : index + MAX_ADDENDS + 2], number)
         ):
@@ -265,6 +266,17 @@ def _numbered(text: str, counted: re.Match[str], number: int) -> bool:
         return False
     every = all(re.search(rf"\b{_NTH[k]}\b", rest) for k in range(1, number + 1))
     return every and not re.search(rf"\b(?:{_NTH[number + 1]}|last|final)\b", rest)
+
+
+_NAMES = re.compile(
+    r"[^.?!\n]{0,60}?\b(?:cent(?:er|re)s|vertices|corners|labell?ed|named|called|at|points)\s((?:\$[A-Z]\$,?\s){1,7}and\s\$[A-Z]\$)"
+)
+
+
+def _named(text: str, end: int, number: int) -> bool:
+    """Whether that many letters follow: ``four circles of radius 1 with centers $P$, $Q$, $R$, and $S$``."""
+    match = _NAMES.match(text, end)
+    return match is not None and match[1].count("$") == 2 * number
 
 
 def _valued(text: str, run: Values, number: int) -> bool:

@@ -179,13 +179,14 @@ _SHAPES: dict[str, dict[int, str]] = {
     "star": {50: "flag"}, "stripe": {13: "flag"}, "state": {50: "flag|united states"}, "colon": {13: "flag"},
     "card": {52: "deck"}, "suit": {4: "deck"}, "letter": {26: "alphabet"}, "planet": {8: "solar"},
     "leg": {8: "spider|octopus"},
+    "day": {28: "february", 30: "april|june|september|november", 31: "january|march|may|july|august|october|december"},
 }  # fmt: skip
 _NOUN = re.compile(
-    r"\$?\s(?:[a-z-]+\s){0,1}(face|edge|vertices|corner|side|star|state|stripe|colon|planet|leg|suit|letter|card)"
+    r"\$?\s(?:[a-z-]+\s){0,1}(face|edge|vertices|corner|side|star|state|stripe|colon|planet|leg|suit|letter|card|days in)"
 )
 
 
-_NO_POLYNOMIAL = re.compile(r"[^0-9a-z^+\-\s\\]|\\[a-z]+|[a-z]{2,}")
+_NO_POLYNOMIAL = re.compile(r"[^0-9a-z^+\-=\s\\]|\\[a-z]+|[a-z]{2,}")
 _POWER = re.compile(r"[a-z]\^([0-9])")
 _ITS_POWER = re.compile(r"\s?[a-z](?:\^([0-9]))?(?![a-z])")
 
@@ -207,6 +208,10 @@ _TOPICS = {
 def _topics(text: str) -> frozenset[str]:
     """What a text speaks of, asked for once for all its numbers."""
     return frozenset(topic for topic, words in _TOPICS.items() if words.search(text))
+
+
+_EVEN = (50, Fraction(1, 2))
+_EACH_HAS = re.compile(r"\b[Ee]ach ([a-z]+) has an? (?:[a-z]+ )?\\?\$?\Z")
 
 
 def _convention(text: str, constant: Constant) -> str:
@@ -267,8 +272,16 @@ def _right_angle(text: str, constant: Constant) -> str:
 def _shape(text: str, constant: Constant) -> str:
     """``the 6 faces of a cube``"""
     noun = _NOUN.match(text, constant.span[1]) if isinstance(constant.value, int) else None
-    names = _SHAPES[noun[1]].get(constant.value) if noun else None  # type: ignore[arg-type]  # an int, seen above
+    names = _SHAPES[noun[1].removesuffix("s in")].get(constant.value) if noun else None  # type: ignore[arg-type]  # an int, seen above
     return "anyone knows how many there are" if names and re.search(rf"\b(?:{names})", text, re.I) else ""
+
+
+def _even_chance(text: str, constant: Constant) -> str:
+    """``Two candidates run. Each candidate has a 50% chance of winning.``"""
+    one = (
+        _EACH_HAS.search(text[max(constant.span[0] - NEAR, 0) : constant.span[0]]) if constant.value in _EVEN else None
+    )
+    return "of two, each has the same chance" if one and re.search(rf"\b[Tt]wo {one[1]}s\b", text) else ""
 
 
 def _known_name(text: str, constant: Constant) -> str:
@@ -305,6 +318,6 @@ def _low_coefficient(text: str, constant: Constant) -> str:
 
 
 _RULES: tuple[Callable[[str, Constant], str], ...] = (
-    _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _known_name, _constant_of_a_quotient,
-    _low_coefficient, drawn,
+    _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _even_chance, _known_name,
+    _constant_of_a_quotient, _low_coefficient, drawn,
 )  # fmt: skip
