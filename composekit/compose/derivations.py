@@ -245,6 +245,7 @@ def counts(text: str, values: Values) -> Iterator[Tie]:
             _lists(text, match.end(), number)
             or _numbered(text, match, number)
             or _named(text, match.end(), number)
+            or _all_but_the_next(text, count.span[0], match, number)
             or _valued(text, values[index : index + MAX_ADDENDS + 1], number)
             or _measured(text, values[index : index + MAX_ADDENDS + 2], number)
         ):
@@ -266,6 +267,17 @@ def _numbered(text: str, counted: re.Match[str], number: int) -> bool:
         return False
     every = all(re.search(rf"\b{_NTH[k]}\b", rest) for k in range(1, number + 1))
     return every and not re.search(rf"\b(?:{_NTH[number + 1]}|last|final)\b", rest)
+
+
+_FIRST = re.compile(r"\bfirst\s\$?\Z")
+
+
+def _all_but_the_next(text: str, start: int, counted: re.Match[str], number: int) -> bool:
+    """Whether the next thing is told: ``the first four houses have 3 gnomes each ... the fifth house``."""
+    if not _FIRST.search(text[max(start - 8, 0) : start]) or number + 1 not in _NTH:
+        return False
+    thing = re.escape(singular(counted[1].split()[0]))
+    return re.compile(rf"\b{_NTH[number + 1]} {thing}\b").search(text, counted.end(), counted.end() + FAR) is not None
 
 
 _NAMES = re.compile(

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from composekit.compose.derivations import Span
 from composekit.compose.drawn import drawn
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
-from composekit.compose.words import CARDINALS
+from composekit.compose.used import Used
 
 MAX_TEXT = 20_000  # longer texts and solutions are not looked at
 NEAR = 80  # characters around a numeral
@@ -42,7 +42,7 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
     found: dict[Span, str] = {}
     formulas = any(constant.in_math for constant in constants)
     whole = next((why for rule in _OF_THE_WHOLE if (why := rule(problem))), "") if formulas else ""
-    used = _Used(problem.solution) if problem.solution else None
+    used = Used(problem.solution[:MAX_TEXT]) if problem.solution else None
     for constant in constants:
         why = whole if constant.in_math else ""
         if not why and used is not None and not used.has(constant):
@@ -52,65 +52,6 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
         if why:
             found[constant.span] = why
     return found
-
-
-# --- what a worked solution uses
-
-_SAID_AS: dict[object, tuple[str, ...]] = {
-    2: ("twice", "double", "doubled", "half", "both", "pair", "couple", "two"), 3: ("thrice", "triple", "tripled", "third"),
-    4: ("quarter", "fourth", "quadruple"), 12: ("dozen",), Fraction(1, 2): ("half",), Fraction(1, 4): ("quarter",),
-    Fraction(1, 3): ("third",),
-}  # fmt: skip
-_SAID_AS |= {value: (*_SAID_AS.get(value, ()), word) for word, value in CARDINALS.items()}
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
-_FRACTION = re.compile(
-    r"frac\s?(?:\{\s?([0-9]{1,9})\s?\}|([0-9]))\s?(?:\{\s?([0-9]{1,9})\s?\}|([0-9]))|([0-9]{1,9})/([0-9]{1,9})"
-)
-_SEPARATOR = re.compile(r",(?=[0-9]{3})|\{,\}|,?\\!|(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
-_WORD = re.compile(r"[a-z]+")
-_RADICAND = re.compile(r"sqrt\s?\{?([0-9]{1,9})")
-
-
-class _Used:
-    """What a worked solution uses; most constants stand in it as they are, so the rest is read only where one does not."""
-
-    def __init__(self, solution: str) -> None:
-        self.text = _SEPARATOR.sub("", solution[:MAX_TEXT])
-        self.numerals = frozenset(_NUMBER.findall(self.text))
-
-    @cached_property
-    def numbers(self) -> frozenset[Fraction]:
-        """The numbers in digits."""
-        numbers = {Fraction(numeral) for numeral in self.numerals if len(numeral) < 40}
-        found = (int(number) for match in _FRACTION.findall(self.text) for number in filter(None, match))
-        return frozenset(numbers | {Fraction(above, below) for above, below in zip(found, found, strict=True) if below})
-
-    @cached_property
-    def words(self) -> frozenset[str]:
-        """The words in small letters."""
-        return frozenset(_WORD.findall(self.text.lower()))
-
-    def has(self, constant: Constant) -> bool:
-        """Whether a number is there: in digits, in words, as a percentage, in cents, as what words make of it."""
-        value = constant.value
-        if constant.text in self.numerals:
-            return True
-        if constant.kind == "radical":
-            inner = [Fraction(number) for number in _RADICAND.findall(constant.text)]
-            return "\\pi" in self.text if "pi" in constant.text else all(number in self.numbers for number in inner)
-        if not isinstance(value, (int, Fraction)) or value in self.numbers:
-            return True
-        if not self.words.isdisjoint(_SAID_AS.get(value, ())):
-            return True
-        if constant.kind == "word" and not self.words.isdisjoint(constant.text.lower().split("-")):
-            return True
-        if isinstance(value, int):
-            share = Fraction(value, 100)
-            return not self.numbers.isdisjoint(
-                (share, 1 - share, 1 + share, Fraction(100 - value), Fraction(100 + value))
-            )
-        apart = not constant.in_math and {Fraction(value.numerator), Fraction(value.denominator)} <= self.numbers
-        return apart or 100 * value in self.numbers  # a fifth of the 20 is 20 / 5
 
 
 # --- questions whose answer is the same for many numbers
@@ -210,6 +151,9 @@ def _topics(text: str) -> frozenset[str]:
     return frozenset(topic for topic, words in _TOPICS.items() if words.search(text))
 
 
+_INDEX_BEFORE = re.compile(
+    r"\b(?:for|when)\b[\s\\}$]{0,4}(?:(?:all|every|each|positive|integers?)\s){0,3}\$?\s?[nkij]\s?(?:\\geq?(?:slant)?|>=?|\u2265)\s?\Z"
+)
 _EVEN = (50, Fraction(1, 2))
 _EACH_HAS = re.compile(r"\b[Ee]ach ([a-z]+) has an? (?:[a-z]+ )?\\?\$?\Z")
 
@@ -276,6 +220,13 @@ def _shape(text: str, constant: Constant) -> str:
     return "anyone knows how many there are" if names and re.search(rf"\b(?:{names})", text, re.I) else ""
 
 
+def _bound_of_an_index(text: str, constant: Constant) -> str:
+    r"""``$x_n = x_{n-1} - x_{n-2}$ when $n \geq 5$``"""
+    start = constant.span[0]
+    found = constant.in_math and _INDEX_BEFORE.search(text[max(start - NEAR, 0) : start])
+    return "it bounds an index" if found else ""
+
+
 def _even_chance(text: str, constant: Constant) -> str:
     """``Two candidates run. Each candidate has a 50% chance of winning.``"""
     one = (
@@ -319,5 +270,5 @@ def _low_coefficient(text: str, constant: Constant) -> str:
 
 _RULES: tuple[Callable[[str, Constant], str], ...] = (
     _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _even_chance, _known_name,
-    _constant_of_a_quotient, _low_coefficient, drawn,
+    _bound_of_an_index, _constant_of_a_quotient, _low_coefficient, drawn,
 )  # fmt: skip

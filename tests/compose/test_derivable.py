@@ -55,6 +55,7 @@ def follow(text: str) -> list[str]:
         ("Two sides of a triangle measure $3$ centimeters and $5$ centimeters.", "Two"),
         ("Two parallel chords in a circle have lengths 10 and 14, and the distance between them is 6.", "Two"),
         ("Draw four circles of radius 1 with centres $P$, $Q$, $R$, and $S$.", "four"),
+        ("Each of the first four houses has 30 gnomes. How many has the fifth house?", "four"),
         # patterns
         (r"Find $\sin 20^\circ \sin 40^\circ \sin 60^\circ \sin 80^\circ.$", "20 40 60 80"),
         (r"Find $\log_2{3} \cdot \log_3{4} \cdot \log_4{5} \cdot \log_5{6}$.", "3 4 5 6"),
@@ -103,6 +104,7 @@ def test_derivable_numbers_are_found(text: str, expected: str) -> None:
         "Compute $5^{-1}$ modulo $1000$. Express your answer as an integer from $0$ to $99$.",
         "She bought 3 packs with 5 red, 6 blue and 7 green pens each.",
         "Two trains have 5 and 6 cars each.",
+        "Each of the first four houses has 30 gnomes. How many has the sixth house?",
         "Draw three circles of radius 1 with centres $P$, $Q$, $R$, and $S$.",
         r"Let $3x + 5y + 7z = 9$.",  # in steps by chance
         r"Find $\sin 20^\circ \sin 40^\circ \cos 60^\circ \sin 80^\circ.$",

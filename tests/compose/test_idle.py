@@ -90,6 +90,8 @@ ROOTS = "$x^{10} + (13x - 1)^{10} = 0$"
         ("Two candidates run. Each candidate has a 50$\\%$ chance.", 9, "50"),
         ("where $F_n$ is the $n$th Fibonacci number, so $F_0 = 0$ and $F_1 = 1$", 2, "1"),
         ("Compute $a+b,$ given that $a$ and $b$ are the roots of \\[5x^2 = 6x - 24.\\]", 9, "24"),
+        ("Let $x_1 = 7$ and $x_n = 3x_{n-1}$ when $n \\geq 2$. Find $x_9$.", 9, "2"),
+        ("What is the minimum value of $f(n)$ for $n \\ge 2015$?", 1, "2015"),
         # what an angle may be
         ("For some $x$ with $0 < x < 180$, $\\tan 53^\\circ = \\tan x^\\circ$. Find $x$.", 46, "180"),
         ("It has one root with argument between $90^\\circ$ and $180^\\circ$. Find it.", 160, "90 180"),
@@ -116,6 +118,8 @@ def test_idle_numbers_are_found(text: str, answer: object, expected: str) -> Non
         ("He climbs 180 steps, between 90 and 180 a day.", 2),
         ("A box has 6 faces of wood.", 9),
         ("He works 30 days in March.", 9),
+        ("For how many integers $n > 57$ is $n^2 < 9000$?", 37),
+        ("For which $x$, where $x \\geq 57$, is it true?", 37),
         ("Two candidates run. Each voter has a 50$\\%$ chance.", 9),
         ("Find the remainder when $x^6 - 3$ is divided by $x + 1.$", -2),
         ("Let $f(x) = x^3 - 49x^2 + 623x - 2015.$ Find the product of the roots of $f.$", 2015),
