@@ -42,7 +42,7 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
     found: dict[Span, str] = {}
     formulas = any(constant.in_math for constant in constants)
     whole = next((why for rule in _OF_THE_WHOLE if (why := rule(problem))), "") if formulas else ""
-    used = Used(problem.solution[:MAX_TEXT]) if problem.solution else None
+    used = _solution_of(problem, constants)
     for constant in constants:
         why = whole if constant.in_math else ""
         if not why and used is not None and not used.has(constant):
@@ -52,6 +52,15 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
         if why:
             found[constant.span] = why
     return found
+
+
+def _solution_of(problem: Problem, constants: Sequence[Constant]) -> Used | None:
+    """What the solution uses; None where it is no worked one: where it has next to no number, and none of the problem's."""
+    if not problem.solution or len(problem.solution) > MAX_TEXT:
+        return None
+    used = Used(problem.solution)
+    worked = len(used.numerals) > 2 or any(used.has(constant) for constant in constants)
+    return used if worked else None
 
 
 # --- questions whose answer is the same for many numbers

@@ -56,6 +56,8 @@ def test_numbers_that_the_worked_solution_does_not_use_are_idle(text: str, solut
         ("He eats $\\frac{36}{7}$ of 57.", "$\\dfrac{36}{7}$ of 57"),
         ("It is $3\\sqrt{5}$ of 57.", "57, 3 and $\\sqrt{5}$"),
         ("He has 57 hens.", ""),
+        ("He has 57 hens and 12 cows.", "#### 69"),  # an answer is no worked solution
+        ("He has 57 hens.", "It is clear. " * 2000),
     ],
 )
 def test_numbers_that_the_worked_solution_uses_in_any_form_are_not(text: str, solution: str) -> None:
