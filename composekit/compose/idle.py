@@ -48,7 +48,8 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
         if not why and used is not None and not used.has(constant):
             why = "the worked solution does not use it"
         if not why:
-            why = next((why for rule in _RULES if (why := rule(text, constant))), "")
+            rules = _RULES + _FORMULA_RULES if constant.in_math else _RULES
+            why = next((why for rule in rules if (why := rule(text, constant))), "")
         if why:
             found[constant.span] = why
     return found
@@ -232,7 +233,7 @@ def _shape(text: str, constant: Constant) -> str:
 def _bound_of_an_index(text: str, constant: Constant) -> str:
     r"""``$x_n = x_{n-1} - x_{n-2}$ when $n \geq 5$``"""
     start = constant.span[0]
-    found = constant.in_math and _INDEX_BEFORE.search(text[max(start - NEAR, 0) : start])
+    found = _INDEX_BEFORE.search(text[max(start - NEAR, 0) : start])
     return "it bounds an index" if found else ""
 
 
@@ -254,8 +255,7 @@ def _known_name(text: str, constant: Constant) -> str:
 
 def _constant_of_a_quotient(text: str, constant: Constant) -> str:
     """``the quotient when $x^6 - 3$ is divided by $x + 1$``"""
-    last = constant.in_math and _DIVIDED.match(text, constant.span[1])
-    topics = _topics(text) if last else ()
+    topics = _topics(text) if _DIVIDED.match(text, constant.span[1]) else ()
     return "it changes the remainder alone" if "quotient" in topics and "remainder" not in topics else ""
 
 
@@ -263,7 +263,7 @@ def _low_coefficient(text: str, constant: Constant) -> str:
     """A coefficient that the sum of the roots, or the horizontal asymptote, does not depend on."""
     topics = _topics(text)
     sum_of_roots = "sum of roots" in topics
-    if not constant.in_math or not (sum_of_roots or ("flat" in topics and "steep" not in topics)):
+    if not (sum_of_roots or ("flat" in topics and "steep" not in topics)):
         return ""
     start, end = constant.span
     first = max(
@@ -278,6 +278,6 @@ def _low_coefficient(text: str, constant: Constant) -> str:
 
 
 _RULES: tuple[Callable[[str, Constant], str], ...] = (
-    _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _even_chance, _known_name,
-    _bound_of_an_index, _constant_of_a_quotient, _low_coefficient, drawn,
+    _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _even_chance, _known_name, drawn,
 )  # fmt: skip
+_FORMULA_RULES = (_bound_of_an_index, _constant_of_a_quotient, _low_coefficient)

@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
 _FRACTION = re.compile(
     r"frac\s?(?:\{\s?([0-9]{1,9})\s?\}|([0-9]))\s?(?:\{\s?([0-9]{1,9})\s?\}|([0-9]))|([0-9]{1,9})/([0-9]{1,9})"
 )
-_SEPARATOR = re.compile(r",(?=[0-9]{3})|\{,\}|,?\\!|(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
+_SEPARATOR = re.compile(r"[, ](?<=[0-9].)(?=[0-9]{3}(?![0-9]))")
 _WORD = re.compile(r"[a-z]+")
 _RADICAND = re.compile(r"sqrt\s?\{?([0-9]{1,9})")
 
@@ -28,7 +28,7 @@ class Used:
     """What a worked solution uses; most constants stand in it as they are, so the rest is read only where one does not."""
 
     def __init__(self, solution: str) -> None:
-        self.text = _SEPARATOR.sub("", solution)
+        self.text = _SEPARATOR.sub("", solution.replace("\\!", "").replace("{,}", ","))
         self.numerals = frozenset(_NUMBER.findall(self.text))
 
     @cached_property
