@@ -2,8 +2,8 @@ r"""Is a composite what it claims to be, and can it be solved without its first 
 
 An audit reads the prompt as a solver would: are all parts there, is the constant replaced by a symbol that is worth the
 same, does the sentence that joins the parts give the right value, is any name used for two things? These are defects. What
-merely makes a composite easier than it looks (a value that stands elsewhere, a constant that follows from other numbers
-or is easily guessed) is a warning.
+merely makes a composite easier than it looks (a value that stands elsewhere, a constant that follows from other numbers, is
+easily guessed, or on which the answer may not depend) is a warning.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from composekit.compose.derivations import Span
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
 from composekit.compose.guessing import guess_by_rounding
+from composekit.compose.idle import idle
 from composekit.compose.problem import Composite, Link, Problem
 from composekit.compose.tokens import numerals
 
@@ -152,6 +153,7 @@ def _findings(composite: Composite) -> Iterator[Finding]:
         where = f"link {index}"
         yield from _check_leaks(composite, link, where)
         yield from _check_derivable(composite, link, where)
+        yield from _check_idle(composite, link, where)
         if exactly:
             yield from audit_links.check_difference(link, where)
         if is_guessable(link):
@@ -221,6 +223,21 @@ def _check_derivable(composite: Composite, link: Link, where: str) -> Iterator[F
     if why and all(why):
         message = f"{link.symbol_out} follows from the rest of part {link.target}: {why[0]}"
         yield warning("derivable", message, where)
+
+
+def _check_idle(composite: Composite, link: Link, where: str) -> Iterator[Finding]:
+    """Whether the answer of the part may be the same for any constant in this place."""
+    part = composite.parts[link.target]
+    spans = [link.span] if link.span is not None else _standing(part.prompt, link.value_out)
+    why = [_unneeded(part).get(span) for span in spans]
+    if why and all(why):
+        message = f"the answer of part {link.target} may not depend on {link.symbol_out}: {why[0]}"
+        yield warning("idle", message, where)
+
+
+@lru_cache(maxsize=8192)
+def _unneeded(part: Problem) -> dict[Span, str]:
+    return idle(part, numerals(part.prompt))
 
 
 def _standing(text: str, wanted: object) -> list[Span]:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, overload
 
 from composekit._errors import bad_type, bad_value
 from composekit.compose.bundling import bundle
-from composekit.compose.ends import ends_of
+from composekit.compose.ends import Only, ends_of
 from composekit.compose.generators.stream import Stream
 from composekit.compose.linking import Refusal, Unlinkable, join
 from composekit.compose.problem import Composite, Problem
@@ -49,7 +49,9 @@ class Composer:
         * Deterministic, whatever was asked for before; pickles; may be shared by threads.
         * No problem occurs twice in a composite.
         * Every problem that can come last does so in ``size / n`` composites, rounded up or down, where n is their number.
-          In chains and trees, a problem whose text has no constant for a link (a tree: not two) cannot come last.
+          In chains and trees, a problem whose text has no constant for a link (a tree: not two) cannot come last, nor one
+          whose constants are all doubtful: they follow from the rest of its text, or its answer may not depend on them.
+          Where no other problem is left, such constants are taken all the same.
         * ``composer[i]`` raises :class:`Unlinkable` where 64 draws of earlier parts gave no sound link.
 
     Example:
@@ -89,6 +91,7 @@ class Composer:
         self._resumed = False
         self._orders: dict[int, list[int]] = {}
         self._beside: dict[tuple[bool, str], list[int]] = {}
+        self._only: Only = "no idle" if mode == "tree" else "needed"  # of several that are replaced, none follows
         self._sources, self._middles, self._lasts = self._eligible()
 
     def _check_options(self) -> None:
@@ -114,15 +117,20 @@ class Composer:
         ends = [ends_of(problem) for problem in self.pool]
         sources = [i for i in everyone if ends[i].is_source]
         needed = 2 if self.mode == "tree" else 1
-        lasts = [i for i in everyone if ends[i].inputs >= needed]
+        lasts = [i for i in everyone if sum(map(len, ends[i].link_tiers(self._only))) >= needed]
+        middles = sorted({*sources} & {*lasts})
+        if not lasts or not (middles or self.depth == 2):  # better than nothing
+            self._only = "any"
+            lasts = [i for i in everyone if ends[i].inputs >= needed]
+            middles = sorted({*sources} & {*lasts})
         if len(lasts) < len(everyone):
             _log.info(
-                "Composer: %d of %d problems have too few constants to come last",
+                "Composer: %d of %d problems have too few constants on which their answer depends to come last",
                 len(everyone) - len(lasts),
                 len(everyone),
             )
         # Where nothing links, indexing says so; building a data set of nothing is no reason to fail here.
-        return sources or everyone, [i for i in sources if ends[i].inputs >= needed] or everyone, lasts or everyone
+        return sources or everyone, middles or everyone, lasts or everyone
 
     # --- the sequence
 
@@ -228,7 +236,9 @@ class Composer:
             if self.mode == "bundle":
                 return bundle(*parts)
             strict = attempt < STRICT_ATTEMPTS and bool(ends_of(parts[-1]).tiers)
-            made = join(parts, self._feeds, self.mode, stream, strict=strict, new_value=self.new_values)
+            made = join(
+                parts, self._feeds, self.mode, stream, strict=strict, only=self._only, new_value=self.new_values
+            )
             if isinstance(made, Composite):
                 return made
             refusal = made

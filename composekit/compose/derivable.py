@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from composekit.compose.derivations import RULES, Span
+from composekit.compose import derivations, patterns
+from composekit.compose.derivations import Span
+from composekit.compose.giveaways import SHOWN
+from composekit.compose.places import BASE_OF_POWER
 from composekit.compose.tokens import Constant
 
 MAX_TEXT = 20_000  # in longer texts nobody looks for what follows from what
 # Where a number is a value that a reader may calculate with.
 _VALUES = frozenset(("", "said already", "one", "the whole", "common knowledge"))
+_IN_FORMULAS = _VALUES | {BASE_OF_POWER, SHOWN}
 
 
 def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] = ()) -> dict[Span, str]:
@@ -39,11 +43,13 @@ def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] 
     """
     if len(text) > MAX_TEXT:
         return {}
-    values = [n for n in numerals if n.place in _VALUES and n.kind in ("digits", "word", "fraction")]
+    everywhere = [n for n in numerals if n.place in _IN_FORMULAS and n.kind in ("digits", "word", "fraction")]
+    values = [n for n in everywhere if n.place in _VALUES]
     found: dict[Span, str] = {}
-    for rule in RULES:
-        for spans, why in rule(text, values):
-            unseen = [span for span in spans if span in hidden]
-            if len(unseen) < 2:
-                found |= dict.fromkeys(unseen if hidden else spans, why)
+    ties = [tie for rule in derivations.RULES + patterns.RULES for tie in rule(text, values)]
+    ties += [tie for rule in patterns.FORMULA_RULES for tie in rule(text, everywhere)]
+    for spans, why in ties:
+        unseen = [span for span in spans if span in hidden]
+        if len(unseen) < 2:
+            found |= dict.fromkeys(unseen if hidden else spans, why)
     return dict(sorted(found.items()))

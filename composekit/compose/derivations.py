@@ -244,7 +244,10 @@ def counts(text: str, values: Values) -> Iterator[Tie]:
         if (
             _lists(text, match.end(), number)
             or _numbered(text, match, number)
+            or _named(text, match.end(), number)
+            or _all_but_the_next(text, count.span[0], match, number)
             or _valued(text, values[index : index + MAX_ADDENDS + 1], number)
+            or _measured(text, values[index : index + MAX_ADDENDS + 2], number)
         ):
             yield Tie((count.span,), f"{number} things are listed")
 
@@ -266,6 +269,28 @@ def _numbered(text: str, counted: re.Match[str], number: int) -> bool:
     return every and not re.search(rf"\b(?:{_NTH[number + 1]}|last|final)\b", rest)
 
 
+_FIRST = re.compile(r"\bfirst\s\$?\Z")
+
+
+def _all_but_the_next(text: str, start: int, counted: re.Match[str], number: int) -> bool:
+    """Whether the next thing is told: ``the first four houses have 3 gnomes each ... the fifth house``."""
+    if not _FIRST.search(text[max(start - 8, 0) : start]) or number + 1 not in _NTH:
+        return False
+    thing = re.escape(singular(counted[1].split()[0]))
+    return re.compile(rf"\b{_NTH[number + 1]} {thing}\b").search(text, counted.end(), counted.end() + FAR) is not None
+
+
+_NAMES = re.compile(
+    r"[^.?!\n]{0,60}?\b(?:cent(?:er|re)s|vertices|corners|labell?ed|named|called|at|points)\s((?:\$[A-Z]\$,?\s){1,7}and\s\$[A-Z]\$)"
+)
+
+
+def _named(text: str, end: int, number: int) -> bool:
+    """Whether that many letters follow: ``four circles of radius 1 with centers $P$, $Q$, $R$, and $S$``."""
+    match = _NAMES.match(text, end)
+    return match is not None and match[1].count("$") == 2 * number
+
+
 def _valued(text: str, run: Values, number: int) -> bool:
     """Whether a list of that many values follows that says "respectively"."""
     items = run[1 : number + 1]
@@ -273,6 +298,22 @@ def _valued(text: str, run: Values, number: int) -> bool:
         return False
     listed = all(_LIST_GAP.fullmatch(text, a.span[1], b.span[0]) for a, b in pairwise(items))
     return listed and not _LIST_GAP.fullmatch(text, run[0].span[1], items[0].span[0])
+
+
+_MEASURES = re.compile(
+    r"\$?\s(?!of\b)(?:[A-Za-z\\$]+\s){1,8}?(?:have|has|had|measures?|are|were|weigh|costs?)\s(?:[a-z]+\s){0,3}?\\?\$?"
+)
+_EACH = re.compile(r"[^.?!\n]{0,40}\beach\b")
+
+
+def _measured(text: str, run: Values, number: int) -> bool:
+    """Whether a list of that many values follows: ``Two sides of a triangle measure 3 cm and 5 cm``."""
+    items = run[1 : number + 1]
+    if len(items) < number or not _MEASURES.fullmatch(text, run[0].span[1], items[0].span[0]):
+        return False
+    listed = all(_LIST_GAP.fullmatch(text, a.span[1], b.span[0]) for a, b in pairwise(items))
+    longer = len(run) > number + 1 and _LIST_GAP.fullmatch(text, items[-1].span[1], run[number + 1].span[0])
+    return listed and not longer and not _EACH.match(text, items[-1].span[1])
 
 
 _MODULUS_BEFORE = re.compile(r"(?:\bmod(?:ulo|ulus)?|\\pmod\s*\{|\\bmod|\\mod|divided by)\s*[$({]*\Z")

@@ -7,10 +7,12 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import Literal
 
 from composekit.compose.answers import answer_value, asks_percent, implied_unit, option_letters
 from composekit.compose.calls import Call, calls_of
 from composekit.compose.derivable import derivable
+from composekit.compose.idle import idle
 from composekit.compose.lexing import lex
 from composekit.compose.naming import free_names
 from composekit.compose.numbers import Value
@@ -37,6 +39,10 @@ def _is_value(numeral: Constant) -> bool:
     return numeral.place not in _NO_VALUES
 
 
+Tiers = tuple[tuple[Constant, ...], ...]
+Only = Literal["needed", "no idle", "any"]
+
+
 @dataclass(frozen=True, slots=True)
 class Ends:
     """What a link can take from a problem, and what it must keep clear of.
@@ -49,8 +55,11 @@ class Ends:
         calls: Calls of the function that a programming task asks for, with the numbers that they return.
         tiers: Constants that a link may replace, the ones that are hardest to guess first. No number in the text, in any
             place, equals one of them.
-        spare: More constants, for want of better: a one, the base of a power, a number that the worked solution does not
-            use, one whose digits also stand in an exponent, a subscript, an ordinal, one that follows from other numbers.
+        spare: More constants, for want of better: a one, the base of a power, one whose digits also stand in an exponent, a
+            subscript, an ordinal; last the doubtful ones.
+        idle: How many tiers at the end of ``spare`` hold constants on which the answer may not depend.
+        derivable: How many tiers before those hold constants that follow from the rest of the text, at least for a reader
+            who sees all the rest.
         radicals: Constants with roots or pi, for answers of that kind.
         values: The rational numbers in the text that are values, with their signs.
         mentions: The rational numbers anywhere in the text.
@@ -66,6 +75,8 @@ class Ends:
     calls: tuple[Call, ...]
     tiers: tuple[tuple[Constant, ...], ...]
     spare: tuple[tuple[Constant, ...], ...]
+    idle: int
+    derivable: int
     radicals: tuple[Constant, ...]
     values: frozenset[int | Fraction]
     mentions: frozenset[int | Fraction]
@@ -84,6 +95,16 @@ class Ends:
         """How many links from most problems can end here; constants with radicals wait for a partner of their kind."""
         return sum(map(len, self.tiers)) + sum(map(len, self.spare))
 
+    def link_tiers(self, only: Only) -> Tiers:
+        """The constants that a link may replace, the ones that a reader needs first.
+
+        Args:
+            only: ``"needed"``: leave out those that follow from the rest of the text, and those on which the answer may not
+                depend; ``"no idle"``: only the latter; ``"any"``: leave out none.
+        """
+        doubtful = {"needed": self.idle + self.derivable, "no idle": self.idle, "any": 0}[only]
+        return self.tiers + self.spare[: len(self.spare) - doubtful]
+
 
 @lru_cache(maxsize=CACHE)
 def ends_of(problem: Problem) -> Ends:
@@ -98,7 +119,9 @@ def ends_of(problem: Problem) -> Ends:
     everywhere = _Standing(numerals)
     plain = [n for n in usable if n.kind != "radical"]
     follows = derivable(text, numerals) if plain else {}
-    tiers, spare = _tiers(problem, plain, everywhere, _Standing(filter(_is_value, numerals)), follows)
+    unneeded = idle(problem, usable)
+    standing = everywhere, _Standing(filter(_is_value, numerals))
+    tiers, spare, *doubtful = _tiers(problem, plain, standing, follows, unneeded)
     return Ends(
         value=value,
         unit=unit or ("percent" if asks_percent(text, value) else implied_unit(problem)),
@@ -107,7 +130,9 @@ def ends_of(problem: Problem) -> Ends:
         calls=_untold_calls(problem, rational),
         tiers=tiers,
         spare=spare,
-        radicals=tuple(n for n in usable if n.kind == "radical" and everywhere.once(n)),
+        idle=doubtful[0],
+        derivable=doubtful[1],
+        radicals=tuple(n for n in usable if n.kind == "radical" and everywhere.once(n) and n.span not in unneeded),
         values=frozenset(v for n in rational if _is_value(n) and n.place != "diagram code" for v in _signed(text, n)),
         mentions=frozenset(n.value for n in rational),
         letters=letters_used(text, lexed) | mask_of(options) | mask_of("".join(re.findall(r"\b[A-Za-z]\b", unit))),
@@ -201,43 +226,40 @@ class _Standing:
         return all(start <= a and b <= end for a, b in self.spans.get(constant.value, ()))
 
 
-Tiers = tuple[tuple[Constant, ...], ...]
 _GOOD = 4  # constants of a lower rank are good ones
-_WORD = re.compile(r"[a-z]+")
-_SAID_AS: dict[object, tuple[str, ...]] = {
-    2: ("twice", "double", "doubled", "half", "both", "pair", "couple"), 3: ("thrice", "triple", "tripled", "third"),
-    4: ("quarter", "fourth", "quadruple"), 12: ("dozen",),
-}  # fmt: skip
-_SOLUTION_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
+_DERIVABLE, _IDLE = 100, 200  # those of a higher one are the last resort
 
 
 def _tiers(
     problem: Problem,
     constants: list[Constant],
-    everywhere: _Standing,
-    as_values: _Standing,
+    standing: tuple[_Standing, _Standing],
     follows: Container[tuple[int, int]],
-) -> tuple[Tiers, Tiers]:
-    """The constants whose value stands once in the text, by how good they are to link: the good ones, and the rest."""
+    unneeded: Container[tuple[int, int]],
+) -> tuple[Tiers, Tiers, int, int]:
+    """The constants whose value stands once in the text, by how good they are to link: the good ones, the rest, and how many
+    tiers of the rest are idle and derivable.
+    """
     if not constants:
-        return (), ()
-    used, slots = _numbers_used(problem), slot_spans(problem)
+        return (), (), 0, 0
+    everywhere, as_values = standing
+    slots = slot_spans(problem)
     tiers: dict[int, list[Constant]] = {}
     for constant in constants:
         if not as_values.once(constant):
             continue
-        unused = used is not None and _is_unused(constant, used)
-        unused |= (
-            problem.template is not None and constant.span not in slots
-        )  # part of the wording, or not known to matter
-        rank = _guessability(constant) + 10 * unused + 40 * (not everywhere.once(constant))
-        rank += 80 * (constant.span in follows)
+        # Of a generated problem the other numbers are part of the wording, or not known to matter.
+        unused = problem.template is not None and constant.span not in slots
+        rank = _guessability(constant) + 40 * (not everywhere.once(constant))
+        rank += _IDLE * (unused or constant.span in unneeded) + _DERIVABLE * (constant.span in follows)
         if constant.in_math:
             following = problem.prompt[constant.span[1] : constant.span[1] + 1]
             rank += 20 * (constant.place == BASE_OF_POWER) + 5 * (following == "(")  # Y(x + 1) looks like a function
         tiers.setdefault(rank, []).append(constant)
     ranks = sorted(tiers)
-    return tuple(tuple(tiers[r]) for r in ranks if r < _GOOD), tuple(tuple(tiers[r]) for r in ranks if r >= _GOOD)
+    good, rest = ([tuple(tiers[r]) for r in ranks if (r < _GOOD) is good] for good in (True, False))
+    idle_ranks = sum(r >= _IDLE for r in ranks)
+    return tuple(good), tuple(rest), idle_ranks, sum(r >= _DERIVABLE for r in ranks) - idle_ranks
 
 
 def _guessability(constant: Constant) -> int:
@@ -246,19 +268,3 @@ def _guessability(constant: Constant) -> int:
     if not isinstance(value, int) or value > GUESSABLE:
         return 1 if value in (12, 20, 50, 100, 1000) or value == Fraction(1, 2) else 0
     return 2 if value > 3 else 3 if value > 1 else 4
-
-
-def _numbers_used(problem: Problem) -> set[str] | None:
-    """The numbers and words of the worked solution: a constant that is not among them may not matter to the answer."""
-    if not problem.solution:
-        return None
-    solution = problem.solution[:20000]
-    return {*_SOLUTION_NUMBER.findall(solution.replace(",", "")), *_WORD.findall(solution.lower())}
-
-
-def _is_unused(constant: Constant, used: set[str]) -> bool:
-    """Whether a number is not among those of the solution, in digits, in words or as what words make of it ("twice")."""
-    if constant.kind == "word":
-        told = {str(constant.value), *constant.text.lower().split("-"), *_SAID_AS.get(constant.value, ())}
-        return used.isdisjoint(told)
-    return constant.kind == "digits" and constant.text.replace(",", "") not in used

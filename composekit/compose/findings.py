@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["incomplete", "constant", "relation", "clash", "answer", "leak", "derivable", "guessable", "baseline"]
+Kind = Literal[
+    "incomplete", "constant", "relation", "clash", "answer", "leak", "derivable", "idle", "guessable", "baseline"
+]
 
 
 @dataclass(frozen=True)

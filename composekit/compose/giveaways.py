@@ -14,8 +14,8 @@ MAX_GAP = 24  # characters between two numbers of one list
 _DOTS = re.compile(
     r"[\s$~,;+-]*(?:\\[,;:! ]\s*|\\cdot\s*|\\times\s*)*(?:\\(?:l|c|v|d)?dots[cbmio]?(?![A-Za-z])|\.\s?\.\s?\.|\u2026)"
 )
-_LINKS = re.compile(r"[\s$~]*(?:\\[,;:! ]\s*)*(?:,\s*and|,|and|[-+;]|\\cdot|\\times)[\s$~]*(?:\\[,;:! ]\s*)*")
-_COMMAS = re.compile(r"[\s$~]*(?:,\s*and|,|and)[\s$~]*")
+_LINKS = re.compile(r"[\s$~]*(?:\\[,;:! ]\s*)*(?:,[\s$]*and|,|and|[-+;]|\\cdot|\\times)[\s$~]*(?:\\[,;:! ]\s*)*")
+_COMMAS = re.compile(r"[\s$~]*(?:,[\s$]*and|,|and)[\s$~]*")
 
 
 def sequence_places(text: str, pieces: list[tuple[int, int, Value]]) -> dict[int, str]:
@@ -57,7 +57,7 @@ def _growing(a: str, b: str, c: str) -> bool:
 
 _ITEM = r"(?:\$[^$\n]{1,14}\$|[A-Z][a-z]+)"
 _LISTED_AFTER = re.compile(rf"\$?(?:\s+[a-z]+){{1,3}}\W{{1,4}}({_ITEM}(?:,? and {_ITEM}|,\s*{_ITEM})+)")
-_LISTED_BEFORE = re.compile(rf"({_ITEM}(?:,? and {_ITEM}|,\s*{_ITEM})+),?(?:\s+[a-z]+){{1,3}}\s+\$?\Z")
+_LISTED_BEFORE = re.compile(rf"({_ITEM}(?:,? and {_ITEM}|,\s*{_ITEM})+)(?:,?(?:\s+[a-z]+){{1,3}}\s+|\s\()\$?\Z")
 _ITEM_PATTERN = re.compile(_ITEM)
 _NEAR = 120  # characters in which a list is looked for
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from composekit._errors import ArgumentError, bad_type, bad_value, message
 from composekit.compose.answers import option_of
-from composekit.compose.ends import Ends, ends_of
+from composekit.compose.ends import Ends, Only, ends_of
 from composekit.compose.generators.stream import Stream
 from composekit.compose.guessing import guess_by_rounding
 from composekit.compose.numbers import Value, tidy
@@ -151,6 +151,7 @@ def join(
     stream: Stream,
     *,
     strict: bool,
+    only: Only = "any",
     new_value: bool = False,
     must_renew: bool = False,
 ) -> Composite | Refusal:
@@ -163,10 +164,12 @@ def join(
         stream: Decides every choice.
         strict: Refuse also what is sound but could be better: parts that share a name, constants whose digits stand in an
             exponent too.
+        only: ``"needed"``: refuse constants that follow from the rest of their part, or on which its answer may not depend;
+            ``"no idle"``: only the latter; ``"any"``: take them too, for want of others.
         new_value: Give constants new values where a solver vouches for the answer.
         must_renew: Refuse where none does.
     """
-    work = _Work(list(parts), [ends_of(part) for part in parts], stream, strict)
+    work = _Work(list(parts), [ends_of(part) for part in parts], stream, strict, only)
     if len({part.prompt for part in parts}) < len(parts):  # the constant would stand in the other one
         return Refusal(len(parts) - 1, "differ from the earlier parts", "the same text again", "Choose another problem")
     shared = work.share_names()
@@ -209,6 +212,7 @@ class _Work:
     ends: list[Ends]
     stream: Stream
     strict: bool
+    only: Only
 
     def __post_init__(self) -> None:
         self.knots: list[Knot] = []
@@ -269,7 +273,7 @@ class _Work:
         target, value = open_end.target, open_end.value
         taken = [knot for knot in self.knots if knot.target == target]
         ends = self.ends[target]
-        for constant in _candidates(ends, value, self.strict, self.stream):
+        for constant in _candidates(ends, value, self.strict, self.only, self.stream):
             if constant.value in shown or any(_overlap(constant.span, knot.constant.span) for knot in taken):
                 continue
             if new_value and not taken and self._renewed(open_end, constant, shown):
@@ -304,12 +308,12 @@ def _overlap(a: tuple[int, int], b: tuple[int, int]) -> bool:
     return a[0] < b[1] and b[0] < a[1]
 
 
-def _candidates(ends: Ends, value: Value, strict: bool, stream: Stream) -> list[Constant]:
+def _candidates(ends: Ends, value: Value, strict: bool, only: Only, stream: Stream) -> list[Constant]:
     """The constants to try, the hardest to guess first, equals in random order."""
     if not isinstance(value, (int, Fraction)):
         tiers: tuple[tuple[Constant, ...], ...] = (ends.radicals,)
     else:
-        tiers = ends.tiers if strict else ends.tiers + ends.spare
+        tiers = ends.tiers if strict else ends.link_tiers(only)
     if len(tiers) == 1 and len(tiers[0]) == 1:
         return list(tiers[0])
     return [constant for tier in tiers for constant in (tier if len(tier) == 1 else stream.sample(tier, len(tier)))]

@@ -333,6 +333,8 @@ def _year(site: _Site, value: Value) -> str:
         return "a year"
     if site.piece(site.before) == "," and site.is_number(site.before - 1):
         return "a year"
+    if 1900 <= value < 2100 and before in ("the", "of", "a") and after[:1].isupper():  # the 2010 FIFA World Cup
+        return "a year"
     return ""
 
 

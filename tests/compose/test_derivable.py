@@ -52,6 +52,22 @@ def follow(text: str) -> list[str]:
         ("He has three tanks. The first tank holds 50 liters, the second 70, the third 90.", "three"),
         ("Three of the tanks hold 70, 50 and 30 liters.", ""),
         ("He has 3 tanks of 70, 50 and 20 liters respectively.", "3"),
+        ("Two sides of a triangle measure $3$ centimeters and $5$ centimeters.", "Two"),
+        ("Two parallel chords in a circle have lengths 10 and 14, and the distance between them is 6.", "Two"),
+        ("Draw four circles of radius 1 with centres $P$, $Q$, $R$, and $S$.", "four"),
+        ("Each of the first four houses has 30 gnomes. How many has the fifth house?", "four"),
+        # patterns
+        (r"Find $\sin 20^\circ \sin 40^\circ \sin 60^\circ \sin 80^\circ.$", "20 40 60 80"),
+        (r"Find $\log_2{3} \cdot \log_3{4} \cdot \log_4{5} \cdot \log_5{6}$.", "3 4 5 6"),
+        (r"There are $a,$ $b$ such that $a \sin 7x + b \sin 5x + c \sin 3x + d \sin x = 1$.", "7 5 3"),
+        (r"Let $a + 6b + 36c + 216d = 1296.$", "6 36 216 1296"),
+        (r"Let $a - 5b + 25c - 125d &= 625.$", "5 25 125 625"),
+        (r"Compute $\sin^{-1} (\sin 3) + \sin^{-1} (\sin 4) + \sin^{-1} (\sin 5).$", "3 4 5"),
+        (r"The multiple of $3!+4!$, $4!+5!$, $5!+6!$, and $6!+7!$", "3 4 5 6 7"),
+        (r"Suppose that $4^a = 5$, $5^b = 6$, $6^c = 7$, and $7^d = 8$.", "4 5 6 7 8"),
+        (r"Consider the geometric series $4+\frac{12}{a}+\frac{36}{a^2}+\cdots$.", "4 12 36"),
+        (r"How many are in the list $2008, 2003, 1998, \ldots, 8, 3?$", "3"),
+        (r"Find the sum $19+21+\dots+195+197+199.$", "195 197 199"),
     ],
 )  # fmt: skip
 def test_derivable_numbers_are_found(text: str, expected: str) -> None:
@@ -87,6 +103,13 @@ def test_derivable_numbers_are_found(text: str, expected: str) -> None:
         "He helps 4 pupils on the first day, 5 on the second, 6 on the third and 8 on the fourth.",
         "Compute $5^{-1}$ modulo $1000$. Express your answer as an integer from $0$ to $99$.",
         "She bought 3 packs with 5 red, 6 blue and 7 green pens each.",
+        "Two trains have 5 and 6 cars each.",
+        "Each of the first four houses has 30 gnomes. How many has the sixth house?",
+        "Draw three circles of radius 1 with centres $P$, $Q$, $R$, and $S$.",
+        r"Let $3x + 5y + 7z = 9$.",  # in steps by chance
+        r"Find $\sin 20^\circ \sin 40^\circ \cos 60^\circ \sin 80^\circ.$",
+        r"The series $4+\frac{12}{a}+\frac{36}{a^2}+\cdots$ is arithmetic.",
+        r"Find the sum $19+21+\dots+195+200.$",
     ],
 )
 def test_derivable_near_misses_are_left_alone(text: str) -> None:

@@ -1,0 +1,93 @@
+r"""Numbers in a pattern that anyone continues: one rule a function."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from composekit.compose.derivations import Tie, Values
+
+_LETTER = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
+_JOINS = re.compile(r"[\s$&]|\\[,;:! ]|\band\b|\\cdot(?![a-z])|\\times(?![a-z])")
+_LONG_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+_FUNCTION = re.compile(r"\\[a-z]|[(!^_]")
+MAX_GAP = 40  # characters between two numbers of a pattern
+_SERIES = re.compile(r"\b(geometric|arithmetic) (?:series|sequence|progression)\b")
+
+
+def patterns(text: str, values: Values) -> Iterator[Tie]:
+    r"""Numbers of a formula in the same surroundings, in progression: ``\sin 20^\circ \sin 40^\circ \sin 60^\circ``."""
+    numbers = [n for n in values if n.in_math and n.kind == "digits"]
+    for lag in (1, 2) if len(numbers) > 2 else ():
+        gaps = [_surroundings(text[a.span[1] : b.span[0]]) for a, b in zip(numbers, numbers[lag:], strict=False)]
+        for offset in range(lag):
+            yield from _runs(numbers[offset::lag], gaps[offset::lag])
+
+
+def _runs(numbers: Values, gaps: Sequence[str]) -> Iterator[Tie]:
+    """The longest stretches in progression whose numbers have the same text between them."""
+    start = 0
+    while start + 2 < len(numbers):
+        kinds = _progressions(numbers[start : start + 3]) if gaps[start] and gaps[start] == gaps[start + 1] else ()
+        end = start + 3
+        while kinds and end < len(numbers) and gaps[end - 1] == gaps[start]:
+            still = kinds & _progressions(numbers[end - 2 : end + 1])
+            if not still:
+                break
+            kinds, end = still, end + 1
+        # Some numbers in steps may be chance, 3x + 5y + 7z = 9, but not in functions, sin 3 + sin 4 + sin 5.
+        if kinds and (end - start > 4 or "ratio" in kinds or _FUNCTION.search(gaps[start])):
+            run = numbers[start:end]
+            yield Tie(tuple(n.span for n in run), "a pattern of " + ", ".join(str(n.value) for n in run))
+        start = end - 2 if kinds else start + 1
+
+
+def _surroundings(gap: str) -> str:
+    """What stands between two numbers, whatever its letters, digits and signs; empty where it is prose or long."""
+    gap = _JOINS.sub("", gap) if len(gap) <= MAX_GAP else ""
+    if not gap or _LONG_WORD.search(gap):
+        return ""
+    return _LETTER.sub("L", re.sub("[0-9]+", "#", gap)).replace("-", "+").replace("=", "+")
+
+
+def _progressions(three: Values) -> frozenset[str]:
+    """Which progressions three different numbers are in: with a constant step, with a constant ratio."""
+    a, b, c = (n.value for n in three)
+    found = {"step": b - a == c - b, "ratio": a * c == b * b}
+    return frozenset(kind for kind, holds in found.items() if holds and a != b)
+
+
+def series(text: str, values: Values) -> Iterator[Tie]:
+    r"""The terms of a sequence whose kind is told: ``the geometric series $4 + \frac{12}{a} + \frac{36}{a^2} + \cdots$``."""
+    said = {match[1] for match in _SERIES.finditer(text)} if "metic" in text or "metric" in text else ()
+    for three in zip(values, values[1:], values[2:], strict=False) if said else ():
+        a, b, c = (n.value for n in three)
+        near = three[2].span[0] - three[0].span[1] <= MAX_GAP and all(n.in_math for n in three)
+        told = ("geometric" in said and a * c == b * b) or ("arithmetic" in said and b - a == c - b)
+        if near and a != b and told:
+            yield Tie(tuple(n.span for n in three), f"{a}, {b} and {c} are in progression")
+
+
+_NEXT = r"[\s$]{0,3}[-+,][\s$]{0,3}"
+_TAIL = re.compile(
+    rf"(?<![\w.])(\d{{1,9}}){_NEXT}(\d{{1,9}})[\s$]{{0,3}}[-+,]?[\s$]{{0,3}}(?:\\[lcv]?dots[bc]?|\.\s?\.\s?\.|\u2026)"
+    rf"{_NEXT}(\d{{1,9}}(?:{_NEXT}\d{{1,9}}){{1,4}})(?![\w^])"
+)
+_DIGITS = re.compile(r"\d+")
+
+
+def tails(text: str, values: Values) -> Iterator[Tie]:
+    """The end of a list that goes on as it began: ``1, 3, ..., 17, 19``."""
+    for match in _TAIL.finditer(text) if "dots" in text or ".." in text or "\u2026" in text else ():
+        step = int(match[2]) - int(match[1])
+        ends = list(_DIGITS.finditer(text, *match.span(3)))
+        if all(int(b[0]) - int(a[0]) == step for a, b in pairwise(ends)):
+            places = {end.span() for end in ends}
+            why = f"the list ends as it began, in steps of {step}"
+            yield Tie(tuple(n.span for n in values if n.span in places), why)
+
+
+RULES = (series, tails)
+# Those that look at numbers in any place of a formula.
+FORMULA_RULES = (patterns,)

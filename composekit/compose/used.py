@@ -1,0 +1,66 @@
+"""The numbers that a worked solution uses, in whatever form."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import cached_property
+
+from composekit.compose.tokens import Constant
+from composekit.compose.words import CARDINALS
+
+_SAID_AS: dict[object, tuple[str, ...]] = {
+    2: ("twice", "double", "doubled", "half", "both", "pair", "couple", "two"), 3: ("thrice", "triple", "tripled", "third"),
+    4: ("quarter", "fourth", "quadruple"), 12: ("dozen",), Fraction(1, 2): ("half",), Fraction(1, 4): ("quarter",),
+    Fraction(1, 3): ("third",),
+}  # fmt: skip
+_SAID_AS |= {value: (*_SAID_AS.get(value, ()), word) for word, value in CARDINALS.items()}
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
+_FRACTION = re.compile(
+    r"frac\s?(?:\{\s?([0-9]{1,9})\s?\}|([0-9]))\s?(?:\{\s?([0-9]{1,9})\s?\}|([0-9]))|([0-9]{1,9})/([0-9]{1,9})"
+)
+_SEPARATOR = re.compile(r"[, ](?<=[0-9].)(?=[0-9]{3}(?![0-9]))")
+_WORD = re.compile(r"[a-z]+")
+_RADICAND = re.compile(r"sqrt\s?\{?([0-9]{1,9})")
+
+
+class Used:
+    """What a worked solution uses; most constants stand in it as they are, so the rest is read only where one does not."""
+
+    def __init__(self, solution: str) -> None:
+        self.text = _SEPARATOR.sub("", solution.replace("\\!", "").replace("{,}", ","))
+        self.numerals = frozenset(_NUMBER.findall(self.text))
+
+    @cached_property
+    def numbers(self) -> frozenset[Fraction]:
+        """The numbers in digits."""
+        numbers = {Fraction(numeral) for numeral in self.numerals if len(numeral) < 40}
+        found = (int(number) for match in _FRACTION.findall(self.text) for number in filter(None, match))
+        return frozenset(numbers | {Fraction(above, below) for above, below in zip(found, found, strict=True) if below})
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The words in small letters."""
+        return frozenset(_WORD.findall(self.text.lower()))
+
+    def has(self, constant: Constant) -> bool:
+        """Whether a number is there: in digits, in words, as a percentage, in cents, as what words make of it."""
+        value = constant.value
+        if constant.text in self.numerals:
+            return True
+        if constant.kind == "radical":
+            inner = [Fraction(number) for number in _RADICAND.findall(constant.text)]
+            return "\\pi" in self.text if "pi" in constant.text else all(number in self.numbers for number in inner)
+        if not isinstance(value, (int, Fraction)) or value in self.numbers:
+            return True
+        if not self.words.isdisjoint(_SAID_AS.get(value, ())):
+            return True
+        if constant.kind == "word" and not self.words.isdisjoint(constant.text.lower().split("-")):
+            return True
+        if isinstance(value, int):
+            share = Fraction(value, 100)
+            return not self.numbers.isdisjoint(
+                (share, 1 - share, 1 + share, Fraction(100 - value), Fraction(100 + value))
+            )
+        apart = not constant.in_math and {Fraction(value.numerator), Fraction(value.denominator)} <= self.numbers
+        return apart or 100 * value in self.numbers  # a fifth of the 20 is 20 / 5
