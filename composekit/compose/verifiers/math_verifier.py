@@ -8,9 +8,12 @@ from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers import worker
-from composekit.compose.verifiers.echo import is_echo, is_undone
-from composekit.compose.verifiers.exactmath.judge import Judgement, judge
+from composekit.compose.verifiers.asked import is_in_another_unit, without_asked_scale
+from composekit.compose.verifiers.echo import is_echo
+from composekit.compose.verifiers.exactmath.judge import DECIMALS, SAME, Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
+from composekit.compose.verifiers.prose import declared_number, is_sentence
+from composekit.compose.verifiers.undone import is_undone, is_unsimplified
 
 _STATUS: dict[str, Status] = {
     "equal": "correct", "different": "wrong", "unreadable": "unparseable", "undecided": "unparseable", "timeout": "timeout",
@@ -18,7 +21,6 @@ _STATUS: dict[str, Status] = {
 }  # fmt: skip
 _OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
-_NO_ECHO = ("compared as decimals", "the texts are the same")
 
 
 class MathVerifier(Verifier):
@@ -76,19 +78,25 @@ class MathVerifier(Verifier):
         if found.source == "bare":
             verdict = self._bare(found.answers[0], problem.answer)
         elif len(found.answers) == 1:
-            verdict = self.compare(gold=problem.answer, answer=found.answers[0])
+            verdict = self._single(found.answers[0], problem)
         else:
             verdict = self._listed(found, problem.answer)
-        # The gold answer's own text and plain decimals are the usual case, and no echo.
-        if verdict.correct and verdict.detail not in _NO_ECHO:
-            for answer in found.answers:
-                if is_echo(answer, problem.prompt, problem.answer):
-                    detail = "the answer only repeats an expression of the question"
-                    return Verdict(0.0, "wrong", verdict.extracted, detail)
-                if is_undone(answer, problem.prompt, problem.answer):
-                    detail = "the answer leaves a calculation of the question undone"
-                    return Verdict(0.0, "wrong", verdict.extracted, detail)
+        # The gold answer's own text is the usual case, and no echo.
+        if verdict.correct and verdict.detail != SAME:
+            answers = found.answers if len(found.answers) > 1 else (verdict.extracted or found.answers[0],)
+            fault = next(filter(None, (_fault(answer, problem, verdict) for answer in answers)), None)
+            if fault:
+                return Verdict(0.0, "wrong", verdict.extracted, fault)
         return verdict
+
+    def _single(self, answer: str, problem: Problem) -> Verdict:
+        """One declared answer: as it stands, without the scale that the question counts in, or a sentence's one number."""
+        verdict = self.compare(gold=problem.answer, answer=answer)
+        if verdict.correct or verdict.status not in ("wrong", "unparseable"):
+            return verdict
+        said = declared_number(answer) if verdict.status == "unparseable" or is_sentence(answer) else None
+        plain = without_asked_scale(said or answer, problem.prompt) or said
+        return verdict if plain is None else self.compare(gold=problem.answer, answer=plain)
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
         """Compare a bare answer with a bare gold answer."""
@@ -143,6 +151,21 @@ def _is_left_open(answer: str, gold: str) -> bool:
     if "\\" not in answer or _OPEN.search(answer) is None or _OPEN.search(gold) is not None:
         return False
     return "=" not in _BOUNDS.sub("", answer)
+
+
+def _fault(answer: str, problem: Problem, verdict: Verdict) -> str | None:
+    """Why an answer that is worth the gold answer is none to the question, if so."""
+    if is_in_another_unit(answer, problem.prompt, problem.answer):
+        return "the answer is in another unit than the question asks for"
+    if verdict.detail == DECIMALS:
+        return None
+    if is_echo(answer, problem.prompt, problem.answer):
+        return "the answer only repeats an expression of the question"
+    if is_undone(answer, problem.prompt, problem.answer):
+        return "the answer leaves a calculation undone"
+    if is_unsimplified(answer, problem.prompt, problem.answer):
+        return "the answer is not in the form that the question asks for"
+    return None
 
 
 def _check_text(op: str, argument: str, value: object) -> None:

@@ -190,7 +190,9 @@ def _can_be_unit(token: Token, gap: bool, *, letters: bool, quotient: bool) -> b
 
 
 def _reads_as_product(run: str) -> bool:
-    """``abc`` and ``xyz`` are products: factors come in the order of the alphabet; few words do."""
+    """``abc`` and ``xyz`` are products: factors come in the order of the alphabet; few words do, and no ``CDs``."""
+    if run[:-1].isupper() and run[-1] == "s":
+        return False
     return len(run) <= 3 and run not in _SHORT_WORDS and list(run) == sorted(run)
 
 

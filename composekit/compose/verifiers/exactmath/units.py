@@ -29,7 +29,7 @@ _COMPOUND = {"mph": (("h", -1), ("mi", 1)), "kph": (("h", -1), ("km", 1)), "kmh"
 # Written without \text these are still units when they follow a number; one letter alone is a variable.
 BARE_UNITS = names(
     """
-    cm mm km nm kg mg ml ft yd lb lbs oz hr sec min mph kph Hz kHz MHz kJ kPa Pa mol rad deg ms kW eV atm
+    cm mm km nm kg mg ml mL ft yd lb lbs oz hr sec min mph kph Hz kHz MHz kJ kPa Pa mol rad deg ms kW eV atm KB MB GB TB
     usd USD eur EUR
     """
 )
@@ -71,9 +71,14 @@ def is_unit_word(word: str) -> bool:
     if word in _SYMBOLS:  # A is an ampere, a is an article
         return True
     low = word.lower()
-    if low in _FUNCTION_WORDS or low in SCALES or _NUMERAL.fullmatch(low):
+    if low in _FUNCTION_WORDS or is_numeral(low):
         return False
     return word.isalpha() and len(word) <= 24
+
+
+def is_numeral(word: str) -> bool:
+    """Whether a word, in small letters, is a number or a part of one: hundreds, thirteen, millionth."""
+    return word in SCALES or _NUMERAL.fullmatch(word) is not None
 
 
 def fold(word: str) -> Unit:
