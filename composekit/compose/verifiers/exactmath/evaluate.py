@@ -300,11 +300,14 @@ class Evaluator:
     def _binom(self, n: Node, k: Node) -> Form:
         top, bottom = self.form(n), self.form(k)
         a, b = alg.as_rational(top), alg.as_rational(bottom)
-        if a is None or b is None or Fraction(a).denominator != 1 or Fraction(b).denominator != 1 or a < 0:
+        if not (isinstance(a, int) and isinstance(b, int)) or a < 0:
             return self._opaque("binomial", top, bottom)
-        if a > MAX_FACTORIAL:
-            raise TooLarge(f"a binomial coefficient over {MAX_FACTORIAL}")
-        return alg.constant(comb(int(a), int(b)) if b >= 0 else 0)
+        if b < 0 or b > a:
+            return alg.constant(0)
+        shorter = int(min(b, a - b))
+        if shorter > MAX_FACTORIAL or shorter * a.bit_length() > alg.MAX_BITS:
+            raise TooLarge(f"a binomial coefficient of more than {alg.MAX_BITS} bits")
+        return alg.constant(comb(int(a), shorter))
 
 
 def _name(function: str, *arguments: str) -> str:
