@@ -51,6 +51,18 @@ CHOICE = Problem("Which?", "B", verifier="choice", metadata={"choices": {"A": "9
         (r"\boxed{B. not 97}", "wrong"), (r"\boxed{B. none of these}", "wrong"), (r"\boxed{B, 91}", "wrong"),
         (r"\boxed{B (97)}", "correct"), ("Answer: B - 97", "correct"), ("Answer: B, 97", "correct"),
         ("The answer is B, which is 97.", "correct"), (r"\boxed{\textsf{B}}", "correct"), (r"\boxed{\rm B}", "correct"),
+        ("Option B is correct.", "correct"), ("Choice (B) is the right answer.", "correct"), ("I choose B.", "correct"),
+        ("I'd go with option B.", "correct"), ("My choice is B: 97.", "correct"), ("97 is prime: so B is right.", "unparseable"),
+        ("97 is prime, so B is correct.", "correct"),
+        ("A is wrong, as 7 divides 91.\nSo **option B** is correct.", "correct"), ("Option B.", "correct"),
+        ("91 is 7 * 13. I choose B because 97 is prime.", "correct"), ("Answer: option B is correct.", "correct"),
+        ("Option A is correct.", "wrong"), ("I choose A.", "wrong"), ("I choose A.\nI choose B.", "wrong"),
+        ("Option A is correct. Option B is correct.", "wrong"), ("I choose B over A.", "unparseable"),
+        ("Option A is correct, or option B is correct.", "unparseable"), ("Option B is not correct.", "unparseable"),
+        ("If 97 is prime, option B is correct.", "unparseable"), ("Maybe option B is correct.", "unparseable"),
+        ("Option B is correct if 97 is prime.", "unparseable"), ("I would not choose B.", "unparseable"),
+        ("Option B is correct.\nOr is it C?", "unparseable"), ("A prime is the best choice.", "unparseable"),
+        ("<think>I choose B.</think>", "unparseable"), ("I choose b.", "unparseable"),
         (r"\boxed{a prime}", "wrong"), (r"\boxed{Z}", "wrong"), ("A bird in the hand", "unparseable"),
     ],
 )  # fmt: skip
@@ -74,7 +86,13 @@ def test_choice_verifier_compares_several_letters_as_a_set() -> None:
         ("[1, 2]", "Answer: `[1, 2]`", "correct"),
         ("[1, 2]", r"\boxed{[1,2]}", "wrong"), ("a_b", r"\boxed{\text{a\_b}}", "correct"),
         ("{'a': 1}", r"\boxed{\{'a': 1\}}", "correct"),
-        ("no", "no", "correct"), ("no", "No", "unparseable"), ("no", "Answer: No", "wrong"),
+        ("no", "no", "correct"), ("no", "No", "correct"), ("no", "Answer: No", "correct"),
+        ("No", r"\boxed{\text{no}}", "correct"), ("No", "**No**", "correct"), ("no", "NO.", "correct"),
+        ("True", "Answer: **true**.", "correct"), ("Yes", "_yes_", "correct"), ("No", "*yes*", "unparseable"),
+        ("No", "No, since 7 divides it.", "unparseable"), ("No", "Answer: not no", "wrong"), ("No", "n o", "unparseable"),
+        ("Paris", "paris", "unparseable"), ("Paris", r"\boxed{paris}", "wrong"), ("Paris", "**Paris**", "correct"),
+        ("None", "none", "unparseable"), ("init", "__init__", "unparseable"), ("[1, 2]", "**[1, 2]**.", "correct"),
+        ("*", "**", "unparseable"), ("**", "**", "correct"),
         ("no", "There is no answer.", "unparseable"),
         ("1\n2", "Answer:\n```\n1\n2\n```", "correct"), ("1\n2", "```text\n1\n2\n```", "correct"),
         ("1\n2", "```\n1\n3\n```", "wrong"),
@@ -87,6 +105,14 @@ def test_choice_verifier_compares_several_letters_as_a_set() -> None:
 def test_exact_verifier_compares_texts(gold: str, response: str, status: str) -> None:
     verdict = ExactVerifier().verify(response, Problem("q", gold, verifier="exact"))
     assert (verdict.status, verdict.score) == (status, float(status == "correct")), verdict
+
+
+def test_exact_verifier_keeps_the_case_of_what_programs_print() -> None:
+    printed = Problem("What does print(3 > 2) write?", "True", domain="code", verifier="exact")
+    assert ExactVerifier().verify(r"\boxed{True}", printed).correct
+    assert ExactVerifier().verify(r"\boxed{true}", printed).status == "wrong"
+    assert ExactVerifier().verify("true", printed).status == "unparseable"
+    assert not ExactVerifier().compare(gold="True", answer="true").correct
 
 
 def test_exact_verifier_can_ignore_case() -> None:

@@ -45,7 +45,7 @@ _ANOTHER = re.compile(
     re.IGNORECASE,
 )
 _ADVERB = re.compile(r"(?:exactly|approximately|therefore|thus)[,:]?\s+(?=[-+($\\]*\d)", re.IGNORECASE)
-_REASON = re.compile(
+REASON = re.compile(
     r",?\s+(?:because|since)\s(?!.*\b(?:so|thus|hence|therefore|but|not|wrong)\b).*", re.IGNORECASE | re.DOTALL
 )
 _COURTESY = re.compile(r"\.\s*I hope (?:it|this) is correct\W*$", re.IGNORECASE)
@@ -116,7 +116,7 @@ def _is_answer(before: str, whose: str) -> bool:
 
 def _bare(content: str) -> str:
     """What a line states, without courtesies, reasons and marks of emphasis."""
-    content = _REASON.sub("", _COURTESY.sub("", content)).strip()
+    content = REASON.sub("", _COURTESY.sub("", content)).strip()
     return _EMPHASIS_AFTER.sub("", _EMPHASIS_BEFORE.sub("", content)).strip()
 
 
