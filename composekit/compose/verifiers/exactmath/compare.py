@@ -48,7 +48,13 @@ class Comparison:
 
     def equal(self, g: Node, a: Node) -> bool | None:
         """Whether ``a`` answers a question whose gold answer is ``g``."""
-        g, a = (self._one_of_equals(self._settle(x)) for x in (g, a))
+        wanted, given = (self._one_of_equals(self._settle(x)) for x in (g, a))
+        same = self._match(wanted, given)
+        if same or given is a or given.kind == "contradiction" or a.kind != "relation":
+            return same
+        return _either(same, self._match(wanted, a.args[1][-1]))  # 12/20 = 60%: a chain that holds, to its end
+
+    def _match(self, g: Node, a: Node) -> bool | None:
         if a.kind == "sequence" and all(x.kind == "assign" for x in a.args[2]):  # (x = 1, y = 2)
             a = Node("list", (a.args[2], ","))
         if g.kind == "contradiction" or a.kind == "contradiction":
@@ -86,9 +92,13 @@ class Comparison:
         for relation, x, y in zip(relations, operands, operands[1:], strict=False):
             if relation == "~" and not _roughly(x, y):
                 return Node("contradiction", ())
-            if relation == "=" and self._same_values(x, y) is not True:
-                equation = len(operands) == 2 and (variables(x) | variables(y))
-                return node if equation else Node("contradiction", ())
+            same = self._same_values(x, y) if relation == "=" else True
+            if same is not True:
+                if len(operands) == 2 and (variables(x) | variables(y)):
+                    return node
+                if same is None:
+                    raise Undecided("whether a chain of equations holds")
+                return Node("contradiction", ())
         return operands[0]
 
     def _same_values(self, x: Node, y: Node) -> bool | None:

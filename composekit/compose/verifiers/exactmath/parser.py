@@ -11,6 +11,7 @@ from __future__ import annotations
 from composekit.compose.verifiers.exactmath import units
 from composekit.compose.verifiers.exactmath.arithmetic import Arithmetic
 from composekit.compose.verifiers.exactmath.grammar import (
+    CALLED,
     CURRENCIES,
     END,
     IN_LABEL,
@@ -100,7 +101,10 @@ class Parser(Arithmetic):
         for k in range(self.at, len(self.tokens)):
             token = self.tokens[k]
             if token.kind == "op" and token.text in "([{":
-                opened.append(before.text == "_" or (token.text == "(" and before.kind in ("run", "word")))
+                opened.append(
+                    before.text == "_"
+                    or (token.text == "(" and (before.kind in ("run", "word") or before.text in CALLED))
+                )
             elif token.kind == "op" and token.text in ")]}":
                 if not opened:
                     return None
