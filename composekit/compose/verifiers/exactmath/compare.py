@@ -23,6 +23,7 @@ from composekit.compose.verifiers.exactmath.units import PHYSICAL, Unit, product
 
 MAX_ITEMS = 60
 Oracle = Callable[[Node, Node, bool], bool | None]  # two scalars and whether a bare log is decimal
+_RADIANS = Node("div", (Node("const", ("pi",)), number(180)))
 _TURNED = {">": "<", ">=": "<="}
 
 
@@ -103,7 +104,13 @@ class Comparison:
 
     def _same_values(self, x: Node, y: Node) -> bool | None:
         """Whether two sides of an equation are equal; with a plus-minus, in all their values: sqrt(4) is not +-2."""
-        return self._collections(x, y) if contains(x, "pm", "mp") or contains(y, "pm", "mp") else self.scalars(x, y)
+        if contains(x, "pm", "mp") or contains(y, "pm", "mp"):
+            return self._collections(x, y)
+        same = self.scalars(x, y)
+        if same or (x.kind == "degree") == (y.kind == "degree"):
+            return same
+        angle, other = (x, y) if x.kind == "degree" else (y, x)
+        return _either(same, self.scalars(Node("mul", (angle.args[0], _RADIANS)), other))  # arctan 1 = 45 degrees
 
     def _one_of_equals(self, node: Node) -> Node:
         """``15 1/2 or 31/2`` names one value twice, which is no list of guesses."""

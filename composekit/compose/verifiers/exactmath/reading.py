@@ -30,7 +30,14 @@ _PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)((?:\\.|[^$\\])*?)(?<=[^\s\\])\$(?
 _ROUNDED_ASIDE = re.compile(r"\((\\approx[^()]{1,40})\)\Z")
 _BOLD = (r"\mathbf{", r"\boldsymbol{", r"\bm{", r"\mathrm{")
 _CALCULATION = re.compile(r"[0-9+*/=^]")  # what is bold here is no letter that may be a vector, and no word
-_OHMS = re.compile(r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*\\Omega\s*\}|\\Omega)\s*\Z")
+_OHMS = re.compile(r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*([kM]?)\s*\\Omega\s*\}|([kM]?)\s*\\Omega)\s*\Z")
+_MICRO = re.compile(
+    r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*\}\s*)?(?:\\mu\s*(?:\\(?:text|mathrm)\s*\{\s*([A-Za-z]{1,8})\s*\}|\s([A-Za-z]{1,2}))"
+    r"|\\(?:text|mathrm)\s*\{\s*\\mu\s*([A-Za-z]{1,8})\s*\})\s*\Z"
+)
+_UNIT = r"\{\s*(\\(?:text|mathrm)\s*\{[A-Za-z\s]{1,24}\}(?:\s*\^\s*\{?\s*[1-4]\s*\}?)?)\s*\}"
+_UNIT_FRACTION = re.compile(rf"\\[dt]?frac\s*{_UNIT}\s*{_UNIT}\s*\Z")
+_SYSTEM = re.compile(r"\\begin\s*\{cases\}([^&]*)\\end\s*\{cases\}")
 _NOT_EQUAL = re.compile(r"\\not\s*=")
 _RATIO_IN_WORDS = re.compile(r"\A(\d{1,9}) to (\d{1,9})\Z")
 _OUTWARD_INTERVAL = r"(?:\\left)?\s*([][])([^][();,|]{1,80}[;,][^][();,|]{1,80}?)(?:\\right)?\s*([][])"
@@ -282,12 +289,25 @@ def _parsed(text: str, convention: Convention) -> Node:
         text = _turned_inward(text)
     if " to " in text:
         text = _RATIO_IN_WORDS.sub(r"\1:\2", text)
-    if convention.units != "text" and "Omega" in text:
-        text = _OHMS.sub(r"\1\\text{ohm}", text)
+    if "text" in text or "mathrm" in text:
+        text = _UNIT_FRACTION.sub(r"\1/\2", text)
+    if "cases" in text and (system := _SYSTEM.fullmatch(text)):
+        text = ", ".join(row for row in system[1].split(r"\\") if row.strip())
+    if convention.units != "text":
+        text = _greek_units(text)
     tokens = tokenise(text)
     if convention.units != "text":
         tokens = mark_units(tokens, letters=convention.units == "letters")
     return parse(tokens)
+
+
+def _greek_units(text: str) -> str:
+    r"""The text with a unit in Greek letters at its end in Latin ones: ``25\,\text{k}\Omega``, ``3\,\mu\text{m}``."""
+    if "Omega" in text:
+        text = _OHMS.sub(lambda m: rf"{m[1]}\text{{{m[2] or m[3] or ''}ohm}}", text)
+    if "mu" in text:
+        text = _MICRO.sub(lambda m: rf"{m[1]}\text{{micro{m[2] or m[3] or m[4]}}}", text)
+    return text
 
 
 def readings(text: str, *, gold: bool, unusual: bool = True) -> tuple[Node, ...]:
@@ -358,7 +378,7 @@ def _expressions(raw: str, text: str, gold: bool, only_words: bool) -> Iterator[
 def _conventions(text: str, gold: bool) -> Iterator[Convention]:
     """The conventions under which a text may read differently, the usual one first."""
     yield Convention()
-    if _WORD_AFTER_VALUE.search(text) or "Omega" in text:
+    if _WORD_AFTER_VALUE.search(text) or "\\Omega" in text or "\\mu" in text:
         yield Convention(units="bare")
         if not gold:
             yield Convention(units="letters")
