@@ -19,7 +19,7 @@ MAX_PROMPT = 20_000
 MAX_ANSWER = 100
 _SCALED = re.compile(
     rf"(?P<number>.+?)(?:\s|\\[,;: ]|~)*(?:\\(?:text|mathrm|mbox)\s*\{{\s*)?\b(?P<scale>{'|'.join(units.SCALES)})\b"
-    r"(?P<noun>[A-Za-z ]*)\}?\W*",
+    r"(?:[A-Za-z ]|\\text\s*\{|\})*\W*",
     re.IGNORECASE,
 )
 _MANY = re.compile(r"\bhow many((?: [a-z]+){1,3})", re.IGNORECASE)

@@ -18,11 +18,11 @@ _NUMERAL = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+ \d+/\d+|\d+/\d+|\d+(?:\.\d+)?|\.\d
 _NUMBER = re.compile(
     rf"\$(?P<math>[^$\d\s][^$]*|[^$]*[^$\s])\$(?!\d)|\\\((?P<round>.+?)\\\)"
     rf"|(?<![\w.,/-])(?P<plain>[-+]?[$€£]?(?:{_NUMERAL})(?:%|(?:{'|'.join(units.BARE_UNITS)})(?![\w/^*]))?"
-    rf"(?: (?:{'|'.join(units.SCALES)}|percent)\b)?)(?![\w/^]|[-.,]\w)"
+    rf"(?: (?:{'|'.join(units.SCALES)}|percent)\b)?)(?![\w/^'’]|[-.,]\w)"
 )
-_DRESS = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
-_SPACES = re.compile(r"\\[,;:! ]|~|\s+")
-_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+_DRESS = re.compile(r"(?P<formula>\$[^$]+\$|\\\(.+?\\\))|\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
+_SPACES = re.compile(r"(?:\\[,;:! ]|~|\s)+")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}|(?<=\d )an?(?= [a-z]{3})")
 _REST = re.compile(r"[A-Za-z\s,.'’*_:-]*")
 _SENTENCES = re.compile(r"[.:]\s+\S")
 # What makes of a number another one, a bound or a guess, wherever it stands; before the number; behind it.
@@ -62,20 +62,25 @@ _NUMBER_WORDS = (
 
 
 def declared_number(text: str) -> str | None:
-    """The one number of a sentence that was declared the answer, with its currency, percent sign or unit.
+    r"""The one number of a sentence that was declared the answer, with its currency, percent sign or the noun behind it.
 
     Returns:
         The number as it is written; None if there is none, if there are several, or if the sentence does not state it.
 
     Example:
         >>> declared_number("Janet makes $18 per day at the market."), declared_number("540 meters in a week")
-        ('$18', '540 meters')
+        ('$18', '540 \\text{meters}')
         >>> [declared_number(s) for s in ("She does not make $18.", "at least 18 apples", "9 + 9 apples", "half of 36")]
         [None, None, None, None]
     """
     if len(text) > MAX_SENTENCE:
         return None
-    text = _SPACES.sub(" ", _DRESS.sub(r" \1 ", text)).replace(r"\$", "$").replace(r"\%", "%").strip()
+    text = (
+        _SPACES.sub(" ", _DRESS.sub(lambda m: m["formula"] or f" {m[2]} ", text))
+        .replace(r"\$", "$")
+        .replace(r"\%", "%")
+        .strip()
+    )
     found = list(_NUMBER.finditer(text))
     if len(found) != 1:
         return None
@@ -85,10 +90,9 @@ def declared_number(text: str) -> str | None:
         return None
     if not number["plain"]:
         return number["math"] or number["round"]
-    word = re.match(r" ([A-Za-z]{2,24})\b(?! per\b| an?\b|/)", after)
-    unit = units.fold(word[1]) if word else ()
-    stated = word is not None and word[1] != "in" and bool(unit) and unit[0][0] in units.PHYSICAL
-    return f"{number['plain']} {word[1]}" if word and stated else number["plain"]
+    word = re.match(r" ([A-Za-z]{1,24})\b(?! per\b| an?\b|/)", after)
+    known = word is not None and word[1] not in ("in", "per") and units.is_unit_word(word[1])
+    return rf"{number['plain']} \text{{{word[1]}}}" if word and known else number["plain"]
 
 
 def _states(before: str, after: str) -> bool:

@@ -44,6 +44,8 @@ class Arithmetic(Primaries):
             if self.now.kind in ("op", "cmd") and self.now.text in TIMES:
                 self.at += 1
                 node = self.multiply(node, self.signed_power())
+            elif self.now.text == "/" and self.peek().kind == "word":
+                break  # $650/day
             elif self.accept("/", "div"):
                 node = self.divide(node, self.scalar(self.signed_power()))
             elif self.starts_factor():

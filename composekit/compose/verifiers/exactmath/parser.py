@@ -159,7 +159,8 @@ class Parser(Arithmetic):
             self.at += 1
             value = Node("percent", (value,))
         joined = self.now.text in JOINS
-        if (self.now.kind == "word" and not joined) or (currency and self.now.text == "/" and self.now.kind == "op"):
+        per = self.now.text == "/" and (currency or self.peek().kind == "word")
+        if (self.now.kind == "word" and not joined) or per:
             unit = units.product(unit, self.unit())
         if unit and not value.is_scalar:
             raise Unreadable("a unit after something that is no number")

@@ -58,7 +58,7 @@ _STOPS = " \t\r\n\f\v~.,;:"
 _LETTERS_ALONE = re.compile(r"[A-Za-z][A-Za-z' .-]*")
 _LETTER = re.compile(r"[^\W\d_]")
 _MAY_BE_WORDS = re.compile(r"[\s({\"']*(?:\\[tmho]|[A-Za-z])")
-_WORD_AFTER_VALUE = re.compile(r"[\d)}\]%$]\s*(?:\\[,;: ])*\s*(?:\\(?:text|mathrm)\s*\{\s*)?[A-Za-z]")
+_WORD_AFTER_VALUE = re.compile(r"[\d)}\]%$]\s*/?(?:\\[,;: ])*\s*(?:\\(?:text|mathrm)\s*\{\s*)?[A-Za-z]")
 _NUMBER_WORDS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
     "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17,
@@ -164,6 +164,11 @@ def mark_units(tokens: list[Token], *, letters: bool) -> list[Token]:
     """
     out = list(tokens)
     for k, token in enumerate(tokens):
+        if k > 1 and token.kind == "run" and tokens[k - 1].text == "/" and _ends_value(tokens[k - 2]):
+            name = token.text
+            if len(name) > 1 and name not in NAMED_RUNS and units.is_unit_word(name) and not _reads_as_product(name):
+                out[k] = Token("word", name, token.gap)  # 650/day
+            continue
         if k == 0 or token.kind not in ("run", "word") or not _ends_value(tokens[k - 1]):
             continue
         stop = k
@@ -184,7 +189,7 @@ def _ends_value(token: Token) -> bool:
 
 def _can_be_unit(token: Token, gap: bool, *, letters: bool, quotient: bool) -> bool:
     name = token.text
-    if name in units.BARE_UNITS:
+    if name in units.BARE_UNITS or (letters and name in units.CLOSE_UNITS):
         return True
     if not gap or name in NAMED_RUNS:
         return False
