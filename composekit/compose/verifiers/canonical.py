@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from composekit.compose.verifiers.exactmath.lexer import Unreadable
@@ -32,6 +33,7 @@ def sides_of(answer: str, wanted: tuple[Any, ...]) -> tuple[Any, ...]:
     return found
 
 
+@lru_cache(maxsize=64)  # one verdict asks for the same texts several times
 def canonical_of(text: str, *, gold: bool, unit: bool = False) -> tuple[Any, ...]:
     """The usual reading of a text in canonical form, or the one with a unit, of an equation its sides; nothing for what is
     no expression.

@@ -116,7 +116,9 @@ def _boxes(text: str) -> Extraction | None:
     answers = tuple((box.content or "").strip() for box in run)
     if not answers[-1]:
         return Extraction((), "none", "the last box is empty")
-    apart = len(run) > 1 and all(_APART.fullmatch(text, a.end, b.start) for a, b in pairwise(run))
+    if len(run) == 1:
+        return Extraction(answers, "box")
+    apart = all(_APART.fullmatch(text, a.end, b.start) for a, b in pairwise(run))
     return Extraction(tuple(filter(None, answers)), "box", apart=apart)
 
 

@@ -78,22 +78,22 @@ class MathVerifier(Verifier):
         if found.source == "bare":
             verdict = self._bare(found.answers[0], problem.answer)
         elif len(found.answers) == 1:
-            verdict = self._single(found.answers[0], problem)
+            verdict = self.compare(gold=problem.answer, answer=found.answers[0])
+            if verdict.status in ("wrong", "unparseable"):
+                verdict = self._read_again(found.answers[0], problem, verdict)
         else:
             verdict = self._listed(found, problem.answer)
-        # The gold answer's own text is the usual case, and no echo.
-        if verdict.correct and verdict.detail != SAME:
+        # The gold answer's own text and plain decimals are the usual case, and no echo.
+        if verdict.correct and verdict.detail != SAME and (verdict.detail != DECIMALS or "$" in response):
             answers = found.answers if len(found.answers) > 1 else (verdict.extracted or found.answers[0],)
-            fault = next(filter(None, (_fault(answer, problem, verdict) for answer in answers)), None)
-            if fault:
-                return Verdict(0.0, "wrong", verdict.extracted, fault)
+            for answer in answers:
+                fault = _fault(answer, problem, verdict)
+                if fault:
+                    return Verdict(0.0, "wrong", verdict.extracted, fault)
         return verdict
 
-    def _single(self, answer: str, problem: Problem) -> Verdict:
-        """One declared answer: as it stands, without the scale that the question counts in, or a sentence's one number."""
-        verdict = self.compare(gold=problem.answer, answer=answer)
-        if verdict.correct or verdict.status not in ("wrong", "unparseable"):
-            return verdict
+    def _read_again(self, answer: str, problem: Problem, verdict: Verdict) -> Verdict:
+        """The answer without the scale that the question counts in, or the one number of a sentence."""
         said = declared_number(answer) if verdict.status == "unparseable" or is_sentence(answer) else None
         plain = without_asked_scale(said or answer, problem.prompt) or said
         return verdict if plain is None else self.compare(gold=problem.answer, answer=plain)
