@@ -96,7 +96,10 @@ class MathVerifier(Verifier):
         """The answer without the scale that the question counts in, or the one number of a sentence."""
         said = declared_number(answer) if verdict.status == "unparseable" or is_sentence(answer) else None
         plain = without_asked_scale(said or answer, problem.prompt) or said
-        return verdict if plain is None else self.compare(gold=problem.answer, answer=plain)
+        if plain is None:
+            return verdict
+        found = self.compare(gold=problem.answer, answer=plain)
+        return found if found.correct or "=" not in plain else verdict
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
         """Compare a bare answer with a bare gold answer."""

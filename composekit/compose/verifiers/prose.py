@@ -23,6 +23,7 @@ _NUMBER = re.compile(
 _DRESS = re.compile(r"(?P<formula>\$[^$]+\$|\\\(.+?\\\))|\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _SPACES = re.compile(r"(?:\\[,;:! ]|~|\s)+")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}|(?<=\d )an?(?= [a-z]{3})")
+_LETTER = re.compile(r"\$ ?([A-Za-z]) ?\$")
 _REST = re.compile(r"[A-Za-z\s,.'’*_:-]*")
 _SENTENCES = re.compile(r"[.:]\s+\S")
 # What makes of a number another one, a bound or a guess, wherever it stands; before the number; behind it.
@@ -75,12 +76,8 @@ def declared_number(text: str) -> str | None:
     """
     if len(text) > MAX_SENTENCE:
         return None
-    text = (
-        _SPACES.sub(" ", _DRESS.sub(lambda m: m["formula"] or f" {m[2]} ", text))
-        .replace(r"\$", "$")
-        .replace(r"\%", "%")
-        .strip()
-    )
+    text = _SPACES.sub(" ", _DRESS.sub(lambda m: m["formula"] or f" {m[2]} ", text)).strip()
+    text = _LETTER.sub(r"\1", text.replace(r"\$", "$").replace(r"\%", "%"))
     found = list(_NUMBER.finditer(text))
     if len(found) != 1:
         return None
@@ -108,10 +105,8 @@ def _states(before: str, after: str) -> bool:
         return False
     if _BOUND.search(before) or _NAMED.search(before) or (_OPERAND.search(before) and _OPERATION.search(before)):
         return False
-    words = re.findall(r"[a-z]+", rest.lower())
-    return not any(
-        w in _NUMBER_WORDS or w in NAMED_RUNS or units.is_numeral(w) or (len(w) < 2 and w not in "ai") for w in words
-    )
+    words = frozenset(re.findall(r"[a-z]+", rest.lower())) - {"and"}
+    return not any(word in _NUMBER_WORDS or word in NAMED_RUNS or units.is_numeral(word) for word in words)
 
 
 def is_sentence(text: str) -> bool:

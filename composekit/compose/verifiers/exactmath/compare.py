@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from composekit.compose.verifiers.exactmath import algebra as alg
@@ -24,6 +25,7 @@ from composekit.compose.verifiers.exactmath.units import PHYSICAL, Unit, product
 MAX_ITEMS = 60
 Oracle = Callable[[Node, Node, bool], bool | None]  # two scalars and whether a bare log is decimal
 _RADIANS = Node("div", (Node("const", ("pi",)), number(180)))
+_POINTS = frozenset(("sequence", "assign", "relation"))
 _TURNED = {">": "<", ">=": "<="}
 
 
@@ -89,7 +91,7 @@ class Comparison:
             return node
         relations, operands = node.args
         if not all(x.is_scalar for x in operands):
-            return node
+            return self._settle_items(node)
         for relation, x, y in zip(relations, operands, operands[1:], strict=False):
             if relation == "~" and not _roughly(x, y):
                 return Node("contradiction", ())
@@ -101,6 +103,14 @@ class Comparison:
                     raise Undecided("whether a chain of equations holds")
                 return Node("contradiction", ())
         return operands[0]
+
+    def _settle_items(self, node: Node) -> Node:
+        """Of a chain of equal tuples, matrices or sets the last one."""
+        relations, operands = node.args
+        if set(relations) != {"="} or {x.kind for x in operands} not in ({"sequence"}, {"matrix"}, {"set"}):
+            return node
+        holds = _both(*(self._match(x, y) for x, y in pairwise(operands)))
+        return operands[-1] if holds else node
 
     def _same_values(self, x: Node, y: Node) -> bool | None:
         """Whether two sides of an equation are equal; with a plus-minus, in all their values: sqrt(4) is not +-2."""
@@ -144,7 +154,7 @@ class Comparison:
         )
         if bound & variables(value) or (not _is_name(a) and variables(value)):
             return False
-        if g.kind == "sequence" and (value.kind != "sequence" or _is_out_of_order(left)):
+        if g.kind == "sequence" and (value.kind not in _POINTS or _is_out_of_order(left)):
             return False
         return self.equal(g, value)
 
