@@ -50,7 +50,9 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _GOES_ON = re.compile(r"\b(?:factorial|root|power|mod|modulo|inverse)\b|\A\W*over\b", re.IGNORECASE)
-_HARMLESS = re.compile(r"(?<=\byears)[ -]old\b|(?<!rather )(?<!other )\bthan\b|['’]s\b|\bMay\b")
+_HARMLESS = re.compile(
+    r"(?<=\byears)[ -]old\b|(?<!rather )(?<!other )\bthan\b(?! [b-z]\b| the number\b)|['’]s\b|\bMay\b"
+)
 _VARIABLE = re.compile(r"\A\W*(?![aAiI]\b)[A-Za-z]\b")
 _NUMBER_WORDS = (
     frozenset(CARDINALS)
@@ -105,7 +107,7 @@ def _states(before: str, after: str) -> bool:
         return False
     if _BOUND.search(before) or _NAMED.search(before) or (_OPERAND.search(before) and _OPERATION.search(before)):
         return False
-    words = frozenset(re.findall(r"[a-z]+", rest.lower())) - {"and"}
+    words = frozenset(re.findall(r"[a-z]+", rest.lower())) - {"and", "score", "scores"}
     return not any(word in _NUMBER_WORDS or word in NAMED_RUNS or units.is_numeral(word) for word in words)
 
 

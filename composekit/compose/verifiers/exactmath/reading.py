@@ -30,7 +30,9 @@ _PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)((?:\\.|[^$\\])*?)(?<=[^\s\\])\$(?
 _ROUNDED_ASIDE = re.compile(r"\((\\approx[^()]{1,40})\)\Z")
 _BOLD = (r"\mathbf{", r"\boldsymbol{", r"\bm{", r"\mathrm{")
 _CALCULATION = re.compile(r"[0-9+*/=^]")  # what is bold here is no letter that may be a vector, and no word
-_OHMS = re.compile(r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*([kM]?)\s*\\Omega\s*\}|([kM]?)\s*\\Omega)\s*\Z")
+_OHMS = re.compile(
+    r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*([kM]?)\s*(?:\\Omega\s*\}|\}\s*\\Omega)|([kM]?)\s*\\Omega)\s*\Z"
+)
 _MICRO = re.compile(
     r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*\}\s*)?(?:\\mu\s*(?:\\(?:text|mathrm)\s*\{\s*([A-Za-z]{1,8})\s*\}|\s([A-Za-z]{1,2}))"
     r"|\\(?:text|mathrm)\s*\{\s*\\mu\s*([A-Za-z]{1,8})\s*\})\s*\Z"
