@@ -57,6 +57,8 @@ _CAPITAL = re.compile(r"(?:(?i:option|choice|answer|letter)\s+)?[(\[]?\s*[A-Z](?
 class ChoiceVerifier(Verifier):
     r"""Judges the letter of an option, written ``C``, ``(C)``, ``C.``, ``Option C``, or with its text: ``(C) 42``.
 
+    It counts where any answer does, and in a last sentence that chooses it: "Option C is correct", "I choose C".
+
     Where the problem lists its options in ``metadata["choices"]`` (letter to text, or texts in order) or in its prompt, a
     line each, the text of an option counts as its letter. Naming two letters is wrong unless the gold answer names just
     these.

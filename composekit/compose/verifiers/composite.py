@@ -40,8 +40,8 @@ _SEVERITY: tuple[Status, ...] = ("wrong", "error", "timeout", "unparseable")
 class CompositeVerifier(Verifier):
     r"""Judges a chain or tree by its final answer, and a bundle by every part, each with the part's own verifier.
 
-    A response to a bundle is cut at headings ``Part 1:``, ``Part 2:``, ... at the starts of lines. A part that is
-    answered under its heading more than once must be answered rightly every time: listing several values is a hedge.
+    A response to a bundle is cut at headings ``Part 1:``, ``Part 2:``, ... at the starts of lines, or in one line that
+    answers all parts. A part that is answered under its heading more than once must be answered rightly every time: listing several values is a hedge.
 
     With ``partial`` credit, part k pays :math:`1/n` only if parts 1 to k-1 pay: the score of a bundle, or of a chain whose
     final answer is not right, is :math:`m/n`, where m parts from the first on are declared and right. A chain whose

@@ -29,6 +29,8 @@ class MathVerifier(Verifier):
     The answer that counts is the last box (``\boxed{x}``), else ``<answer>x</answer>`` at the end, a ``#### x`` line or a
     last line ``Answer: x`` or ``the answer is x``, else a response that is nothing but an answer; think sections never
     count. Several boxes with only separators between them are one list, and a list answers only a question for a list.
+    A sentence that was declared the answer and holds one number declares that number. The answer must be worked out, in
+    the unit that the question asks for.
 
     Numbers, fractions, decimals, percent, radicals, polynomials, intervals, sets, tuples, matrices, units, equations and
     words are compared by exact arithmetic: no tolerance, no floating point. A comparison that this leaves open (function
