@@ -41,7 +41,8 @@ class CompositeVerifier(Verifier):
     r"""Judges a chain or tree by its final answer, and a bundle by every part, each with the part's own verifier.
 
     A response to a bundle is cut at headings ``Part 1:``, ``Part 2:``, ... at the starts of lines, or in one line that
-    answers all parts. A part that is answered under its heading more than once must be answered rightly every time: listing several values is a hedge.
+    answers all parts. A part that is answered more than once must be answered rightly every time: listing several values is
+    a hedge. A chain's steps may be boxed before its final answer, each apart.
 
     With ``partial`` credit, part k pays :math:`1/n` only if parts 1 to k-1 pay: the score of a bundle, or of a chain whose
     final answer is not right, is :math:`m/n`, where m parts from the first on are declared and right. A chain whose
@@ -213,6 +214,8 @@ def _without_steps(text: str, problem: Composite) -> str:
     ``\[\boxed{42}\]`` and then ``\[\boxed{43}\]`` is no list of guesses, where each box but the last is right for a part of
     its own. ``\boxed{42}, \boxed{43}`` is one answer, and a list.
     """
+    if text.count("box") < 2:
+        return text
     found = final_answer(text)
     if not found.apart or not 1 < len(found.answers) <= len(problem.parts):
         return text
