@@ -163,6 +163,9 @@ def test_a_declared_sentence_with_one_number_declares_it(gold: str, response: st
         r"The answer is $\text{not} = 7$.", "It takes 7 bolts in total.", "She has 7 apples left over.",
         "There is no answer, but 7 appears.", "So Janet makes $7 every day.",
         "The answer to the first part is 7 bolts in total.",
+        "Answer: 7 is too small", "Answer: all numbers from 7", "Answer: everything after 7", "Answer: within 7 of it",
+        "Answer: until 7 of them are left", "Answer: There were 7, now fewer", "Answer: multiples of 7 only",
+        "Answer: the 7th prime number", "Answer: greater than 7 in all", "Answer: anything except 7 of them",
         "Answer: She has 3 + 4 = 7 apples", "Answer: six apples, not 7 of them",
     ],
 )  # fmt: skip
@@ -213,6 +216,7 @@ def test_last_sentences_of_real_solutions_are_paid_where_they_are_declared(data_
         (r"2.7 \text{ g/cm}^3", r"2.7 \frac{\text{g}}{\text{cm}^3}", True),
         (r"2.7 \text{ g/cm}^3", r"2.7 \frac{\text{g}}{\text{cm}^2}", False), ("5", r"5\text{ man-hours}", True),
         ("10", "10 T-shirts", True),
+        ("5", "|AB| = 5", True), ("5", "|x| = 5", False),
         ("900", "900m", True), ("650", "650/day", True), ("7", "7/x", False), ("7", r"7/\theta", False),
         ("7", r"\text{7k}", False),
         ("(1,2)", r"\begin{cases} x=1 \\ y=2 \end{cases}", True),

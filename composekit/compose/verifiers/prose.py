@@ -31,12 +31,15 @@ _TAKEN_BACK = re.compile(
     r"\b(?:at least|at most|up to|or|nor|but|between|above|below|under|exceed\w*|plus|minus|added|adding|subtract\w*"
     r"|multipl\w*|divi\w*|squared|cubed|negative|opposite|reciprocal|except\w*|without|hardly|barely|another|either|out of"
     r"|guess\w*|think|believe|hope|seems?|un(?:likely|known|clear|sure)|likely|probabl[ey]"
+    r"|too \w+|now (?:fewer|less|more)|(?:every|any)thing|(?:any|all) (?:number|value|integer)s?"
     r"|ppm|ppb|permill?e|grand|myriads?|\w+illions?|times (?:the|that|this|his|her|its|their|as|more|what|[a-z])"
     r"|and (?:an?|some|change|more|counting|several|then|so|therefore))\b",
     re.IGNORECASE,
 )
 _BOUND = re.compile(
-    r"\b(?:about|around|over|roughly|approximately|approx|nearly|almost|close to|than)\W+(?:an?\W+)?\Z", re.IGNORECASE
+    r"\b(?:about|around|over|roughly|approximately|approx|nearly|almost|close to|than|within|outside|inside|until|till"
+    r"|since|beyond|past|before)\W+(?:an?\W+)?\Z",
+    re.IGNORECASE,
 )
 _OPERATION = re.compile(
     r"\b(?:sum|difference|product|quotient|ratio|root|square|cube|power|factorial|inverse|digits?|modulo|mod|remainder|minimum|maximum|"

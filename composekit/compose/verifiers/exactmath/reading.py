@@ -39,6 +39,7 @@ _MICRO = re.compile(
 )
 _UNIT = r"\{\s*(\\(?:text|mathrm)\s*\{[A-Za-z\s]{1,24}\}(?:\s*\^\s*\{?\s*[1-4]\s*\}?)?)\s*\}"
 _UNIT_FRACTION = re.compile(rf"\\[dt]?frac\s*{_UNIT}\s*{_UNIT}\s*\Z")
+_LENGTH = re.compile(r"\A\|\s*([A-Z]{2})\s*\|(?=\s*=)")  # of a segment
 _CHOOSE = re.compile(r"\{([^{}]{1,40})\\choose(?![A-Za-z])([^{}]{1,40})\}")
 _SYSTEM = re.compile(r"\\begin\s*\{cases\}([^&]*)\\end\s*\{cases\}")
 _NOT_EQUAL = re.compile(r"\\not\s*=")
@@ -299,6 +300,8 @@ def _parsed(text: str, convention: Convention) -> Node:
         text = _RATIO_IN_WORDS.sub(r"\1:\2", text)
     if "text" in text or "mathrm" in text:
         text = _UNIT_FRACTION.sub(r"\1/\2", text)
+    if text.startswith("|"):
+        text = _LENGTH.sub(r"\1", text)
     if "choose" in text:
         text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
     if "cases" in text and (system := _SYSTEM.fullmatch(text)):
