@@ -25,7 +25,7 @@ _SCALED = re.compile(
 _MANY = re.compile(r"\bhow many((?: [a-z]+){1,3})", re.IGNORECASE)
 _IN = re.compile(r"\bin ([a-z]+)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\b(?:how|what|express|find|give|determine|calculate|compute|answer)\b", re.IGNORECASE)
-_STATES_UNIT = re.compile(r"[$€£¢A-Za-z]")
+_WORD = re.compile(r"[$¢]|[A-Za-z]+")
 _SYMBOLS = names("cm mm km nm ft yd mi kg mg lb oz mL ml")  # but "in" is a word
 _KINDS = (
     names("$ ¢"), names("s ms min h d"), names("m cm mm km nm in ft yd mi"), names("g kg mg lb oz"), names("L mL gal"),
@@ -57,10 +57,11 @@ def is_in_another_unit(answer: str, prompt: str, gold: str) -> bool:
         >>> is_in_another_unit(r"18 \text{ cents}", question, "18"), is_in_another_unit(r"\$18", question, "18")
         (True, False)
     """
-    if _STATES_UNIT.search(answer) is None:
+    words = _WORD.findall(answer)
+    asked = _asked(prompt) if words else None
+    if not asked or not any(name in kind for word in words for name, _ in units.fold(word) for kind in _KINDS):
         return False
-    asked = _asked(prompt)
-    given = _unit(answer) if asked else None
+    given = _unit(answer)
     if given is None or given in asked or _unit(gold) is not None:
         return False
     return any(given in kind and not kind.isdisjoint(asked) for kind in _KINDS)

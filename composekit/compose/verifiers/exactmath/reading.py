@@ -298,7 +298,7 @@ def _parsed(text: str, convention: Convention) -> Node:
         text = _turned_inward(text)
     if " to " in text:
         text = _RATIO_IN_WORDS.sub(r"\1:\2", text)
-    if "text" in text or "mathrm" in text:
+    if "frac" in text and ("text" in text or "mathrm" in text):
         text = _UNIT_FRACTION.sub(r"\1/\2", text)
     if text.startswith("|"):
         text = _LENGTH.sub(r"\1", text)
