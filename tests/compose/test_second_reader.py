@@ -189,7 +189,7 @@ WORKED_OUT = [
         ["3 thousand", r"3 \text{ thousand}", r"3 \times 10^3", r"3\,000"],
     ),
     ("What is 2 to the 10?", "1024", ["2^{10}", "1{,}024"]),
-    ("How many is 3 dozen and 0?", "36", [r"3 \text{ dozen}", r"36 \text{ eggs}", "6^2", r"4 \cdot 9"]),
+    ("How many is 3 dozen and 0?", "36", [r"3 \text{ dozen}", r"36 \text{ eggs}", "6^2", r"2^2 \cdot 9"]),
 ]
 
 
@@ -199,7 +199,7 @@ def test_numbers_of_the_question_set_side_by_side_are_no_answer(question: str, g
     verdicts = {answer: JUDGE.verify(rf"It is \boxed{{{answer}}}.", problem) for answer in answers}
     assert {answer: v.status for answer, v in verdicts.items() if v.status != "wrong"} == {}
     details = {v.detail for v in verdicts.values()}
-    assert "the answer leaves a calculation of the question undone" in details
+    assert "the answer leaves a calculation undone" in details
 
 
 @pytest.mark.parametrize(("question", "gold", "answers"), WORKED_OUT, ids=range(len(WORKED_OUT)))

@@ -51,6 +51,19 @@ CHOICE = Problem("Which?", "B", verifier="choice", metadata={"choices": {"A": "9
         (r"\boxed{B. not 97}", "wrong"), (r"\boxed{B. none of these}", "wrong"), (r"\boxed{B, 91}", "wrong"),
         (r"\boxed{B (97)}", "correct"), ("Answer: B - 97", "correct"), ("Answer: B, 97", "correct"),
         ("The answer is B, which is 97.", "correct"), (r"\boxed{\textsf{B}}", "correct"), (r"\boxed{\rm B}", "correct"),
+        ("Option B is correct.", "correct"), ("Choice (B) is the right answer.", "correct"), ("I choose B.", "correct"),
+        ("I'd go with option B.", "correct"),
+        ("My choice is B: 97.", "correct"), ("97 is prime: so B is right.", "unparseable"),
+        ("97 is prime, so B is correct.", "correct"),
+        ("A is wrong, as 7 divides 91.\nSo **option B** is correct.", "correct"), ("Option B.", "correct"),
+        ("91 is 7 * 13. I choose B because 97 is prime.", "correct"), ("Answer: option B is correct.", "correct"),
+        ("Option A is correct.", "wrong"), ("I choose A.", "wrong"), ("I choose A.\nI choose B.", "wrong"),
+        ("Option A is correct. Option B is correct.", "wrong"), ("I choose B over A.", "unparseable"),
+        ("Option A is correct, or option B is correct.", "unparseable"), ("Option B is not correct.", "unparseable"),
+        ("If 97 is prime, option B is correct.", "unparseable"), ("Maybe option B is correct.", "unparseable"),
+        ("Option B is correct if 97 is prime.", "unparseable"), ("I would not choose B.", "unparseable"),
+        ("Option B is correct.\nOr is it C?", "unparseable"), ("A prime is the best choice.", "unparseable"),
+        ("<think>I choose B.</think>", "unparseable"), ("I choose b.", "unparseable"),
         (r"\boxed{a prime}", "wrong"), (r"\boxed{Z}", "wrong"), ("A bird in the hand", "unparseable"),
     ],
 )  # fmt: skip
@@ -74,7 +87,13 @@ def test_choice_verifier_compares_several_letters_as_a_set() -> None:
         ("[1, 2]", "Answer: `[1, 2]`", "correct"),
         ("[1, 2]", r"\boxed{[1,2]}", "wrong"), ("a_b", r"\boxed{\text{a\_b}}", "correct"),
         ("{'a': 1}", r"\boxed{\{'a': 1\}}", "correct"),
-        ("no", "no", "correct"), ("no", "No", "unparseable"), ("no", "Answer: No", "wrong"),
+        ("no", "no", "correct"), ("no", "No", "correct"), ("no", "Answer: No", "correct"),
+        ("No", r"\boxed{\text{no}}", "correct"), ("No", "**No**", "correct"), ("no", "NO.", "correct"),
+        ("True", "Answer: **true**.", "correct"), ("Yes", "_yes_", "correct"), ("No", "*yes*", "unparseable"),
+        ("No", "No, since 7 divides it.", "unparseable"), ("No", "Answer: not no", "wrong"), ("No", "n o", "unparseable"),
+        ("Paris", "paris", "unparseable"), ("Paris", r"\boxed{paris}", "wrong"), ("Paris", "**Paris**", "correct"),
+        ("None", "none", "unparseable"), ("init", "__init__", "unparseable"), ("[1, 2]", "**[1, 2]**.", "correct"),
+        ("*", "**", "unparseable"), ("**", "**", "correct"),
         ("no", "There is no answer.", "unparseable"),
         ("1\n2", "Answer:\n```\n1\n2\n```", "correct"), ("1\n2", "```text\n1\n2\n```", "correct"),
         ("1\n2", "```\n1\n3\n```", "wrong"),
@@ -87,6 +106,14 @@ def test_choice_verifier_compares_several_letters_as_a_set() -> None:
 def test_exact_verifier_compares_texts(gold: str, response: str, status: str) -> None:
     verdict = ExactVerifier().verify(response, Problem("q", gold, verifier="exact"))
     assert (verdict.status, verdict.score) == (status, float(status == "correct")), verdict
+
+
+def test_exact_verifier_keeps_the_case_of_what_programs_print() -> None:
+    printed = Problem("What does print(3 > 2) write?", "True", domain="code", verifier="exact")
+    assert ExactVerifier().verify(r"\boxed{True}", printed).correct
+    assert ExactVerifier().verify(r"\boxed{true}", printed).status == "wrong"
+    assert ExactVerifier().verify("true", printed).status == "unparseable"
+    assert not ExactVerifier().compare(gold="True", answer="true").correct
 
 
 def test_exact_verifier_can_ignore_case() -> None:
@@ -378,3 +405,55 @@ def test_the_answer_of_an_earlier_part_is_not_that_of_a_chain(response: str, sta
     crate = Problem("A crate holds 12 boxes of 16 pencils. How many pencils?", 192)
     both = chain(crate, Problem("Tom has 35 nuts and eats 11. How many are left?", 24))
     assert CompositeVerifier().verify(response, both).status == status
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [
+        ("\\[\\boxed{192}\\]\n\\[\\boxed{24}\\]", "correct"), ("\\boxed{192}, \\boxed{24}", "wrong"),
+        ("$\\boxed{192}$\n\n$\\boxed{24}$.", "correct"), ("\\boxed{192}\n\\boxed{24}", "correct"),
+        ("\\[\\boxed{192}\\] \\[\\boxed{24}\\]", "correct"), ("\\boxed{192}\nor\n\\boxed{24}", "wrong"),
+        ("\\boxed{191}\n\\boxed{24}", "wrong"), ("\\boxed{24}\n\\boxed{192}", "wrong"),
+        ("\\boxed{192}\n\\boxed{25}", "wrong"),
+        ("\\boxed{192}\n\\boxed{23}\n\\boxed{24}", "wrong"), ("\\boxed{192}\n\\boxed{192}\n\\boxed{24}", "wrong"),
+        ("\\boxed{X = 192}, \\boxed{24}", "correct"), ("\\boxed{192}\n\\boxed{24.0}", "correct"),
+        ("\\boxed{191}, \\boxed{24}", "wrong"), ("\\boxed{24}, \\boxed{192}", "wrong"),
+        ("\\boxed{192} or \\boxed{24}", "wrong"), ("\\boxed{192}/\\boxed{24}", "wrong"),
+        ("\\boxed{192}, \\boxed{191}, \\boxed{24}", "wrong"), ("\\boxed{192}, \\boxed{192}, \\boxed{24}", "wrong"),
+        ("\\boxed{192, 24}", "wrong"), ("\\boxed{192}, \\boxed{25}", "wrong"), ("\\boxed{192}, \\boxed{192}", "wrong"),
+        ("\\boxed{X = 24}", "wrong"), ("\\boxed{Y = 24}", "wrong"), ("\\boxed{\\text{X} = 24}", "wrong"),
+        ("Answer: X = 24", "wrong"), ("\\boxed{z = 24}", "correct"), ("\\boxed{Y = 35}, \\boxed{24}", "correct"),
+    ],
+)  # fmt: skip
+def test_boxes_of_a_chain_may_hold_its_steps_and_then_the_answer(response: str, status: str) -> None:
+    crate = Problem("A crate holds 12 boxes of 16 pencils. How many pencils?", 192)
+    both = chain(crate, Problem("Tom has 35 nuts and eats 11. How many are left?", 24))
+    assert (both.links[0].symbol_in, both.links[0].symbol_out) == ("X", "Y")
+    assert CompositeVerifier().verify(response, both).status == status
+
+
+def test_the_symbol_of_a_link_may_be_the_last_parts_own() -> None:
+    crate = Problem("A crate holds 12 boxes of 16 pencils. How many pencils?", 192)
+    both = chain(crate, Problem("Tom has 35 nuts and eats 11. How many are left?", 24))
+    last = both.parts[1].replace(prompt="Tom has 35 nuts and eats 11. Find $X$, the number that is left.")
+    own = Composite(both.prompt, "24", verifier="composite", parts=(crate, last), links=both.links, topology="chain")
+    assert CompositeVerifier().verify(r"\boxed{X = 24}", own).correct
+
+
+@pytest.mark.parametrize(
+    ("response", "statuses"),
+    [
+        ("Part 1: \\boxed{42}, Part 2: \\boxed{no}, Part 3: \\boxed{B}", ["correct"] * 3),
+        ("Part 1: 42, Part 2: no, Part 3: B", ["correct"] * 3),
+        ("**Part 1:** 42. **Part 2:** no. **Part 3:** B.", ["correct"] * 3),
+        ("So: (Part 1): \\boxed{42}; (part 2): \\boxed{No} and (part 3): \\boxed{(B)}.", ["correct"] * 3),
+        ("Part 1: 42, Part 2: yes, Part 3: B", ["correct", "wrong", "correct"]),
+        ("Part 1: 41\nPart 1: 42, Part 2: no, Part 3: B", ["wrong", "correct", "correct"]),
+        ("Part 1: \\boxed{42} or \\boxed{41}, Part 2: \\boxed{no}, Part 3: \\boxed{B}", ["wrong", "correct", "correct"]),
+        ("Part 2: no, Part 1: 42, Part 3: B", ["unparseable", "wrong", "unparseable"]),
+        ("Part 1: 42 is what Part 2: the prime, asks of Part 3: B", ["unparseable"] * 3),
+        ("```\nPart 1: 42, Part 2: no, Part 3: B\n```", ["unparseable"] * 3),
+    ],
+)  # fmt: skip
+def test_a_bundle_may_be_answered_on_one_line(response: str, statuses: list[str]) -> None:
+    assert _statuses(response)[2] == statuses

@@ -12,6 +12,8 @@ from composekit.compose.verdict import Verdict, Verifier
 from composekit.compose.verifiers.exactmath.lexer import MAX_CHARACTERS
 from composekit.compose.verifiers.exactmath.reading import clean, words
 from composekit.compose.verifiers.extract import final_answer
+from composekit.compose.verifiers.statements import DOUBT, REASON
+from composekit.compose.verifiers.thinking import without_thinking
 
 _TEXT = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|normal)?|math(?:rm|bf|it|sf|tt)|mbox|emph|operatorname)\s*(?=\{)|\\(?:rm|bf|sf)\s"
@@ -36,9 +38,26 @@ _OTHER_LABEL = re.compile(
     r"\b(?i:and|also|unless|actually|otherwise|alternatively)\s+[(]?[A-Z]\b[).]?|^\s*(?:[,;/|&+]|and\b)"
 )
 
+# "Option B is correct", "so B is the right answer"; "I choose B", "my choice is B: 97"
+_SO = r"(?:(?:so|thus|hence|therefore|then|and so),?\s+)?"
+_IS_RIGHT = re.compile(
+    rf"{_SO}(?:the\s+)?(?P<said>(?:(?:option|choice|answer)\s+)?\(?[A-Z]\b.{{0,300}}?),?\s+is\s+"
+    r"(?:(?:thus|therefore|clearly|indeed|hence)\s+)?(?:the\s+)?(?:only\s+)?"
+    r"(?:correct|right|best|answer)(?:\s+(?:answer|option|choice|one))?",
+    re.IGNORECASE,
+)
+_CHOSEN = re.compile(
+    rf"{_SO}(?:i(?:\s+would|\s+will|['’]d|['’]ll)?\s+(?:choose|chose|pick|select|go\s+with|went\s+with)|"
+    r"my\s+(?:choice|pick|selection|final\s+choice)\s+is)\s+(?:the\s+)?(?P<said>\S.*)",
+    re.IGNORECASE,
+)
+_CAPITAL = re.compile(r"(?:(?i:option|choice|answer|letter)\s+)?[(\[]?\s*[A-Z](?![A-Za-z])")
+
 
 class ChoiceVerifier(Verifier):
     r"""Judges the letter of an option, written ``C``, ``(C)``, ``C.``, ``Option C``, or with its text: ``(C) 42``.
+
+    It counts where any answer does, and in a last sentence that chooses it: "Option C is correct", "I choose C".
 
     Where the problem lists its options in ``metadata["choices"]`` (letter to text, or texts in order) or in its prompt, a
     line each, the text of an option counts as its letter. Naming two letters is wrong unless the gold answer names just
@@ -62,13 +81,16 @@ class ChoiceVerifier(Verifier):
         if not isinstance(response, str):
             raise bad_type("ChoiceVerifier.verify", "response", "be a string", type(response).__name__, "Pass the text")
         found = final_answer(response)
-        if not found.answers:
-            return Verdict(0.0, "unparseable", None, found.detail)
-        same = {words(a) for a in found.answers}
-        answer = found.answers[0] if len(same) == 1 else " or ".join(found.answers)
         options = _options(problem.metadata.get("choices")) or _listed(problem.prompt)
+        said = found.answers
+        if found.source in ("none", "bare") and not (said and letters(said[0], options)):
+            said = _chosen(without_thinking(response)) or said
+        if not said:
+            return Verdict(0.0, "unparseable", None, found.detail)
+        same = {words(a) for a in said}
+        answer = said[0] if len(same) == 1 else " or ".join(said)
         verdict = self._judge(problem.answer, answer, options)
-        if found.source == "bare" and not verdict.correct and letters(answer) is None:
+        if found.source == "bare" and said == found.answers and not verdict.correct and letters(answer) is None:
             return Verdict(0.0, "unparseable", None, "no box and no line that states the answer")
         return verdict
 
@@ -86,6 +108,8 @@ class ChoiceVerifier(Verifier):
             return Verdict(0.0, "unparseable", None, f"the answer has more than {MAX_CHARACTERS} characters")
         wanted = letters(gold, options) or _letter_of(gold, options)
         given = letters(answer, options) or _letter_of(answer, options)
+        if given is None and len(chosen := _chosen(answer)) == 1:
+            given = letters(chosen[0], options)
         if wanted is None:  # options without letters are compared by their words
             right = words(gold) == words(answer)
             return Verdict(float(right), "correct" if right else "wrong", answer, "compared as words")
@@ -121,6 +145,29 @@ def letters(text: str, options: Mapping[str, str] | None = None) -> frozenset[st
     if _SEVERAL.fullmatch(plain):
         return frozenset(c.upper() for c in re.findall(r"\b[A-Za-z]\b", plain))
     return None
+
+
+def _chosen(text: str) -> tuple[str, ...]:
+    """What the last sentences of a text say is chosen, or is the right option; none where they leave a doubt."""
+    found: list[str] = []
+    lines = [line.strip() for line in text[-2_000:].splitlines() if line.strip()]
+    for line in reversed(lines):
+        said = [_said(sentence) for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z(])", re.sub(r"[*_$]", "", line))]
+        if said[-1] is None:
+            break
+        found += [x for x in said if x is not None]
+    return tuple(found)
+
+
+def _said(sentence: str) -> str | None:
+    """The option that a sentence says is chosen, in its last clause; None where there is none, or a doubt or another."""
+    *before, last = re.split(r",\s+", REASON.sub("", sentence.strip()).strip(" .!"))
+    match = _CHOSEN.fullmatch(last) or _IS_RIGHT.fullmatch(last)
+    if match is None or letters(match["said"]) is None or not _CAPITAL.match(match["said"]):
+        return None
+    if any(DOUBT.search(clause) or _CHOSEN.fullmatch(clause) or _IS_RIGHT.fullmatch(clause) for clause in before):
+        return None
+    return match["said"]
 
 
 def _names_another(text: str, letter: str, options: Mapping[str, str]) -> bool:

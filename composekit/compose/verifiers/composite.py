@@ -24,6 +24,15 @@ _HEADING = re.compile(
 _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
 }  # fmt: skip
+_INLINE = re.compile(
+    r"(?i)(?<![A-Za-z])[*_]{0,3}+\(?part[ \t]{1,9}+(\d{1,3}+)\)?[ \t]{0,9}+[*_]{0,3}+[ \t]{0,9}+[:：=][*_]{0,3}+"
+)
+_GLUE = re.compile(r"\A\s+|(?:\s|[,;.]|\band\b|[*_]{2,3})+\Z", re.IGNORECASE)
+_SHORT = re.compile(
+    r"[^\sA-Za-z]{1,60}|[A-Za-z]{1,30}|\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)|[-+]?\$?[\d.,]{1,30}%?(?: [A-Za-z]{1,30})?"
+)
+_LONGEST_LINE = 4_000
+_LABEL = re.compile(r"[\s$({\\]*(?:(?:text|mathrm|mathbf|mathit)\s*\{\s*)?([A-Za-z]\w{0,9})\s*\}?\s*=")
 _MOST_PIECES = 16  # under headings of one part
 _SEVERITY: tuple[Status, ...] = ("wrong", "error", "timeout", "unparseable")
 
@@ -31,8 +40,9 @@ _SEVERITY: tuple[Status, ...] = ("wrong", "error", "timeout", "unparseable")
 class CompositeVerifier(Verifier):
     r"""Judges a chain or tree by its final answer, and a bundle by every part, each with the part's own verifier.
 
-    A response to a bundle is cut at headings ``Part 1:``, ``Part 2:``, ... at the starts of lines. A part that is
-    answered under its heading more than once must be answered rightly every time: listing several values is a hedge.
+    A response to a bundle is cut at headings ``Part 1:``, ``Part 2:``, ... at the starts of lines, or in one line that
+    answers all parts. A part that is answered more than once must be answered rightly every time: listing several values is
+    a hedge. A chain's steps may be boxed before its final answer, each apart.
 
     With ``partial`` credit, part k pays :math:`1/n` only if parts 1 to k-1 pay: the score of a bundle, or of a chain whose
     final answer is not right, is :math:`m/n`, where m parts from the first on are declared and right. A chain whose
@@ -74,7 +84,7 @@ class CompositeVerifier(Verifier):
         if not isinstance(problem, Composite):
             got = type(problem).__name__
             raise bad_type("CompositeVerifier.verify", "problem", "be a Composite", got, "Use chain() or bundle()")
-        text = without_thinking(response)
+        text = _on_lines(without_thinking(response), len(problem.parts))
         pieces = sections(text)
         verdicts = [self._part(pieces.get(k, ()), part) for k, part in enumerate(problem.parts, start=1)]
         if problem.topology == "bundle":
@@ -119,9 +129,12 @@ class CompositeVerifier(Verifier):
         if last.answer != problem.answer:
             last = last.replace(answer=problem.answer)
         judge = self if isinstance(last, Composite) else judge_for(last.verifier, self.timeout)
-        final = judge.verify(_without_named_boxes(_final_text(text, len(problem.parts)), problem.links), last)
+        said = _without_named_boxes(_final_text(text, len(problem.parts)), problem.links)
+        final = judge.verify(_without_steps(said, problem), last)
         if final.status == "unparseable" and verdicts[-1].status != "unparseable":
             final = verdicts[-1]
+        if final.correct and _names_a_link(final.extracted or "", problem):
+            final = Verdict(0.0, "wrong", final.extracted, "the value of a link is declared, not the final answer")
         verdicts = [*verdicts[:-1], final]
         score = 1.0 if final.correct else self._leading(verdicts)
         return Verdict(score, final.status, final.extracted, final.detail, tuple(verdicts))
@@ -193,6 +206,70 @@ def _without_named_boxes(text: str, links: Sequence[Link]) -> str:
     label = rf"(?<![A-Za-z\\])(?:{symbols})\s{{0,3}}=\s{{0,3}}"
     named = rf"{label}\\boxed\{{[^{{}}]{{0,60}}\}}|\\boxed\{{\s{{0,3}}{label}[^{{}}]{{0,60}}\}}"
     return re.sub(named, "(a value found)", text[:last]) + text[last:]
+
+
+def _without_steps(text: str, problem: Composite) -> str:
+    r"""The last box alone of those in a row before which only the values of earlier parts are boxed, in their order.
+
+    ``\[\boxed{42}\]`` and then ``\[\boxed{43}\]`` is no list of guesses, where each box but the last is right for a part of
+    its own. ``\boxed{42}, \boxed{43}`` is one answer, and a list.
+    """
+    if text.count("box") < 2:
+        return text
+    found = final_answer(text)
+    if not found.apart or not 1 < len(found.answers) <= len(problem.parts):
+        return text
+    at = 0
+    for answer in found.answers[:-1]:
+        right = (k for k in range(at, len(problem.parts) - 1) if _is_value_of(answer, k, problem))
+        at = next(right, len(problem.parts)) + 1
+    return rf"\boxed{{{found.answers[-1]}}}" if at < len(problem.parts) else text
+
+
+def _is_value_of(answer: str, part: int, problem: Composite) -> bool:
+    """Whether an answer is that of an earlier part, or the number that a link takes from it."""
+    source = problem.parts[part]
+    values = [str(link.value_in) for link in problem.links if link.source == part]
+    judge = judge_for("math", None)
+    if any(judge.compare(gold=value, answer=answer).correct for value in values):
+        return True
+    return (
+        source.verifier in ("math", "choice", "exact")
+        and judge_for(source.verifier, None).compare(gold=source.answer, answer=answer).correct
+    )
+
+
+def _names_a_link(answer: str, problem: Composite) -> bool:
+    """Whether an answer says what a link's symbol is, ``X = 24``, where the last part has no such symbol of its own."""
+    label = _LABEL.match(answer)
+    symbols = {symbol for link in problem.links for symbol in (link.symbol_in, link.symbol_out)}
+    if label is None or label[1] not in symbols:
+        return False
+    return re.search(rf"(?<![A-Za-z\\]){re.escape(label[1])}(?![A-Za-z])", problem.parts[-1].prompt) is None
+
+
+def _on_lines(text: str, count: int) -> str:
+    """The text with a line for each part where one line answers them all: ``Part 1: 42, Part 2: 43``.
+
+    Such a line names every part once, in order, and gives each a box or one short answer.
+    """
+    if count < 2 or len(_INLINE.findall(text)) < count:
+        return text
+    code, at, end = list(fences(text)), 0, -1
+    lines = text.split("\n")
+    for k, line in enumerate(lines):
+        start, end = end + 1, end + 1 + len(line)
+        while at < len(code) and code[at].end < start:
+            at += 1
+        labels = list(_INLINE.finditer(line)) if len(line) <= _LONGEST_LINE else []
+        in_code = at < len(code) and code[at].start <= start
+        if in_code or [int(label[1]) for label in labels] != list(range(1, count + 1)):
+            continue
+        stops = [*(label.start() for label in labels[1:]), len(line)]
+        given = [_GLUE.sub("", line[label.end() : stop]) for label, stop in zip(labels, stops, strict=True)]
+        if all(final_answer(piece).source == "box" or _SHORT.fullmatch(piece) for piece in given):
+            lines[k] = "\n".join([line[: labels[0].start()], *(f"Part {i}: {x}" for i, x in enumerate(given, start=1))])
+    return "\n".join(lines)
 
 
 def _behind_answer(section: str) -> str:

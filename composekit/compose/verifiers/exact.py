@@ -14,8 +14,9 @@ from composekit.compose.verifiers.statements import states_answer
 from composekit.compose.verifiers.thinking import without_thinking
 
 _FENCE = re.compile(r"(?:^|\n)[ \t]*```[^\n`]*\n(.*?)\n?[ \t]*```[ \t]*$", re.DOTALL)
-_WRAPPERS = (("`", "`"), ("**", "**"), ("$", "$"), (r"\(", r"\)"))
+_WRAPPERS = (("`", "`"), ("**", "**"), ("*", "*"), ("$", "$"), (r"\(", r"\)"))
 _COMMAND = re.compile(r"\\(?:text|texttt|mathrm|mathtt|mbox|textbf)\s*\{(.*)\}", re.DOTALL)
+_VERDICTS = frozenset(("yes", "no", "true", "false"))
 _ESCAPED = re.compile(r"\\([_{}%$#&])")
 
 
@@ -23,7 +24,9 @@ class ExactVerifier(Verifier):
     r"""Judges answers that must be equal as text, after Unicode composition and without white space at the ends of lines.
 
     The answer that counts is the last box, else an answer line, else a fenced block at the end, else a response that
-    is nothing but the answer. Around a boxed answer LaTeX's ``\text{...}`` and escapes (``\_``) may stand.
+    is nothing but the answer. Around it Markdown's emphasis and LaTeX's ``\text{...}`` and escapes (``\_``) may stand. Upper
+    and lower case are two things, but for yes, no, true and false, which are words, unless a program wrote them
+    (``problem.domain == "code"``).
 
     Args:
         ignore_case: Whether upper and lower case are the same.
@@ -55,25 +58,36 @@ class ExactVerifier(Verifier):
         found = final_answer(response)
         if found.source in ("box", "marker"):
             same = len(set(found.answers)) == 1
-            return self.compare(gold=problem.answer, answer=found.answers[0] if same else ", ".join(found.answers))
+            return self._judge(found.answers[0] if same else ", ".join(found.answers), problem)
         text = without_thinking(response)
         fence = _FENCE.search(text[-20_000:])
         before = text[-20_000:][: fence.start()].strip() if fence else ""
         if fence and (not before or states_answer(before)):
-            return self.compare(gold=problem.answer, answer=fence[1])
-        if self._fold(text) == self._fold(problem.answer):
+            return self._judge(fence[1], problem)
+        if self._judge(text, problem).correct:
             return Verdict(1.0, "correct", text.strip(), "the response is the answer")
         return Verdict(0.0, "unparseable", None, found.detail or "no box and no line that states the answer")
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
-        """Compare a bare answer with a bare gold answer."""
+        """Compare a bare answer with a bare gold answer, in every letter's case: no question says here what they mean."""
         for name, value in (("gold", gold), ("answer", answer)):
             if not isinstance(value, str):
                 raise bad_type("ExactVerifier.compare", name, "be a string", type(value).__name__, "Pass the text")
+        return self._same(gold, answer, word=False)
+
+    def _judge(self, answer: str, problem: Problem) -> Verdict:
+        """Compare with a problem's answer; what a program prints has its case."""
+        word = problem.domain != "code" and problem.answer.strip().casefold() in _VERDICTS
+        return self._same(problem.answer, answer, word=word)
+
+    def _same(self, gold: str, answer: str, *, word: bool) -> Verdict:
         if not answer.strip():
             return Verdict(0.0, "unparseable", None, "the answer is empty")
-        wanted = self._fold(gold)
-        right = any(self._fold(form) == wanted for form in _unwrapped(answer))
+        forms = map(self._fold, _unwrapped(answer))
+        if word:
+            right = self._fold(gold).casefold() in (form.casefold().strip(" .!_") for form in forms)
+        else:
+            right = self._fold(gold) in forms
         return Verdict(float(right), "correct" if right else "wrong", answer, "compared as text")
 
     def _fold(self, text: str) -> str:
@@ -85,16 +99,15 @@ class ExactVerifier(Verifier):
 def _unwrapped(answer: str) -> Iterator[str]:
     """The answer as it stands, and without the marks that Markdown or LaTeX put around it."""
     yield answer
-    text = answer.strip()
-    for _ in range(4):
-        before = text
-        for opening, closing in _WRAPPERS:
-            if len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing):
-                text = text[len(opening) : -len(closing)].strip()
-        command = _COMMAND.fullmatch(text)
-        text = command[1] if command else text
-        if text == before:
-            break
-        yield text
-    yield _ESCAPED.sub(r"\1", text)
-    yield answer.strip().removesuffix(".")
+    for text in dict.fromkeys((answer.strip(), answer.strip().removesuffix("."))):
+        for _ in range(4):
+            before = text
+            for opening, closing in _WRAPPERS:
+                if len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing):
+                    text = text[len(opening) : -len(closing)].strip()
+            command = _COMMAND.fullmatch(text)
+            text = command[1] if command else text
+            if text == before:
+                break
+            yield text
+        yield _ESCAPED.sub(r"\1", text)

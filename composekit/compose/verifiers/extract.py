@@ -9,6 +9,7 @@ Declarations with only separators, "or" or "and" between them are one list: whoe
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from composekit.compose.verifiers.statements import marked_answers, statement
@@ -25,6 +26,7 @@ _BETWEEN = re.compile(
     re.IGNORECASE,
 )
 _MAX_BETWEEN = 80
+_APART = re.compile(r"(?:[ \t$.*]|\\[()])*(?:\n|\\[\[\]]|\$\$)(?:[\s$.*]|\\[()\[\]])*")
 _ANSWER_TAG = re.compile(r"<\s{0,9}+(/?)\s{0,9}+answer\s{0,9}+>", re.IGNORECASE)
 _END_TOKEN = re.compile(r"(?:<(?:[|｜][\w▁ ]{1,40}[|｜]|/s|eos|end_of_turn)>|\[/INST\])\s*\Z")
 
@@ -35,6 +37,9 @@ class Extraction(NamedTuple):
     answers: tuple[str, ...]
     source: str
     detail: str = ""
+    apart: bool = (
+        False  # several boxes, each in a line or a display of its own, with neither a comma nor a word between
+    )
 
 
 def final_answer(response: str) -> Extraction:
@@ -111,7 +116,10 @@ def _boxes(text: str) -> Extraction | None:
     answers = tuple((box.content or "").strip() for box in run)
     if not answers[-1]:
         return Extraction((), "none", "the last box is empty")
-    return Extraction(tuple(filter(None, answers)), "box")
+    if len(run) == 1:
+        return Extraction(answers, "box")
+    apart = all(_APART.fullmatch(text, a.end, b.start) for a, b in pairwise(run))
+    return Extraction(tuple(filter(None, answers)), "box", apart=apart)
 
 
 def _outer_boxes(text: str) -> list[_Box]:

@@ -8,9 +8,12 @@ from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers import worker
-from composekit.compose.verifiers.echo import is_echo, is_undone
-from composekit.compose.verifiers.exactmath.judge import Judgement, judge
+from composekit.compose.verifiers.asked import is_in_another_unit, without_asked_scale
+from composekit.compose.verifiers.echo import is_echo
+from composekit.compose.verifiers.exactmath.judge import DECIMALS, SAME, Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
+from composekit.compose.verifiers.prose import declared_number, is_sentence
+from composekit.compose.verifiers.undone import is_undone, is_unsimplified
 
 _STATUS: dict[str, Status] = {
     "equal": "correct", "different": "wrong", "unreadable": "unparseable", "undecided": "unparseable", "timeout": "timeout",
@@ -18,7 +21,6 @@ _STATUS: dict[str, Status] = {
 }  # fmt: skip
 _OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
-_NO_ECHO = ("compared as decimals", "the texts are the same")
 
 
 class MathVerifier(Verifier):
@@ -27,6 +29,8 @@ class MathVerifier(Verifier):
     The answer that counts is the last box (``\boxed{x}``), else ``<answer>x</answer>`` at the end, a ``#### x`` line or a
     last line ``Answer: x`` or ``the answer is x``, else a response that is nothing but an answer; think sections never
     count. Several boxes with only separators between them are one list, and a list answers only a question for a list.
+    A sentence that was declared the answer and holds one number declares that number. The answer must be worked out, in
+    the unit that the question asks for.
 
     Numbers, fractions, decimals, percent, radicals, polynomials, intervals, sets, tuples, matrices, units, equations and
     words are compared by exact arithmetic: no tolerance, no floating point. A comparison that this leaves open (function
@@ -77,18 +81,27 @@ class MathVerifier(Verifier):
             verdict = self._bare(found.answers[0], problem.answer)
         elif len(found.answers) == 1:
             verdict = self.compare(gold=problem.answer, answer=found.answers[0])
+            if verdict.status in ("wrong", "unparseable"):
+                verdict = self._read_again(found.answers[0], problem, verdict)
         else:
             verdict = self._listed(found, problem.answer)
         # The gold answer's own text and plain decimals are the usual case, and no echo.
-        if verdict.correct and verdict.detail not in _NO_ECHO:
-            for answer in found.answers:
-                if is_echo(answer, problem.prompt, problem.answer):
-                    detail = "the answer only repeats an expression of the question"
-                    return Verdict(0.0, "wrong", verdict.extracted, detail)
-                if is_undone(answer, problem.prompt, problem.answer):
-                    detail = "the answer leaves a calculation of the question undone"
-                    return Verdict(0.0, "wrong", verdict.extracted, detail)
+        if verdict.correct and verdict.detail != SAME and (verdict.detail != DECIMALS or "$" in response):
+            answers = found.answers if len(found.answers) > 1 else (verdict.extracted or found.answers[0],)
+            for answer in answers:
+                fault = _fault(answer, problem, verdict)
+                if fault:
+                    return Verdict(0.0, "wrong", verdict.extracted, fault)
         return verdict
+
+    def _read_again(self, answer: str, problem: Problem, verdict: Verdict) -> Verdict:
+        """The answer without the scale that the question counts in, or the one number of a sentence."""
+        said = declared_number(answer) if verdict.status == "unparseable" or is_sentence(answer) else None
+        plain = without_asked_scale(said or answer, problem.prompt) or said
+        if plain is None:
+            return verdict
+        found = self.compare(gold=problem.answer, answer=plain)
+        return found if found.correct or "=" not in plain else verdict
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
         """Compare a bare answer with a bare gold answer."""
@@ -143,6 +156,21 @@ def _is_left_open(answer: str, gold: str) -> bool:
     if "\\" not in answer or _OPEN.search(answer) is None or _OPEN.search(gold) is not None:
         return False
     return "=" not in _BOUNDS.sub("", answer)
+
+
+def _fault(answer: str, problem: Problem, verdict: Verdict) -> str | None:
+    """Why an answer that is worth the gold answer is none to the question, if so."""
+    if is_in_another_unit(answer, problem.prompt, problem.answer):
+        return "the answer is in another unit than the question asks for"
+    if verdict.detail == DECIMALS:
+        return None
+    if is_echo(answer, problem.prompt, problem.answer):
+        return "the answer only repeats an expression of the question"
+    if is_undone(answer, problem.prompt, problem.answer):
+        return "the answer leaves a calculation undone"
+    if is_unsimplified(answer, problem.prompt, problem.answer):
+        return "the answer is not in the form that the question asks for"
+    return None
 
 
 def _check_text(op: str, argument: str, value: object) -> None:

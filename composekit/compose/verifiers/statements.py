@@ -21,7 +21,7 @@ _HEADING = re.compile(
     r"[\s>]*(?:#+|\*\*|__)\s*(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is)?\s*[:：]?[\s*_]*", re.IGNORECASE
 )
 _BEFORE_MARKER = re.compile(r"(?:\b(?:so|thus|hence|therefore|the|my|our|final|correct)\b|[\s,*$])*", re.IGNORECASE)
-_DOUBT = re.compile(
+DOUBT = re.compile(
     r"\b(?:not|never|no|nobody|none|cannot|if|unless|whether|wrong|false|incorrect|doubt\w*|could|might|may|maybe|perhaps|possibly"
     r"|either|neither|suppos\w*|assum\w*|say|says|said|claim\w*|pretend\w*|reject\w*|rather|than|instead|previous\w*|old|first)\b|n['’]t\b",
     re.IGNORECASE,
@@ -45,7 +45,7 @@ _ANOTHER = re.compile(
     re.IGNORECASE,
 )
 _ADVERB = re.compile(r"(?:exactly|approximately|therefore|thus)[,:]?\s+(?=[-+($\\]*\d)", re.IGNORECASE)
-_REASON = re.compile(
+REASON = re.compile(
     r",?\s+(?:because|since)\s(?!.*\b(?:so|thus|hence|therefore|but|not|wrong)\b).*", re.IGNORECASE | re.DOTALL
 )
 _COURTESY = re.compile(r"\.\s*I hope (?:it|this) is correct\W*$", re.IGNORECASE)
@@ -105,7 +105,7 @@ def statement(line: str) -> str | None:
 def _is_answer(before: str, whose: str) -> bool:
     """Whether a sentence that goes on with "answer" (and of what) speaks of the answer, and without a doubt."""
     sentence = re.split(r"[.!?]\s", before)[-1]
-    if _DOUBT.search(sentence) or _ANOTHER.search(whose):
+    if DOUBT.search(sentence) or _ANOTHER.search(whose):
         return False
     phrase = _PHRASE.search(sentence)
     if phrase is None:  # joined to a letter
@@ -116,7 +116,7 @@ def _is_answer(before: str, whose: str) -> bool:
 
 def _bare(content: str) -> str:
     """What a line states, without courtesies, reasons and marks of emphasis."""
-    content = _REASON.sub("", _COURTESY.sub("", content)).strip()
+    content = REASON.sub("", _COURTESY.sub("", content)).strip()
     return _EMPHASIS_AFTER.sub("", _EMPHASIS_BEFORE.sub("", content)).strip()
 
 

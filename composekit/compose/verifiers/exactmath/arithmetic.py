@@ -44,6 +44,8 @@ class Arithmetic(Primaries):
             if self.now.kind in ("op", "cmd") and self.now.text in TIMES:
                 self.at += 1
                 node = self.multiply(node, self.signed_power())
+            elif self.now.text == "/" and self.peek().kind == "word":
+                break  # $650/day
             elif self.accept("/", "div"):
                 node = self.divide(node, self.scalar(self.signed_power()))
             elif self.starts_factor():
@@ -96,7 +98,7 @@ class Arithmetic(Primaries):
             if whole and self.peek().text == "/" and self.peek(2).kind == "num" and self.now.gap:
                 top, bottom = self.primary(), (self.take(), self.primary())[1]
                 return self.mixed(left, last, Node("div", (top, bottom)))
-            if self.tokens[self.at - 1].text != ")":
+            if self.tokens[self.at - 1].text not in (")", "!"):
                 raise Unreadable("two numbers side by side")
         grouped = self.now.text == "{" and self.now.kind == "op"
         fraction = self.now.kind == "cmd" and self.now.text in FRACTIONS

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from composekit.compose.verifiers.exactmath import algebra as alg
@@ -23,6 +24,8 @@ from composekit.compose.verifiers.exactmath.units import PHYSICAL, Unit, product
 
 MAX_ITEMS = 60
 Oracle = Callable[[Node, Node, bool], bool | None]  # two scalars and whether a bare log is decimal
+_RADIANS = Node("div", (Node("const", ("pi",)), number(180)))
+_POINTS = frozenset(("sequence", "assign", "relation"))
 _TURNED = {">": "<", ">=": "<="}
 
 
@@ -48,7 +51,13 @@ class Comparison:
 
     def equal(self, g: Node, a: Node) -> bool | None:
         """Whether ``a`` answers a question whose gold answer is ``g``."""
-        g, a = (self._one_of_equals(self._settle(x)) for x in (g, a))
+        wanted, given = (self._one_of_equals(self._settle(x)) for x in (g, a))
+        same = self._match(wanted, given)
+        if same or given is a or given.kind == "contradiction" or a.kind != "relation":
+            return same
+        return _either(same, self._match(wanted, a.args[1][-1]))  # 12/20 = 60%: a chain that holds, to its end
+
+    def _match(self, g: Node, a: Node) -> bool | None:
         if a.kind == "sequence" and all(x.kind == "assign" for x in a.args[2]):  # (x = 1, y = 2)
             a = Node("list", (a.args[2], ","))
         if g.kind == "contradiction" or a.kind == "contradiction":
@@ -82,18 +91,36 @@ class Comparison:
             return node
         relations, operands = node.args
         if not all(x.is_scalar for x in operands):
-            return node
+            return self._settle_items(node)
         for relation, x, y in zip(relations, operands, operands[1:], strict=False):
             if relation == "~" and not _roughly(x, y):
                 return Node("contradiction", ())
-            if relation == "=" and self._same_values(x, y) is not True:
-                equation = len(operands) == 2 and (variables(x) | variables(y))
-                return node if equation else Node("contradiction", ())
+            same = self._same_values(x, y) if relation == "=" else True
+            if same is not True:
+                if len(operands) == 2 and (variables(x) | variables(y)):
+                    return node
+                if same is None:
+                    raise Undecided("whether a chain of equations holds")
+                return Node("contradiction", ())
         return operands[0]
+
+    def _settle_items(self, node: Node) -> Node:
+        """Of a chain of equal tuples, matrices or sets the last one."""
+        relations, operands = node.args
+        if set(relations) != {"="} or {x.kind for x in operands} not in ({"sequence"}, {"matrix"}, {"set"}):
+            return node
+        holds = _both(*(self._match(x, y) for x, y in pairwise(operands)))
+        return operands[-1] if holds else node
 
     def _same_values(self, x: Node, y: Node) -> bool | None:
         """Whether two sides of an equation are equal; with a plus-minus, in all their values: sqrt(4) is not +-2."""
-        return self._collections(x, y) if contains(x, "pm", "mp") or contains(y, "pm", "mp") else self.scalars(x, y)
+        if contains(x, "pm", "mp") or contains(y, "pm", "mp"):
+            return self._collections(x, y)
+        same = self.scalars(x, y)
+        if same or (x.kind == "degree") == (y.kind == "degree"):
+            return same
+        angle, other = (x, y) if x.kind == "degree" else (y, x)
+        return _either(same, self.scalars(Node("mul", (angle.args[0], _RADIANS)), other))  # arctan 1 = 45 degrees
 
     def _one_of_equals(self, node: Node) -> Node:
         """``15 1/2 or 31/2`` names one value twice, which is no list of guesses."""
@@ -127,7 +154,7 @@ class Comparison:
         )
         if bound & variables(value) or (not _is_name(a) and variables(value)):
             return False
-        if g.kind == "sequence" and (value.kind != "sequence" or _is_out_of_order(left)):
+        if g.kind == "sequence" and (value.kind not in _POINTS or _is_out_of_order(left)):
             return False
         return self.equal(g, value)
 

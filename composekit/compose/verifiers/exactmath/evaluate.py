@@ -8,6 +8,7 @@ argument.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, comb, factorial, floor
 from typing import Any
 
@@ -230,6 +231,10 @@ class Evaluator:
             known = self._known_sine(x, shift=6 if name == "cos" else 0)
             if known is not None:
                 return known
+        if name in ("arcsin", "arccos", "arctan") and x.key() in (known_angles := _angles(name)):
+            return Form(
+                {((alg.PI_ATOM, 1),): alg.tidy(Fraction(known_angles[x.key()], 12))} if known_angles[x.key()] else {}
+            )
         value = alg.as_rational(x)
         if value is not None and name in ("floor", "ceil", "abs"):
             if name == "abs":
@@ -300,11 +305,25 @@ class Evaluator:
     def _binom(self, n: Node, k: Node) -> Form:
         top, bottom = self.form(n), self.form(k)
         a, b = alg.as_rational(top), alg.as_rational(bottom)
-        if a is None or b is None or Fraction(a).denominator != 1 or Fraction(b).denominator != 1 or a < 0:
+        if not (isinstance(a, int) and isinstance(b, int)) or a < 0:
             return self._opaque("binomial", top, bottom)
-        if a > MAX_FACTORIAL:
-            raise TooLarge(f"a binomial coefficient over {MAX_FACTORIAL}")
-        return alg.constant(comb(int(a), int(b)) if b >= 0 else 0)
+        if b < 0 or b > a:
+            return alg.constant(0)
+        shorter = int(min(b, a - b))
+        if shorter > MAX_FACTORIAL or shorter * a.bit_length() > alg.MAX_BITS:
+            raise TooLarge(f"a binomial coefficient of more than {alg.MAX_BITS} bits")
+        return alg.constant(comb(int(a), shorter))
+
+
+@lru_cache(maxsize=3)
+def _angles(name: str) -> dict[str, int]:
+    """The twelfths of pi that an inverse function gives for a value, by the value's key."""
+    direct, first, last = {"arcsin": ("sin", -6, 6), "arccos": ("cos", 0, 12), "arctan": ("tan", -4, 4)}[name]
+    evaluate = Evaluator()
+    angles = {k: Form({((alg.PI_ATOM, 1),): Fraction(k, 12)} if k else {}) for k in range(first, last + 1)}
+    if name == "arctan":
+        angles = {k: angles[k] for k in (-4, -3, -2, 0, 2, 3, 4)}  # the others have quotients of sums
+    return {evaluate._function(direct, angle).key(): k for k, angle in angles.items()}
 
 
 def _name(function: str, *arguments: str) -> str:

@@ -53,6 +53,8 @@ IN_LABEL = (
     Pr square star ast dagger ell
     """
 )
+EVALUATED = names("int iint iiint oint sum prod lim")
+CALLED = names("gcd lcm max min sup inf det deg dim arg Pr")  # of numbers; the grammar has them in names alone
 
 
 def split_letters(tokens: list[Token]) -> list[Token]:

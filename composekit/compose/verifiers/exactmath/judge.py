@@ -13,6 +13,7 @@ from composekit.compose.verifiers.exactmath.reading import clean, readings, word
 from composekit.compose.verifiers.exactmath.tree import Node
 from composekit.compose.verifiers.exactmath.vocabulary import names
 
+DECIMALS, SAME = "compared as decimals", "the texts are the same"
 MAX_SLOW_LENGTH = 600  # the slow judge gets nothing longer
 _PLACES = 12
 _DECIMAL = re.compile(r"(?:\\?\$)?([+-]?)([0-9]{1,15}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,5})(?:\.([0-9]{1,12}))?")
@@ -46,14 +47,14 @@ def judge(gold: str, answer: str, oracle: Oracle | None = None) -> Judgement:
     wanted = _decimal(gold)
     given = _decimal(answer) if wanted is not None else None
     if wanted is not None and given is not None:  # most answers of word problems: no parsing is needed
-        return Judgement("equal" if wanted == given else "different", "compared as decimals")
+        return Judgement("equal" if wanted == given else "different", DECIMALS)
     if max(len(gold), len(answer)) > MAX_CHARACTERS:
         return Judgement("unreadable", f"more than {MAX_CHARACTERS} characters")
     plain = clean(answer)
     if not plain:
         return Judgement("unreadable", "the answer is empty")
     if clean(gold) == plain:
-        return Judgement("equal", "the texts are the same")
+        return Judgement("equal", SAME)
     try:
         return _judge(gold, answer, oracle)
     except RecursionError:  # only if the caller's own stack is nearly full: nesting is limited

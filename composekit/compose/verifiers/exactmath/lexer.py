@@ -40,7 +40,8 @@ _CHARACTERS = {
     "π": r"\pi ", "∞": r"\infty ", "°": r"^\circ ", "º": r"^\circ ", "±": r"\pm ", "∓": r"\mp ", "≤": r"\le ",
     "⩽": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∈": r"\in ", "∪": r"\cup ",
     "∩": r"\cap ", "∅": r"\emptyset ", "ℝ": r"\mathbb{R}", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ",
-    "γ": r"\gamma ", "δ": r"\delta ", "λ": r"\lambda ", "μ": r"\mu ", "ω": r"\omega ", "φ": r"\phi ", "σ": r"\sigma ",
+    "γ": r"\gamma ", "δ": r"\delta ", "λ": r"\lambda ", "μ": r"\mu ", "\u00b5": r"\mu ",
+    "ω": r"\omega ", "φ": r"\phi ", "σ": r"\sigma ",
     "τ": r"\tau ", "ρ": r"\rho ", "ε": r"\epsilon ", "Δ": r"\Delta ", "Ω": r"\Omega ", "€": r"\€", "£": r"\£",
     "¥": r"\¥", "₹": r"\₹", "¢": r"\¢", "′": "'", "’": "'", "‘": "'", "“": '"', "”": '"', "⟨": r"\langle ",
     "⟩": r"\rangle ", "，": ", ", "、": ", ", "；": ";", "∖": r"\setminus ", "∠": r"\angle ", "△": r"\triangle ",
@@ -92,7 +93,7 @@ _TOKEN = re.compile(
     r"(?P<row>\\\\\s*\[[^\]\\]{0,12}(?:pt|em|ex|mm|cm)\s*\])|"
     rf"(?P<special>\\[^A-Za-z0-9\s])|(?P<based>(?:\d[0-9A-Z]*|[A-F][0-9A-F]+(?=_\{{?1[1-6])){_BASE})|"
     rf"(?P<num>{_NUMBER}(?:[eE][+-]?\d+(?![A-Za-z\d._^]))?)|(?P<run>[A-Za-z]+)|"
-    r"(?P<op>\*\*|<=|>=|!=|==|[-+*/^_=<>(){}\[\]|,;:!'%&$\"?])"
+    r"(?P<op>\*\*|<=|>=|(?<![\d)}])!=|==|[-+*/^_=<>(){}\[\]|,;:!'%&$\"?])"
 )
 
 

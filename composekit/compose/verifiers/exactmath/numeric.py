@@ -21,6 +21,7 @@ from composekit.compose.verifiers.exactmath.tree import Node, variables
 # Sample points: irrational-looking, of different sizes, far from special values. Positive ones may refute; a variable
 # is often meant to be positive, so a difference at a negative point alone proves nothing.
 _POINTS = (0.7390851, 1.3247179, 2.6854520, 0.3275822, 3.7168146, 1.9021605, 0.5671432, 4.1327313)
+_LARGEST_BINOMIAL = 1_100  # if both parts are larger it is beyond the range of floats
 
 
 class Unable(Exception):
@@ -231,6 +232,15 @@ class Sampler:
         if n < 0 or abs(value - n) > error + 1e-9:
             raise Unable("the factorial of no whole number")
         return self._exactly(self.a.rational(math.factorial(n)))
+
+    def _binom(self, top: Node, bottom: Node) -> Bounded:
+        (a, ea), (b, eb) = self.value(top), self.value(bottom)
+        n, k = round(a.real), round(b.real)
+        if abs(k) > _LARGEST_BINOMIAL < abs(n - k):
+            raise OutOfRange("a binomial coefficient")
+        if not 0 <= k <= n or abs(a - n) > ea + 1e-9 or abs(b - k) > eb + 1e-9:
+            raise Unable("a binomial coefficient of no whole numbers")
+        return self._exactly(self.a.rational(math.comb(n, k)))
 
     def _abs(self, x: Node) -> Bounded:
         value, error = self.value(x)

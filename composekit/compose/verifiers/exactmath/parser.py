@@ -11,8 +11,10 @@ from __future__ import annotations
 from composekit.compose.verifiers.exactmath import units
 from composekit.compose.verifiers.exactmath.arithmetic import Arithmetic
 from composekit.compose.verifiers.exactmath.grammar import (
+    CALLED,
     CURRENCIES,
     END,
+    EVALUATED,
     IN_LABEL,
     JOINS,
     RELATIONS,
@@ -95,12 +97,16 @@ class Parser(Arithmetic):
 
     def label_end(self) -> int | None:
         """Where a name such as ``x``, ``f(2)``, ``AB`` or ``Area`` ends that ``=`` or ``in`` follows."""
+        evaluated = self.now.kind == "cmd" and self.now.text in EVALUATED
         opened: list[bool] = []  # of each open bracket, whether numbers may stand in it: arguments and subscripts
         before = END
         for k in range(self.at, len(self.tokens)):
             token = self.tokens[k]
             if token.kind == "op" and token.text in "([{":
-                opened.append(before.text == "_" or (token.text == "(" and before.kind in ("run", "word")))
+                opened.append(
+                    before.text == "_"
+                    or (token.text == "(" and (before.kind in ("run", "word") or before.text in CALLED))
+                )
             elif token.kind == "op" and token.text in ")]}":
                 if not opened:
                     return None
@@ -108,6 +114,12 @@ class Parser(Arithmetic):
             elif not opened and token.text in ("=", "==", "approx", "in") and token.kind in ("op", "cmd"):
                 first = self.tokens[self.at]
                 return k if k > self.at and (first.kind in ("run", "word", "cmd") or first.text == "(") else None
+            elif (
+                evaluated
+                and token.kind in ("num", "run", "cmd", "op")
+                and token.text not in (",", ";", "<", ">", *JOINS)
+            ):
+                pass  # an integral, a sum, ... that equals something
             elif not self.fits_label(token, before, opened):
                 return None
             before = token
@@ -147,7 +159,8 @@ class Parser(Arithmetic):
             self.at += 1
             value = Node("percent", (value,))
         joined = self.now.text in JOINS
-        if (self.now.kind == "word" and not joined) or (currency and self.now.text == "/" and self.now.kind == "op"):
+        per = self.now.text == "/" and (currency or self.peek().kind == "word")
+        if (self.now.kind == "word" and not joined) or per:
             unit = units.product(unit, self.unit())
         if unit and not value.is_scalar:
             raise Unreadable("a unit after something that is no number")
@@ -169,15 +182,25 @@ class Parser(Arithmetic):
             exponent = 1
             if self.now.text.lower() in ("square", "sq", "cubic") and self.peek().kind == "word":
                 exponent = 3 if self.take().text.lower() == "cubic" else 2
-            token = self.take()
+            token, named = self.unit_word(sign)
             words += 1
-            named = units.is_unit_word(token.text) or (sign < 0 and token.text.lower() in units.SCALES)  # per dozen
             if token.kind != "word" or not named or words > units.MAX_WORDS:
                 raise Unreadable(f"{token.text!r} is no unit")
             exponent *= self.unit_exponent()
             found.append(units.power(units.fold(token.text), sign * exponent))
             sign = 1
         return units.product(*found)
+
+    def unit_word(self, sign: int) -> tuple[Token, bool]:
+        """One word, or several with hyphens (``man-hours``), and whether all of it can be a unit."""
+        token = self.take()
+        named = units.is_unit_word(token.text) or (sign < 0 and token.text.lower() in units.SCALES)  # per dozen
+        while self.now.text == "-" and not self.now.gap and self.peek().kind == "word" and not self.peek().gap:
+            self.at += 1
+            part = self.take()
+            named = named and units.is_unit_word(part.text)
+            token = Token("word", token.text + part.text, token.gap)
+        return token, named
 
     def unit_exponent(self) -> int:
         if self.now.kind == "word" and self.now.text.lower() in ("squared", "cubed"):

@@ -30,7 +30,18 @@ _PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)((?:\\.|[^$\\])*?)(?<=[^\s\\])\$(?
 _ROUNDED_ASIDE = re.compile(r"\((\\approx[^()]{1,40})\)\Z")
 _BOLD = (r"\mathbf{", r"\boldsymbol{", r"\bm{", r"\mathrm{")
 _CALCULATION = re.compile(r"[0-9+*/=^]")  # what is bold here is no letter that may be a vector, and no word
-_OHMS = re.compile(r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*\\Omega\s*\}|\\Omega)\s*\Z")
+_OHMS = re.compile(
+    r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*([kM]?)\s*(?:\\Omega\s*\}|\}\s*\\Omega)|([kM]?)\s*\\Omega)\s*\Z"
+)
+_MICRO = re.compile(
+    r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*\}\s*)?(?:\\mu\s*(?:\\(?:text|mathrm)\s*\{\s*([A-Za-z]{1,8})\s*\}|\s([A-Za-z]{1,2}))"
+    r"|\\(?:text|mathrm)\s*\{\s*\\mu\s*([A-Za-z]{1,8})\s*\})\s*\Z"
+)
+_UNIT = r"\{\s*(\\(?:text|mathrm)\s*\{[A-Za-z\s]{1,24}\}(?:\s*\^\s*\{?\s*[1-4]\s*\}?)?)\s*\}"
+_UNIT_FRACTION = re.compile(rf"\\[dt]?frac\s*{_UNIT}\s*{_UNIT}\s*\Z")
+_LENGTH = re.compile(r"\A\|\s*([A-Z]{2})\s*\|(?=\s*=)")  # of a segment
+_CHOOSE = re.compile(r"\{([^{}]{1,40})\\choose(?![A-Za-z])([^{}]{1,40})\}")
+_SYSTEM = re.compile(r"\\begin\s*\{cases\}([^&]*)\\end\s*\{cases\}")
 _NOT_EQUAL = re.compile(r"\\not\s*=")
 _RATIO_IN_WORDS = re.compile(r"\A(\d{1,9}) to (\d{1,9})\Z")
 _OUTWARD_INTERVAL = r"(?:\\left)?\s*([][])([^][();,|]{1,80}[;,][^][();,|]{1,80}?)(?:\\right)?\s*([][])"
@@ -51,7 +62,7 @@ _STOPS = " \t\r\n\f\v~.,;:"
 _LETTERS_ALONE = re.compile(r"[A-Za-z][A-Za-z' .-]*")
 _LETTER = re.compile(r"[^\W\d_]")
 _MAY_BE_WORDS = re.compile(r"[\s({\"']*(?:\\[tmho]|[A-Za-z])")
-_WORD_AFTER_VALUE = re.compile(r"[\d)}\]%$]\s*(?:\\[,;: ])*\s*(?:\\(?:text|mathrm)\s*\{\s*)?[A-Za-z]")
+_WORD_AFTER_VALUE = re.compile(r"[\d)}\]%$]\s*/?(?:\\[,;: ])*\s*(?:\\(?:text|mathrm)\s*\{\s*)?[A-Za-z]")
 _NUMBER_WORDS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
     "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17,
@@ -157,6 +168,11 @@ def mark_units(tokens: list[Token], *, letters: bool) -> list[Token]:
     """
     out = list(tokens)
     for k, token in enumerate(tokens):
+        if k > 1 and token.kind == "run" and tokens[k - 1].text == "/" and _ends_value(tokens[k - 2]):
+            name = token.text
+            if len(name) > 1 and name not in NAMED_RUNS and units.is_unit_word(name) and not _reads_as_product(name):
+                out[k] = Token("word", name, token.gap)  # 650/day
+            continue
         if k == 0 or token.kind not in ("run", "word") or not _ends_value(tokens[k - 1]):
             continue
         stop = k
@@ -177,7 +193,7 @@ def _ends_value(token: Token) -> bool:
 
 def _can_be_unit(token: Token, gap: bool, *, letters: bool, quotient: bool) -> bool:
     name = token.text
-    if name in units.BARE_UNITS:
+    if name in units.BARE_UNITS or (letters and name in units.CLOSE_UNITS):
         return True
     if not gap or name in NAMED_RUNS:
         return False
@@ -190,7 +206,9 @@ def _can_be_unit(token: Token, gap: bool, *, letters: bool, quotient: bool) -> b
 
 
 def _reads_as_product(run: str) -> bool:
-    """``abc`` and ``xyz`` are products: factors come in the order of the alphabet; few words do."""
+    """``abc`` and ``xyz`` are products: factors come in the order of the alphabet; few words do, and no ``CDs``."""
+    if run[:-1].isupper() and run[-1] == "s":
+        return False
     return len(run) <= 3 and run not in _SHORT_WORDS and list(run) == sorted(run)
 
 
@@ -280,12 +298,29 @@ def _parsed(text: str, convention: Convention) -> Node:
         text = _turned_inward(text)
     if " to " in text:
         text = _RATIO_IN_WORDS.sub(r"\1:\2", text)
-    if convention.units != "text" and "Omega" in text:
-        text = _OHMS.sub(r"\1\\text{ohm}", text)
+    if "frac" in text and ("text" in text or "mathrm" in text):
+        text = _UNIT_FRACTION.sub(r"\1/\2", text)
+    if text.startswith("|"):
+        text = _LENGTH.sub(r"\1", text)
+    if "choose" in text:
+        text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
+    if "cases" in text and (system := _SYSTEM.fullmatch(text)):
+        text = ", ".join(row for row in system[1].split(r"\\") if row.strip())
+    if convention.units != "text":
+        text = _greek_units(text)
     tokens = tokenise(text)
     if convention.units != "text":
         tokens = mark_units(tokens, letters=convention.units == "letters")
     return parse(tokens)
+
+
+def _greek_units(text: str) -> str:
+    r"""The text with a unit in Greek letters at its end in Latin ones: ``25\,\text{k}\Omega``, ``3\,\mu\text{m}``."""
+    if "Omega" in text:
+        text = _OHMS.sub(lambda m: rf"{m[1]}\text{{{m[2] or m[3] or ''}ohm}}", text)
+    if "mu" in text:
+        text = _MICRO.sub(lambda m: rf"{m[1]}\text{{micro{m[2] or m[3] or m[4]}}}", text)
+    return text
 
 
 def readings(text: str, *, gold: bool, unusual: bool = True) -> tuple[Node, ...]:
@@ -356,7 +391,7 @@ def _expressions(raw: str, text: str, gold: bool, only_words: bool) -> Iterator[
 def _conventions(text: str, gold: bool) -> Iterator[Convention]:
     """The conventions under which a text may read differently, the usual one first."""
     yield Convention()
-    if _WORD_AFTER_VALUE.search(text) or "Omega" in text:
+    if _WORD_AFTER_VALUE.search(text) or "\\Omega" in text or "\\mu" in text:
         yield Convention(units="bare")
         if not gold:
             yield Convention(units="letters")

@@ -29,11 +29,12 @@ _COMPOUND = {"mph": (("h", -1), ("mi", 1)), "kph": (("h", -1), ("km", 1)), "kmh"
 # Written without \text these are still units when they follow a number; one letter alone is a variable.
 BARE_UNITS = names(
     """
-    cm mm km nm kg mg ml ft yd lb lbs oz hr sec min mph kph Hz kHz MHz kJ kPa Pa mol rad deg ms kW eV atm
-    usd USD eur EUR
+    cm mm km Km nm kg Kg mg ml mL ft yd lb lbs oz hr sec min mph kph Hz kHz MHz kJ kPa Pa mol rad deg ms kW eV atm
+    KB MB GB TB usd USD eur EUR
     """
 )
 LETTER_UNITS = names("m s g h J N W V A K C L F T")
+CLOSE_UNITS = names("m s g h L")  # right behind a number too: 900m
 SCALES = {
     "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
     "score": 20, "gross": 144, "lakh": 10**5, "crore": 10**7,
@@ -55,7 +56,8 @@ _FUNCTION_WORDS = names(
     seventh eighth eighths ninth tenth tenths hundredth hundredths thousandth thousandths millionth root modulo
     mod pi double twice triple negative positive inverse reciprocal prime maximum minimum max zero one two three
     four five six seven eight nine ten eleven twelve quadrillion quintillion sextillion septillion octillion grand tens
-    hundreds myriad myriads ppm ppb permille permil nano micro milli centi deci deca hecto kilo mega giga tera
+    hundreds myriad myriads k m b mil mn bn ppm ppb permille permil nano micro milli centi deci deca hecto kilo mega giga
+    tera
     """
 )
 MAX_WORDS = 4
@@ -71,9 +73,14 @@ def is_unit_word(word: str) -> bool:
     if word in _SYMBOLS:  # A is an ampere, a is an article
         return True
     low = word.lower()
-    if low in _FUNCTION_WORDS or low in SCALES or _NUMERAL.fullmatch(low):
+    if low in _FUNCTION_WORDS or is_numeral(low):
         return False
     return word.isalpha() and len(word) <= 24
+
+
+def is_numeral(word: str) -> bool:
+    """Whether a word, in small letters, is a number or a part of one: hundreds, thirteen, millionth."""
+    return word in SCALES or _NUMERAL.fullmatch(word) is not None
 
 
 def fold(word: str) -> Unit:

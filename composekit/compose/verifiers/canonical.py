@@ -1,0 +1,112 @@
+r"""Answers as nested tuples in which it leaves no trace how their terms and factors were ordered.
+
+:func:`sides_of` gives the sides of an equation, :math:`12 \cdot 16 = 192`, of another answer the one that there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from composekit.compose.verifiers.exactmath.lexer import Unreadable
+from composekit.compose.verifiers.exactmath.reading import readings
+from composekit.compose.verifiers.exactmath.tree import Node
+
+COMMUTE = frozenset(("add", "mul"))
+
+
+def inside(tree: Any) -> Iterator[Any]:
+    """The tree and everything below it."""
+    if isinstance(tree, tuple):
+        yield tree
+        for part in tree:
+            yield from inside(part)
+
+
+def sides_of(answer: str, wanted: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The sides of an answer; letters behind it that the gold answer lacks are a unit."""
+    found = canonical_of(answer, gold=False)
+    if "('var'" in repr(found) and "('var'" not in repr(wanted):
+        return canonical_of(answer, gold=False, unit=True) or found
+    return found
+
+
+@lru_cache(maxsize=64)  # one verdict asks for the same texts several times
+def canonical_of(text: str, *, gold: bool, unit: bool = False) -> tuple[Any, ...]:
+    """The usual reading of a text in canonical form, or the one with a unit, of an equation its sides; nothing for what is
+    no expression.
+    """
+    if not text.strip(" .,") or len(text) > 1000:
+        return ()
+    try:
+        found = readings(text, gold=gold, unusual=unit)
+    except (Unreadable, RecursionError):
+        return ()
+    node = next((reading for reading in found if reading.kind == "unit" or not unit), None)
+    if node is None:
+        return ()
+    while node.kind == "assign":
+        node = node.args[3]
+    parts = node.args[1] if node.kind == "relation" and set(node.args[0]) <= {"=", "~"} else (node,)
+    return tuple(map(_canonical, parts))
+
+
+def _canonical(node: Any) -> Any:
+    """Nested tuples in which the order of terms and factors, a zero term and a unit factor leave no trace."""
+    if not isinstance(node, Node):
+        return tuple(_canonical(x) for x in node) if isinstance(node, tuple) else node
+    if node.kind == "num":
+        return ("num", Fraction(node.args[0]))
+    if node.kind in ("unit", "degree"):
+        return _canonical(node.args[0])
+    if node.kind == "percent":
+        return ("percent", _canonical(node.args[0]))
+    if node.kind == "pow" and node.args[1].kind == "num" and node.args[1].args[0] == 1:
+        return _canonical(node.args[0])
+    if node.kind == "mul" and len(node.args) == 2 and all(part.kind == "num" for part in node.args):
+        number, scale = node.args
+        if not scale.args[1]:  # written as a word: three thousand
+            return ("num", Fraction(number.args[0] * scale.args[0]))
+    if node.kind == "neg":
+        return _negative(_canonical(node.args[0]))
+    if node.kind not in COMMUTE:
+        return (node.kind, *(_canonical(x) for x in node.args))
+    idle = ("num", Fraction(int(node.kind == "mul")))
+    parts: list[Any] = []
+    for part in node.args:
+        plain = _canonical(part)
+        parts += plain[1:] if plain[0] == node.kind else [] if plain == idle else [plain]
+    parts.sort(key=repr)
+    return (node.kind, *parts) if len(parts) > 1 else parts[0] if parts else idle
+
+
+def _negative(tree: Any) -> Any:
+    if tree[0] == "num":
+        return ("num", -tree[1])
+    if tree[0] == "neg":
+        return tree[1]
+    if tree[0] == "add":
+        return ("add", *sorted(map(_negative, tree[1:]), key=repr))
+    return ("neg", tree)
+
+
+def is_fraction(tree: Any) -> bool:
+    """Whether this is a quotient of two numbers, perhaps negative, or a mixed number."""
+    if tree[0] in ("neg", "percent"):
+        return tree[1][0] == "num" or is_fraction(tree[1])
+    return is_mixed(tree) or (tree[0] == "div" and all(part[0] == "num" for part in tree[1:]))
+
+
+def is_mixed(tree: Any) -> bool:
+    """Whether this is a whole number and a proper fraction of the same sign."""
+    if tree[0] != "add" or len(tree) != 3:
+        return False
+    whole, part = sorted(tree[1:], key=lambda x: x[0] != "num")
+    negative = part[0] == "neg"
+    part = part[1] if negative else part
+    if whole[0] != "num" or part[0] != "div" or any(x[0] != "num" for x in part[1:]):
+        return False
+    top, bottom = (x[1] for x in part[1:])
+    return bool(whole[1].denominator == 1 and 0 < top < bottom and (whole[1] < 0) == negative)

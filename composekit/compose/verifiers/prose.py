@@ -1,0 +1,119 @@
+"""Declared answers that are sentences: ``Answer: Janet makes $18 per day at the market.``
+
+A sentence that was declared the answer and holds one number declares that number, unless it takes the number back, hedges,
+compares or goes on calculating. Numbers in sentences that nobody declared are no answers; see :mod:`.extract`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from composekit.compose.verifiers.exactmath import units
+from composekit.compose.verifiers.exactmath.grammar import NAMED_RUNS
+from composekit.compose.verifiers.statements import DOUBT
+from composekit.compose.words import CARDINALS, COUNTS, MULTIPLES, ORDINALS, PARTS, SCALES
+
+MAX_SENTENCE = 300
+_NUMERAL = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+ \d+/\d+|\d+/\d+|\d+(?:\.\d+)?|\.\d+"
+_NUMBER = re.compile(
+    rf"\$(?P<math>[^$\d\s][^$]*|[^$]*[^$\s])\$(?!\d)|\\\((?P<round>.+?)\\\)"
+    rf"|(?<![\w.,/-])(?P<plain>[-+]?[$€£]?(?:{_NUMERAL})(?:%|(?:{'|'.join(units.BARE_UNITS)})(?![\w/^*]))?"
+    rf"(?: (?:{'|'.join(units.SCALES)}|percent)\b)?)(?![\w/^'’]|[-.,]\w)"
+)
+_DRESS = re.compile(r"(?P<formula>\$[^$]+\$|\\\(.+?\\\))|\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
+_SPACES = re.compile(r"(?:\\[,;:! ]|~|\s)+")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}|(?<=\d )an?(?= [a-z]{3})")
+_LETTER = re.compile(r"\$ ?([A-Za-z]) ?\$")
+_REST = re.compile(r"[A-Za-z\s,.'’*_:-]*")
+_SENTENCES = re.compile(r"[.:]\s+\S")
+# What makes of a number another one, a bound or a guess, wherever it stands; before the number; behind it.
+_TAKEN_BACK = re.compile(
+    r"\b(?:at least|at most|up to|or|nor|but|between|above|below|under|exceed\w*|plus|minus|added|adding|subtract\w*"
+    r"|multipl\w*|divi\w*|squared|cubed|negative|opposite|reciprocal|except\w*|without|hardly|barely|another|either|out of"
+    r"|guess\w*|think|believe|hope|seems?|un(?:likely|known|clear|sure)|likely|probabl[ey]"
+    r"|too \w+|now (?:fewer|less|more)|(?:every|any)thing|(?:any|all) (?:number|value|integer)s?"
+    r"|ppm|ppb|permill?e|grand|myriads?|\w+illions?|times (?:the|that|this|his|her|its|their|as|more|what|[a-z])"
+    r"|and (?:an?|some|change|more|counting|several|then|so|therefore))\b",
+    re.IGNORECASE,
+)
+_BOUND = re.compile(
+    r"\b(?:about|around|over|roughly|approximately|approx|nearly|almost|close to|than|within|outside|inside|until|till"
+    r"|since|beyond|past|before)\W+(?:an?\W+)?\Z",
+    re.IGNORECASE,
+)
+_OPERATION = re.compile(
+    r"\b(?:sum|difference|product|quotient|ratio|root|square|cube|power|factorial|inverse|digits?|modulo|mod|remainder|minimum|maximum|"
+    r"increas\w*|decreas\w*|(?:part|share|rest|some|all|most|each|any) of)\b",
+    re.IGNORECASE,
+)
+_OPERAND = re.compile(r"\b(?:of|by|from|to|with|for|into|on|and)\W+(?:the\W+)?\Z", re.IGNORECASE)
+_NAMED = re.compile(
+    r"\b(?:parts?|steps?|cases?|questions?|problems?|options?|choices?|equations?|lines?|sections?|chapters?|figures?|tables?|"
+    r"examples?|methods?|numbers?|page)\W*\Z|\A\W*(?:of|from|to|by|with|on)\W*\Z",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(r"\b(?:factorial|root|power|mod|modulo|inverse)\b|\A\W*over\b", re.IGNORECASE)
+_HARMLESS = re.compile(
+    r"(?<=\byears)[ -]old\b|(?<!rather )(?<!other )\bthan\b(?! [b-z]\b| the number\b)|['’]s\b|\bMay\b"
+)
+_VARIABLE = re.compile(r"\A\W*(?![aAiI]\b)[A-Za-z]\b")
+_NUMBER_WORDS = (
+    frozenset(CARDINALS)
+    | frozenset(SCALES)
+    | frozenset(COUNTS)
+    | frozenset(MULTIPLES)
+    | frozenset(ORDINALS)
+    | frozenset(PARTS)
+) - {"second", "seconds", "k", "mil", "single", "once"}  # a second may be a unit
+
+
+def declared_number(text: str) -> str | None:
+    r"""The one number of a sentence that was declared the answer, with its currency, percent sign or the noun behind it.
+
+    Returns:
+        The number as it is written; None if there is none, if there are several, or if the sentence does not state it.
+
+    Example:
+        >>> declared_number("Janet makes $18 per day at the market."), declared_number("540 meters in a week")
+        ('$18', '540 \\text{meters}')
+        >>> [declared_number(s) for s in ("She does not make $18.", "at least 18 apples", "9 + 9 apples", "half of 36")]
+        [None, None, None, None]
+    """
+    if len(text) > MAX_SENTENCE:
+        return None
+    text = _SPACES.sub(" ", _DRESS.sub(lambda m: m["formula"] or f" {m[2]} ", text)).strip()
+    text = _LETTER.sub(r"\1", text.replace(r"\$", "$").replace(r"\%", "%"))
+    found = list(_NUMBER.finditer(text))
+    if len(found) != 1:
+        return None
+    number = found[0]
+    before, after = text[: number.start()], text[number.end() :]
+    if not _REST.fullmatch(f"{before} {after}") or not _states(before, after):
+        return None
+    if not number["plain"]:
+        return number["math"] or number["round"]
+    word = re.match(r" ([A-Za-z]{1,24})\b(?! per\b| an?\b|/)", after)
+    known = word is not None and word[1] not in ("in", "per") and units.is_unit_word(word[1])
+    return rf"{number['plain']} \text{{{word[1]}}}" if word and known else number["plain"]
+
+
+def _states(before: str, after: str) -> bool:
+    """Whether the words around a number leave it as it is."""
+    rest = _HARMLESS.sub("", f"{before} {after}")
+    if (
+        DOUBT.search(rest)
+        or _TAKEN_BACK.search(rest)
+        or _SENTENCES.search(rest)
+        or _GOES_ON.search(after)
+        or _VARIABLE.match(after)
+    ):
+        return False
+    if _BOUND.search(before) or _NAMED.search(before) or (_OPERAND.search(before) and _OPERATION.search(before)):
+        return False
+    words = frozenset(re.findall(r"[a-z]+", rest.lower())) - {"and", "score", "scores"}
+    return not any(word in _NUMBER_WORDS or word in NAMED_RUNS or units.is_numeral(word) for word in words)
+
+
+def is_sentence(text: str) -> bool:
+    """Whether a text has two words at least, beside its numbers and commands."""
+    return len(_WORD.findall(text)) > 1

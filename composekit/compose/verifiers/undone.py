@@ -1,0 +1,177 @@
+r"""Answers that leave to the reader what was asked for: :math:`12 \cdot 16` for "12 boxes of 16", :math:`200 - 8` for 192.
+
+Their value is right, but a sum, difference or product of plain numbers is a calculation and no result. The ways to write
+large and exact numbers are results: fractions, mixed numbers, percentages, powers, factorials, binomial coefficients,
+radicals, multiples of a radical, of :math:`\pi` or of a power, and sums of such.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from composekit.compose.tokens import numerals
+from composekit.compose.verifiers.canonical import COMMUTE, canonical_of, inside, is_fraction, is_mixed, sides_of
+from composekit.compose.verifiers.echo import MAX_PROMPT
+
+_ARITHMETIC = frozenset(("num", "add", "mul", "neg", "div", "ratio", "percent"))
+_WRAPPING = frozenset(("abs", "root", "set", "fn", "pow"))
+_FUNCTIONS = frozenset(("log", "fn"))
+_UNFOLDED = frozenset(("neg", "percent", "abs", "div", "ratio", "set", "pm", "mp"))
+_SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
+_SCALES = frozenset(("num", Fraction(10) ** k) for k in range(3, 31))  # 26 x 1000 is a way to write a number
+_SIMPLEST = re.compile(r"\bsimpl(?:est|ified)\s+(?:\w+\s+){0,2}form\b|\bsimplest\s+radical|\bsimplify\b", re.I)
+_RATIONAL = re.compile(r"\brationali[sz]", re.I)
+
+
+def is_undone(answer: str, prompt: str, gold: str) -> bool:
+    r"""Whether an answer that is worth the gold answer leaves it to the reader to work out what was asked for.
+
+    Where the gold answer is worked out and has no variables, one that still holds a sum or product of two plain numbers is
+    not. Where it is a plain number, neither is one made of nothing but numbers that the question gives, or one in which two
+    of them meet; a fraction in lowest terms and a mixed number are numbers. Logarithms and function values leave all to be
+    worked out, unless the gold answer has some.
+
+    Example:
+        >>> question = "How many eggs are in 12 boxes of 16?"
+        >>> is_undone(r"12 \times 16", question, "192"), is_undone(r"12 \times 16 = 192", question, "192")
+        (True, False)
+        >>> is_undone("200 - 8", question, "192"), is_undone(r"2^6 \cdot 3", question, "192")
+        (True, False)
+        >>> is_undone(r"\frac{3}{4}", "She eats 3 of 4 pies. What share is that?", "0.75")
+        False
+    """
+    wanted = canonical_of(gold, gold=True)
+    sides = sides_of(answer, wanted)
+    if not wanted or not sides or any(_is_number(side) for side in sides):
+        return False
+    nodes = [part for part in inside(sides) if part and isinstance(part[0], str)]
+    kinds = {node[0] for node in nodes}
+    if "var" not in kinds and all(map(_has_function, sides)):
+        return not _has_function(wanted)
+    if all(map(_is_open, sides)) and "('var'" not in repr(wanted) and not any(map(_is_open, wanted)):
+        return True
+    if len(wanted) != 1 or wanted[0][0] != "num":
+        return False
+    if all(_meet(side, _stated_numbers(prompt)) for side in sides):
+        return True
+    if not kinds <= _ARITHMETIC | _WRAPPING or kinds == {"num", "pow"} or any(map(_is_written_large, sides)):
+        return False
+    return {abs(node[1]) for node in nodes if node[0] == "num"} <= _given_numbers(prompt)
+
+
+def is_unsimplified(answer: str, prompt: str, gold: str) -> bool:
+    r"""Whether an answer holds a radical that the question wants simplified, or a denominator that it wants rational.
+
+    Example:
+        >>> question = "How long is the diagonal? Express your answer in simplest radical form."
+        >>> is_unsimplified(r"\sqrt{50}", question, r"5\sqrt{2}"), is_unsimplified(r"\sqrt{50}", "How long?", r"5\sqrt{2}")
+        (True, False)
+    """
+    if "sqrt" not in answer and "√" not in answer:
+        return False
+    prompt = prompt[-MAX_PROMPT:]
+    simplest, rational = _SIMPLEST.search(prompt) is not None, _RATIONAL.search(prompt) is not None
+    if not (simplest or rational):
+        return False
+    wanted = canonical_of(gold, gold=True)
+    faults = [set(_awkward(side, simplest, rational)) for side in sides_of(answer, wanted)]
+    return bool(faults) and all(faults) and not any(_awkward(wanted, simplest, rational))
+
+
+def _awkward(tree: Any, simplest: bool, rational: bool) -> Iterator[Any]:
+    """The radicals with a power to be drawn out or a fraction inside, and the quotients by a radical."""
+    for part in inside(tree):
+        if not part:
+            continue
+        if simplest and part[0] == "root" and part[2][0] == "num":
+            radicand, index = part[1], part[2][1]
+            if is_fraction(radicand) or (radicand[0] == "num" and not _is_free_of_powers(radicand[1], index)):
+                yield part
+        elif rational and part[0] == "div" and any(x and x[0] == "root" for x in inside(part[2])):
+            yield part
+
+
+def _is_free_of_powers(value: Fraction, index: Fraction) -> bool:
+    """Whether a radicand is whole, and no power of a small number that its root would draw out divides it."""
+    if value.denominator != 1 or index.denominator != 1 or not 2 <= index <= 9:
+        return value.denominator == 1
+    return value == 0 or all(value % k**index for k in range(2, 100) if k**index <= abs(value))
+
+
+def _is_open(tree: Any, rooted: bool = False) -> bool:
+    """Whether two plain numbers are added or multiplied somewhere but in exponents and arguments of functions."""
+    kind = tree[0]
+    if kind in COMMUTE:
+        amounts = [part for part in tree[1:] if _is_amount(part, rooted)]
+        if kind == "mul":
+            amounts = [part for part in amounts if part not in _SCALES]
+        met = len(amounts) > 1 and not is_mixed(tree)
+        return met or any(_is_open(part, rooted) for part in tree[1:])
+    if kind == "root":
+        return _is_open(tree[1], rooted=True)
+    if kind == "pow":
+        return _is_open(tree[1], rooted)
+    if kind == "sequence":
+        return any(_is_open(part) for part in tree[3])
+    if kind == "list":
+        return any(_is_open(part) for part in tree[1])
+    return kind in _UNFOLDED and any(_is_open(part, rooted) for part in tree[1:])
+
+
+def _is_amount(tree: Any, rooted: bool) -> bool:
+    """Whether this is a number, a fraction or a product of such; below a radical, from which they are drawn, powers too."""
+    while tree[0] in ("neg", "percent"):
+        tree = tree[1]
+    if tree[0] == "num" or is_mixed(tree):
+        return True
+    if tree[0] in ("div", "ratio", "mul"):
+        return all(_is_amount(part, rooted) for part in tree[1:])
+    return rooted and tree[0] == "pow" and _is_amount(tree[1], rooted) and tree[2][0] == "num"
+
+
+def _has_function(tree: Any) -> bool:
+    return any(part and part[0] in _FUNCTIONS for part in inside(tree))
+
+
+def _meet(tree: Any, numbers: frozenset[Any]) -> bool:
+    """Whether two of these numbers are added or multiplied somewhere in a tree."""
+    return any(
+        part and part[0] in COMMUTE and sum(x[0] == "num" and abs(x[1]) in numbers for x in part[1:]) > 1
+        for part in inside(tree)
+    )
+
+
+def _is_written_large(tree: Any) -> bool:
+    """Whether this is a number in terms of a power of ten, 3 x 10^5."""
+    return tree[0] in ("mul", "neg", "pow") and any(
+        part and part[0] == "pow" and part[1] == ("num", 10) for part in inside(tree)
+    )
+
+
+def _is_number(tree: Any) -> bool:
+    """Whether this is a percentage, a fraction in lowest terms or a mixed number."""
+    while tree[0] in ("neg", "percent"):
+        tree = tree[1]
+    if tree[0] == "num":
+        return True
+    if tree[0] in ("div", "ratio") and len(tree) == 3:
+        top, bottom = tree[1:]
+        return top[0] == bottom[0] == "num" and bottom[1] == Fraction(top[1], bottom[1] or 1).denominator
+    return is_fraction(tree)
+
+
+@lru_cache(maxsize=1024)
+def _stated_numbers(prompt: str) -> frozenset[Any]:
+    """The rational numbers above one of a text."""
+    return frozenset(n.value for n in numerals(prompt[-MAX_PROMPT:]) if n.kind != "radical" and n.value > 1)
+
+
+@lru_cache(maxsize=1024)
+def _given_numbers(prompt: str) -> frozenset[Any]:
+    """The rational numbers of a text, as shares of a hundred too, and those that words say."""
+    found = {n.value for n in numerals(prompt[-MAX_PROMPT:]) if n.kind != "radical"}
+    return frozenset(found | {Fraction(value) / 100 for value in found} | _SAID_WITHOUT_NUMERAL)
