@@ -112,7 +112,9 @@ def _similar(text: str, arrays: list[_Array]) -> Iterator[tuple[tuple[_Array, ..
             yield (a, b), "similar matrices have the same trace and determinant"
 
 
-_MEETING = re.compile(r"\blines intersect\b|\bpoint of intersection of (?:the )?(?:two )?lines|\bintersection point of lines")
+_MEETING = re.compile(
+    r"\blines intersect\b|\bpoint of intersection of (?:the )?(?:two )?lines|\bintersection point of lines"
+)
 
 
 def _meeting(text: str, arrays: list[_Array]) -> Iterator[tuple[tuple[_Array, ...], str]]:
