@@ -18,7 +18,7 @@ def groups(text: str, values: Values) -> Iterator[Tie]:
     counted = [(n, things_of(text, n)) for n in values]
     doing: dict[tuple[str, ...], list[Constant]] = {}
     for n, words in counted:
-        if len(words) > 1:
+        if len(words) > 1 and "both" not in words:
             doing.setdefault(words[:2], []).append(n)
     for (thing, _), parts in doing.items():
         if 1 < len(parts) <= MAX_ADDENDS:

@@ -88,6 +88,47 @@ def tails(text: str, values: Values) -> Iterator[Tie]:
             yield Tie(tuple(n.span for n in values if n.span in places), why)
 
 
-RULES = (series, tails)
+_POWERS = re.compile(
+    r"([a-z])\^(?:\{(\d{1,2})\}|(\d))((?:\s?[-+]\s?\1(?:\^(?:\{\d{1,2}\}|\d))?(?!\w)){2,60})\s?[-+]\s?(1)(?=\s?=|[)$, ]|\Z)"
+)
+_EXPONENT = re.compile(r"[a-z](?:\^\{?(\d{1,2})\}?)?")
+
+
+def ones(text: str, values: Values) -> Iterator[Tie]:
+    """The last of many terms with the same coefficient: ``z^4 - z^3 + z^2 - z + 1``."""
+    for match in _POWERS.finditer(text) if "^" in text else ():
+        exponents = [int(match[2] or match[3]), *(int(power or 1) for power in _EXPONENT.findall(match[4])), 0]
+        if all(a - b == exponents[-2] for a, b in pairwise(exponents)):
+            yield Tie(tuple(n.span for n in values if n.span == match.span(5)), "all coefficients are one")
+
+
+_SUM_IS_ONE = re.compile(r"(?<![\w+] )((?:[a-z]\s?\+\s?){2,8}[a-z])\s?&?=\s?(1)(?![\d.])")
+
+
+def powers(text: str, values: Values) -> Iterator[Tie]:
+    """The first of equations with the powers of a number: ``a + b + c = 1, a + 2b + 4c = 8, a + 3b + 9c = 27``."""
+    for match in _SUM_IS_ONE.finditer(text):
+        first, *others = _LETTER.findall(match[1])
+        terms = "".join(rf"\s?[-+]\s?(\d{{1,9}}){letter}" for letter in others)
+        like = re.findall(rf"(?<![\w]){first}{terms}\s?&?=\s?(\d{{1,12}})(?![\d.])", text)
+        steps = [[int(number) for number in equation] for equation in like]
+        if len(steps) > 1 and all(row == [row[0] ** k for k in range(1, len(row) + 1)] for row in steps):
+            yield Tie(tuple(n.span for n in values if n.span == match.span(2)), "the powers of one are one")
+
+
+_DEGREE = re.compile(r"\b(?:polynomial|degree)\b[^.]{0,30}?\bdegree (?:at most )?\$?(\d{1,2})\$?[^.]{1,200}?")
+_FOR_ALL = re.compile(r"\bfor (?:all )?\$?[a-z]\s?=\s?(\d{1,2}),[^.]{0,40}?dots[\s,$]*(?:and )?\$?(\d{1,2})(?!\d)")
+
+
+def nodes(text: str, values: Values) -> Iterator[Tie]:
+    """``a polynomial of degree $4$ such that ... for $n = 1, 2, \\dots, 5$``: so many points as it needs."""
+    degree = _DEGREE.search(text) if "dots" in text else None
+    points = _FOR_ALL.search(text, degree.end()) if degree else None
+    if degree and points and int(points[2]) - int(points[1]) == int(degree[1]):
+        ends = {degree.span(1), points.span(2)}
+        yield Tie(tuple(n.span for n in values if n.span in ends), "as many points as the degree needs")
+
+
+RULES = (series, tails, ones, powers, nodes)
 # Those that look at numbers in any place of a formula.
 FORMULA_RULES = (patterns,)
