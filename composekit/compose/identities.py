@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import NamedTuple
 
 from composekit.compose.derivations import Span, Tie, Values
 
 MAX_DEGREE = 16
 MAX_TERMS = 80
+MAX_STATED = 4  # equalities of a text that are looked at
 _X = r"\$((?:\\[!,;:]|\\left|\\right|\\cdot|\\times|[-+0-9A-Za-z(){}^. ]){3,120}?)[.,]?\$"
 
 Poly = dict[str, Fraction]  # "axx": 3 is 3 a x^2
@@ -137,6 +139,10 @@ _DIVIDED = re.compile(
     rf"{_X} is divided by {_X},? (?:the|its) quotient is {_X},? and the remainder is (?:a )?(?:constant|{_X})"
 )
 
+_PART = r"\\[dt]?frac\{{{0}\}}\{{([-+0-9A-Za-z^ ]{{1,40}})\}}"
+_PARTIAL = re.compile(rf"{_PART.format('[A-Z]')}\s?\+\s?{_PART.format('[A-Z]')}\s?=\s?{_PART.format('[^{}]{1,40}')}")
+_FACTOR = re.compile(rf"\bFactor (?:the )?(?:expression |polynomial )?(?:completely:? )?{_X}")
+
 
 def _stated(text: str) -> Iterator[_Equal]:
     for match in _WRITTEN.finditer(text):
@@ -151,6 +157,9 @@ def _stated(text: str) -> Iterator[_Equal]:
     for match in _DIVIDED.finditer(text):
         rest = ((match.span(4),),) if match[4] else ()
         yield _Equal(((match.span(1),), (match.span(2), match.span(3)), *rest), rest=not match[4])
+
+    for match in _PARTIAL.finditer(text) if "frac" in text else ():
+        yield _Equal(((match.span(3),), (match.span(1), match.span(2))))
 
 
 def _difference(text: str, equal: _Equal, raised: Span | None) -> Poly:
@@ -187,10 +196,12 @@ def _variable(poly: Poly) -> str:
 
 def identities(text: str, values: Values) -> Iterator[Tie]:
     r"""``$10x^2-x-24$ can be written as $(Ax-8)(Bx+3)$``, ``the product of ... and ... is ...``, factors, quotients."""
-    if "^" not in text or not any(word in text for word in ("factor", "roduct", "written", "expressed", "divi")):
+    if "^" not in text or not any(
+        word in text for word in ("factor", "roduct", "written", "expressed", "divi", "frac{A}", "frac{C}")
+    ):
         return
     known = {n.span for n in values}
-    for equal in _stated(text):
+    for equal in islice(_stated(text), MAX_STATED):
         try:
             at = _difference(text, equal, None)
             x = _variable(_Reader(text, equal.products[0][0], None).whole())
@@ -199,8 +210,23 @@ def identities(text: str, values: Values) -> Iterator[Tie]:
             told = [span for span in numbers if _is_told(at, _difference(text, equal, span), x)]
         except _NoPolynomialError:
             continue
-        if told:
+        if told and (at == {} or any(letter != x for m in at for letter in m)):
             yield Tie(tuple(told), "the coefficients of equal polynomials are equal")
+
+
+def rectangles(text: str, values: Values) -> Iterator[Tie]:
+    """``Factor $ab + 5b + 2a + 10$``: of four coefficients in two letters, three tell the fourth."""
+    for match in islice(_FACTOR.finditer(text), MAX_STATED) if "Factor" in text else ():
+        try:
+            reader = _Reader(text, match.span(1), None)
+            poly = reader.whole()
+        except _NoPolynomialError:
+            continue
+        both = max(poly, key=len, default="")
+        corners = [poly.get(m, Fraction()) for m in (both, both[1:], both[:1], "")]
+        if len(poly) == 4 and len(set(both)) == 2 == len(both) and corners[0] * corners[3] == corners[1] * corners[2]:
+            spans = tuple(n.span for n in values if n.span in reader.numbers)
+            yield Tie(spans, "a product of two sums")
 
 
 def _is_told(at: Poly, raised: Poly, x: str) -> bool:
@@ -243,4 +269,4 @@ def _rank(rows: list[list[Fraction]]) -> int:
     return rank
 
 
-RULES = (identities,)
+RULES = (identities, rectangles)

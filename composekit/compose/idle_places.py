@@ -202,20 +202,28 @@ def _constant_of_a_quotient(text: str, constant: Constant) -> str:
     return "it changes the remainder alone" if "quotient" in topics and "remainder" not in topics else ""
 
 
-_USE = re.compile(r"(?<![A-Za-z\\])f\s?\(-?([a-z0-9]{1,3})\)")
+_USE = re.compile(r"(?<![A-Za-z\\])f\s?\((-?)([a-z0-9]{1,3})\)")
 _DIFFERENCE = re.compile(r"(?<![A-Za-z\\])f\s?\([a-z0-9]{1,3}\)\s?-\s?f\s?\([a-z0-9]{1,3}\)")
-_LAST_TERM = re.compile(r"(?<![A-Za-z\\])f\s?\(x\)\s?=\s?[0-9a-z^{}+\-. ]{1,80}[+-]\s?\Z")
+_LAST_TERM = re.compile(r"(?<![A-Za-z\\])f\s?\(x\)\s?=\s?([0-9a-z^{}+\-. ]{1,80}[+-])\s?\Z")
 _TERM_ENDS = re.compile(r"\s?[.,;]?\s?(?:\$|\\\])|\s?,? (?:and|for)\b")
+_UNKNOWN_TERM = re.compile(r"[a-wyz]\s?x(?:\^\{?([0-9]{1,2}))?")
 
 
 def _constant_term(text: str, constant: Constant) -> str:
-    """``Let $f(x) = x^3 + 3x^2 + 1$`` where the rest speaks of $f(x) - f(a)$ alone"""
+    """``Let $f(x) = x^3 + 3x^2 + 1$``, where the rest speaks of $f(x) - f(a)$ alone; ``$f(x) = ax^4 + bx^2 + x + 5$ and
+    $f(-3) = 2$``, where it asks for $f(3)$.
+    """
     last = _TERM_ENDS.match(text, constant.span[1]) and _LAST_TERM.search(_before(text, constant, 2 * NEAR))
     if not last:
         return ""
     rest = text[constant.span[1] :]
+    uses = _USE.findall(rest)
     differences = len(_DIFFERENCE.findall(rest))
-    return "it cancels in differences" if differences and len(_USE.findall(rest)) == 2 * differences else ""
+    powers = [int(power or 1) for power in _UNKNOWN_TERM.findall(last[1])]
+    mirrored = len(uses) == 2 and uses[0][1] == uses[1][1] and uses[0][0] != uses[1][0] and uses[0][1].isdigit()
+    if (differences and len(uses) == 2 * differences) or (mirrored and powers and not any(p % 2 for p in powers)):
+        return "it cancels in differences"
+    return ""
 
 
 _NO_POLYNOMIAL = re.compile(r"[^0-9a-z^+\-=\s\\]|\\[a-z]+|[a-z]{2,}")
@@ -241,8 +249,8 @@ def _low_coefficient(text: str, constant: Constant) -> str:
 
 
 PLACES: tuple[Callable[[str, Constant], str], ...] = (
-    _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _even_chance, _known_name, _known_formula,
-    _points_of_meeting, drawn,
+    _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _even_chance, _known_name,
+    _known_formula, _points_of_meeting, drawn,
 )  # fmt: skip
 # Those that look at numbers of formulas alone.
 FORMULA_PLACES = (_bound_of_an_index, _constant_of_a_quotient, _constant_term, _low_coefficient)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from composekit.compose.derivations import Tie, Values
 
@@ -107,7 +107,7 @@ _SUM_IS_ONE = re.compile(r"(?<![\w+] )((?:[a-z]\s?\+\s?){2,8}[a-z])\s?&?=\s?(1)(
 
 def powers(text: str, values: Values) -> Iterator[Tie]:
     """The first of equations with the powers of a number: ``a + b + c = 1, a + 2b + 4c = 8, a + 3b + 9c = 27``."""
-    for match in _SUM_IS_ONE.finditer(text):
+    for match in islice(_SUM_IS_ONE.finditer(text), 2) if "&=" in text or "= 1" in text else ():
         first, *others = _LETTER.findall(match[1])
         terms = "".join(rf"\s?[-+]\s?(\d{{1,9}}){letter}" for letter in others)
         like = re.findall(rf"(?<![\w]){first}{terms}\s?&?=\s?(\d{{1,12}})(?![\d.])", text)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, islice, pairwise
 from typing import NamedTuple
 
 from composekit.compose.derivations import Span, Tie, Values
 
+MAX_ARRAYS = 12  # of a text that are looked at
 _MATRIX = re.compile(r"\\begin\{[bpv]matrix\}(.{1,300}?)\\end\{[bpv]matrix\}", re.DOTALL)
+_BRACKETS = re.compile(r"\\(?:begin|end)\{[bpv]matrix\}")
 _POINT = re.compile(r"(?<![A-Za-z0-9])\(([^()]{3,60})\)")
 _LETTER = re.compile(r"(?<![\\A-Za-z])[a-z](?![A-Za-z])")
 _ENTRY = re.compile(r"\s*(-?)\s*([0-9]{1,9})\s*")
@@ -38,7 +40,7 @@ class _Array(NamedTuple):
 
 def _arrays(text: str) -> list[_Array]:
     found = []
-    for match in _MATRIX.finditer(text):
+    for match in islice(_MATRIX.finditer(text), MAX_ARRAYS):
         rows = [row.split("&") for row in match[1].split("\\\\") if row.strip()]
         found.append(_array(text, match.span(1), rows))
     return found
@@ -81,8 +83,8 @@ _CROSS = re.compile(r"\s*\\times\s*(?:\\mathbf\s?\{?[a-z]\}?|[a-z])\s*=\s*")
 
 def _cross_product(text: str, arrays: list[_Array]) -> Iterator[tuple[tuple[_Array, ...], str]]:
     r"""``(1, 2, -5) \times \mathbf{v} = (90, 30, 30)``"""
-    for a, b in zip(arrays, arrays[1:], strict=False):
-        between = text[a.span[1] : b.span[0]].replace("\\end{pmatrix}", "").replace("\\begin{pmatrix}", "")
+    for a, b in pairwise(arrays):
+        between = _BRACKETS.sub("", text[a.span[1] : b.span[0]])
         right_angle = len(a.vector) == len(b.vector) == 3 and not _dot(a.vector, b.vector)
         if right_angle and _CROSS.fullmatch(between):
             yield (a, b), "a product of vectors is perpendicular to both"
@@ -94,8 +96,8 @@ _TAKES = re.compile(r"\$? (?:to|into) \$?|,? (?:and|which) ")
 
 def _motion(text: str, arrays: list[_Array]) -> Iterator[tuple[tuple[_Array, ...], str]]:
     """``a reflection takes (5, 0) to (4, 3)``"""
-    for a, b in zip(arrays, arrays[1:], strict=False) if _MOTION.search(text) else ():
-        between = text[a.span[1] : b.span[0]].replace("\\end{pmatrix}", "").replace("\\begin{pmatrix}", "")
+    for a, b in pairwise(arrays) if _MOTION.search(text) else ():
+        between = _BRACKETS.sub("", text[a.span[1] : b.span[0]])
         same = a.vector and len(a.vector) == len(b.vector) and _dot(a.vector, a.vector) == _dot(b.vector, b.vector)
         if same and _TAKES.fullmatch(between):
             yield (a, b), "a motion keeps lengths"
@@ -122,7 +124,7 @@ def _meeting(text: str, arrays: list[_Array]) -> Iterator[tuple[tuple[_Array, ..
     if _MEETING.search(text) is None:
         return
     lines = [array for array in arrays if len(array.rows) == 3]
-    for match in _POINT.finditer(text) if not lines else ():
+    for match in islice(_POINT.finditer(text), MAX_ARRAYS) if not lines else ():
         entries = match[1].split(",")
         if len(entries) == 3 and all(_integer(entry) is not None for entry in entries):
             lines.append(_array(text, match.span(1), [[entry] for entry in entries]))
