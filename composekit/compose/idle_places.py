@@ -248,9 +248,28 @@ def _low_coefficient(text: str, constant: Constant) -> str:
     return "the answer goes by higher coefficients" if degree > 1 and own < degree - bool(sum_of_roots) else ""
 
 
+_DOMAIN = re.compile(r"\b(?:[Dd]omain of|in the domain)\b")
+_HOLE = re.compile(r"\bhole at \$?x ?= ?(-?)([0-9]{1,9})(?![0-9])")
+_NUMERATOR = re.compile(r"\\[dt]?frac\s?\{([^{}\\]{0,80})\Z")
+_FACTOR = re.compile(r"\([a-z]\s?([-+])\s?\Z")
+
+
+def _of_a_fraction(text: str, constant: Constant) -> str:
+    """A number of a numerator, where a domain is asked for; of another factor than the one that a hole is due to."""
+    before = _before(text, constant)
+    numerator = _NUMERATOR.search(before) if "omain" in text and _DOMAIN.search(text) else None
+    if numerator and re.match(r"[^{}\\]{0,80}\}", text[constant.span[1] : constant.span[1] + NEAR]):
+        return "a numerator has no part in the domain"
+    factor = _FACTOR.search(before) if "hole" in text else None
+    hole = _HOLE.search(text) if factor and text.startswith(")", constant.span[1]) else None
+    if factor and hole and (int(hole[2]) != constant.value or bool(hole[1]) is not (factor[1] == "+")):
+        return "the hole is due to another factor"
+    return ""
+
+
 PLACES: tuple[Callable[[str, Constant], str], ...] = (
     _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _even_chance, _known_name,
     _known_formula, _points_of_meeting, drawn,
 )  # fmt: skip
 # Those that look at numbers of formulas alone.
-FORMULA_PLACES = (_bound_of_an_index, _constant_of_a_quotient, _constant_term, _low_coefficient)
+FORMULA_PLACES = (_bound_of_an_index, _constant_of_a_quotient, _constant_term, _low_coefficient, _of_a_fraction)

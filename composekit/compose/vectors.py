@@ -79,14 +79,25 @@ def _parallel(text: str, arrays: list[_Array]) -> Iterator[tuple[tuple[_Array, .
 
 
 _CROSS = re.compile(r"\s*\\times\s*(?:\\mathbf\s?\{?[a-z]\}?|[a-z])\s*=\s*")
+_NAMED = re.compile(r"\\mathbf\{([a-z])\}\s*=\s*\\begin\{[bpv]matrix\}\Z")
+_NAMED_CROSS = re.compile(r"\\mathbf\{([a-z])\}\s*\\times\s*\\mathbf\{([a-z])\}\s*=\s*\\begin\{[bpv]matrix\}\Z")
 
 
 def _cross_product(text: str, arrays: list[_Array]) -> Iterator[tuple[tuple[_Array, ...], str]]:
-    r"""``(1, 2, -5) \times \mathbf{v} = (90, 30, 30)``"""
-    for a, b in pairwise(arrays):
-        between = _BRACKETS.sub("", text[a.span[1] : b.span[0]])
-        right_angle = len(a.vector) == len(b.vector) == 3 and not _dot(a.vector, b.vector)
-        if right_angle and _CROSS.fullmatch(between):
+    r"""``(1, 2, -5) \times \mathbf{v} = (90, 30, 30)``, where the first one may have a name"""
+    if "\\times" not in text:
+        return
+    names: dict[str, _Array] = {}
+    pairs = [(a, b) for a, b in pairwise(arrays) if _CROSS.fullmatch(_BRACKETS.sub("", text[a.span[1] : b.span[0]]))]
+    for array in arrays:
+        before = text[max(array.span[0] - 80, 0) : array.span[0]]
+        product, name = _NAMED_CROSS.search(before), _NAMED.search(before)
+        if product:
+            pairs += [(names[factor], array) for factor in product.groups() if factor in names]
+        elif name:
+            names[name[1]] = array
+    for a, b in pairs:
+        if len(a.vector) == len(b.vector) == 3 and not _dot(a.vector, b.vector):
             yield (a, b), "a product of vectors is perpendicular to both"
 
 
