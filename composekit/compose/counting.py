@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from composekit.compose.derivations import LIST_GAP, MAX_ADDENDS, NEAR, Tie, Values
-from composekit.compose.words import ORDINALS, singular
+from composekit.compose.words import CONVERSIONS, ORDINALS, singular
 
 FAR = 1500  # characters in which things that were counted are listed
 
@@ -80,16 +80,22 @@ def _things(counted: re.Match[str]) -> str:
 
 _ONE = re.compile(r"\b(?:[Oo]ne|[Ff]irst)\b(?! (?:more|of (?:his|her|their|the other)))")
 _ONE_OF = re.compile(r"\b[Oo]ne of (?:the |its )?\$?\Z")
-_OTHER = r"\b[Tt]he other(?: one)?(?: {}| (?:is|was|has|had|costs?|weighs?|goes|gets|got|for|with)\b|[,.?])"
+_OTHER = r"\b[Tt]he other(?: one)?(?: (?:{}{})\b|[,.?])"
+_IS = "|is|was|has|had|costs?|weighs?|goes|gets|got|for|with"
+_UNIT = re.compile("|".join(sorted({unit for units in CONVERSIONS for unit in units})))
 
 
 def _one_and_the_other(text: str, start: int, counted: re.Match[str], number: int) -> bool:
     """Whether one of two things is told from the other: ``2 planes. The first plane ... The other plane``, ``one of the
     two factors ... the other factor``.
     """
-    if number != 2 or "ther" not in text:
+    things = _things(counted) if number == 2 and "ther" in text else ""
+    if not things:
         return False
-    other = re.compile(_OTHER.format(_things(counted) or "one")).search(text, counted.end(), counted.end() + FAR)
+    amount = any(
+        _UNIT.fullmatch(word) for word in things[3:-1].split("|")
+    )  # in two hours, one runs and the other walks
+    other = re.compile(_OTHER.format(things, "" if amount else _IS)).search(text, counted.end(), counted.end() + FAR)
     one_of = _ONE_OF.search(text[max(start - 12, 0) : start])
     return other is not None and bool(one_of or _ONE.search(text, counted.end(), other.start()))
 
