@@ -101,7 +101,7 @@ def follow(text: str) -> list[str]:
         (rf"{column(3, 7, 1)} + t {column(2, -9, -2)} and {column(5, 3, 6)} + u {column(4, -18, -4)}, parallel lines.",
          "2 9 4 18"),
         (rf"There are $\mathbf{{v}}$ with {column(1, 2, -5)} \times \mathbf{{v}} = {column(90, 30, 30)}.", "1 2 5 90 30"),
-        (rf"Here $\mathbf{{a}} = {column(1, 1, 4)}$ and $\mathbf{{a}} \times \mathbf{{v}} = {column(9, -5, -1)}$.", "1 4 9 5"),
+        (rf"$\mathbf{{a}} = {column(1, 1, 4)}$ and $\mathbf{{a}} \times \mathbf{{v}} = {column(9, -5, -1)}$", "1 4 9 5"),
         (rf"A reflection takes ${column(5, 0)}$ to ${column(4, 3)}.$", "5 4 3"),
         (rf"{column('4 & 3', '-1 & 0')} = \mathbf{{P}}^{{-1}} {column('1 & 0', '0 & 3')} \mathbf{{P}}",
          "4 3 1"),
