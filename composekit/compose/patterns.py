@@ -89,17 +89,39 @@ def tails(text: str, values: Values) -> Iterator[Tie]:
 
 
 _POWERS = re.compile(
-    r"([a-z])\^(?:\{(\d{1,2})\}|(\d))((?:\s?[-+]\s?\1(?:\^(?:\{\d{1,2}\}|\d))?(?!\w)){2,60})\s?[-+]\s?(1)(?=\s?=|[)$, ]|\Z)"
+    r"(?<![\w.])([a-z])\^(?:\{(\d{1,2})\}|(\d))((?:\s?[-+]\s?\1(?:\^(?:\{\d{1,2}\}|\d))?(?!\w)){1,60})"
+    r"\s?[-+]\s?(1)(?=\s?=|[)$, ]|\Z)"
 )
 _EXPONENT = re.compile(r"[a-z](?:\^\{?(\d{1,2})\}?)?")
+_UNITY = re.compile(r"\b(?:all|each|every)\b[^.?!]{1,120}\broots? of unity\b")
 
 
 def ones(text: str, values: Values) -> Iterator[Tie]:
-    """The last of many terms with the same coefficient: ``z^4 - z^3 + z^2 - z + 1``."""
+    """The last of many terms with the same coefficient: ``z^4 - z^3 + z^2 - z + 1``; or one in a polynomial whose roots are
+    ``all roots of unity``, as their product is one.
+    """
     for match in _POWERS.finditer(text) if "^" in text else ():
         exponents = [int(match[2] or match[3]), *(int(power or 1) for power in _EXPONENT.findall(match[4])), 0]
-        if all(a - b == exponents[-2] for a, b in pairwise(exponents)):
+        run = len(exponents) > 3 and all(a - b == exponents[-2] for a, b in pairwise(exponents))
+        if run or _UNITY.search(text):
             yield Tie(tuple(n.span for n in values if n.span == match.span(5)), "all coefficients are one")
+
+
+_DIVISORS = re.compile(
+    r"\b(proper )?(?:divisors|factors) of \$?(\d{1,6})\$? are ((?:\$?\d{1,6}\$?(?:, and |, | and )?){2,40})"
+)
+
+
+def divisors(text: str, values: Values) -> Iterator[Tie]:
+    """``The proper divisors of 12 are 1, 2, 3, 4 and 6``: an example of what a divisor is."""
+    for match in _DIVISORS.finditer(text) if " of " in text else ():
+        number = int(match[2])
+        below = number if match[1] else number + 1
+        listed = [int(digits[0]) for digits in _DIGITS.finditer(match[3])]
+        if number and listed == [n for n in range(1, below) if number % n == 0]:
+            yield Tie(
+                tuple(n.span for n in values if match.start() <= n.span[0] < match.end()), f"divisors of {number}"
+            )
 
 
 _SUM_IS_ONE = re.compile(r"(?<![\w+] )((?:[a-z]\s?\+\s?){2,8}[a-z])\s?&?=\s?(1)(?![\d.])")
@@ -129,6 +151,6 @@ def nodes(text: str, values: Values) -> Iterator[Tie]:
         yield Tie(tuple(n.span for n in values if n.span in ends), "as many points as the degree needs")
 
 
-RULES = (series, tails, ones, powers, nodes)
+RULES = (series, tails, ones, divisors, powers, nodes)
 # Those that look at numbers in any place of a formula.
 FORMULA_RULES = (patterns,)
