@@ -161,7 +161,8 @@ _FORMULA = re.compile(
 
 def _known_formula(text: str, constant: Constant) -> str:
     """``The volume of a cone is given by the formula $V = \\frac{1}{3}Bh$``"""
-    return "a formula that anyone knows" if _FORMULA.search(_before(text, constant, 2 * NEAR)) else ""
+    known = "is given by" in text and _FORMULA.search(_before(text, constant, 2 * NEAR))
+    return "a formula that anyone knows" if known else ""
 
 
 _MEET = re.compile(

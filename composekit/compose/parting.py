@@ -62,7 +62,7 @@ _ON_A_SIDE = re.compile(r"\$? [a-z]+ (?:on|along|at) (?:each|every|a|one) side\b
 
 def sides(text: str, values: Values) -> Iterator[Tie]:
     """``8 people around a square table with 2 people on a side``"""
-    shape = _ROUND.search(text)
+    shape = _ROUND.search(text) if " side" in text else None
     each = [n for n in values if shape and n > values[0] and _ON_A_SIDE.match(text, n.span[1])]
     for n in each[:1]:
         count = _SIDES[shape[1]] if shape else 0

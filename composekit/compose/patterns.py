@@ -114,7 +114,7 @@ _DIVISORS = re.compile(
 
 def divisors(text: str, values: Values) -> Iterator[Tie]:
     """``The proper divisors of 12 are 1, 2, 3, 4 and 6``: an example of what a divisor is."""
-    for match in _DIVISORS.finditer(text) if " of " in text else ():
+    for match in _DIVISORS.finditer(text) if "ors of " in text else ():
         number = int(match[2])
         below = number if match[1] else number + 1
         listed = [int(digits[0]) for digits in _DIGITS.finditer(match[3])]
