@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from composekit.compose import derivations, patterns
+from composekit.compose import counting, derivations, identities, parting, patterns, vectors
 from composekit.compose.derivations import Span
 from composekit.compose.giveaways import SHOWN
 from composekit.compose.places import BASE_OF_POWER
@@ -18,6 +18,7 @@ MAX_TEXT = 20_000  # in longer texts nobody looks for what follows from what
 # Where a number is a value that a reader may calculate with.
 _VALUES = frozenset(("", "said already", "one", "the whole", "common knowledge"))
 _IN_FORMULAS = _VALUES | {BASE_OF_POWER, SHOWN}
+_RULES = derivations.RULES + parting.RULES + counting.RULES + patterns.RULES + identities.RULES + vectors.RULES
 
 
 def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] = ()) -> dict[Span, str]:
@@ -46,7 +47,7 @@ def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] 
     everywhere = [n for n in numerals if n.place in _IN_FORMULAS and n.kind in ("digits", "word", "fraction")]
     values = [n for n in everywhere if n.place in _VALUES]
     found: dict[Span, str] = {}
-    ties = [tie for rule in derivations.RULES + patterns.RULES for tie in rule(text, values)]
+    ties = [tie for rule in _RULES for tie in rule(text, values)]
     ties += [tie for rule in patterns.FORMULA_RULES for tie in rule(text, everywhere)]
     for spans, why in ties:
         unseen = [span for span in spans if span in hidden]

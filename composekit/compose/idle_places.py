@@ -22,6 +22,9 @@ _TOPICS = {
         r"\b[Ss]um of (?:all )?(?:the |its |their )?(?:(?!of )[a-z]+ ){0,2}(?:roots|zeros|zeroes)\b(?! of unity)"
         r"|\$a ?\+ ?b(?: ?\+ ?c)?,?\$,? (?:given that|if|where|when) [^.]{1,60}\b(?:roots|zeros|solutions)\b"
     ),
+    "sum of asymptotes": re.compile(
+        r"\bvertical asymptotes (?:at )?\$x ?= ?([a-z])\$ and \$x ?= ?([a-z])\$.{1,120}\$\1 ?\+ ?\2 ?[+$]", re.DOTALL
+    ),
     "flat": re.compile(r"\bhorizontal asymptote\b"),
     "steep": re.compile(r"\bvertical\b"),
     "quotient": re.compile(r"\bquotient\b"),
@@ -101,6 +104,7 @@ _BOUND_AFTER = re.compile(
 def _range_of_an_angle(text: str, constant: Constant) -> str:
     r"""``$0 < x < 180$``, ``an argument between $90^\circ$ and $180^\circ$``, ``$0 \le \theta < 2 \pi$``"""
     multiple_of_pi = constant.kind == "radical" and "pi" in constant.text and "sqrt" not in constant.text
+    multiple_of_pi = multiple_of_pi or text.startswith(("\\pi", " \\pi"), constant.span[1])
     if not (constant.value in _TURNS or multiple_of_pi) or "angle" not in _topics(text):
         return ""
     bounds = _BOUND_BEFORE.search(_before(text, constant)) or _BOUND_AFTER.match(text, constant.span[1])
@@ -149,6 +153,31 @@ def _even_chance(text: str, constant: Constant) -> str:
     return "of two, each has the same chance" if one and re.search(rf"\b[Tt]wo {one[1]}s\b", text) else ""
 
 
+_FORMULA = re.compile(
+    r"\b(?:volume|area|surface area|circumference|perimeter) of (?:a|an|any|the) [a-z -]{3,40} is given by (?:the formula )?"
+    r"\$?(?:[A-Z] ?= ?)?\Z"
+)
+
+
+def _known_formula(text: str, constant: Constant) -> str:
+    """``The volume of a cone is given by the formula $V = \\frac{1}{3}Bh$``"""
+    known = "is given by" in text and _FORMULA.search(_before(text, constant, 2 * NEAR))
+    return "a formula that anyone knows" if known else ""
+
+
+_MEET = re.compile(
+    r"\b(?:intersects?|intersecting|meets?|meeting|cross(?:es)?|tangent)\b(?![^.?!]*\b(?:exactly|only|most|least)\b)"
+    r"[^.?!]{0,60}\b(?:at|in) (?:the )?\$?\Z"
+)
+_POINTS = re.compile(r"\$? (?:distinct |different )?points?\b")
+
+
+def _points_of_meeting(text: str, constant: Constant) -> str:
+    """``The line meets the parabola at two points``"""
+    counts = constant.value in (2, 3, 4) and _POINTS.match(text, constant.span[1])
+    return "the curves tell where they meet" if counts and _MEET.search(_before(text, constant, 2 * NEAR)) else ""
+
+
 def _known_name(text: str, constant: Constant) -> str:
     """``where $F_0 = 0$ and $F_1 = 1$`` of the Fibonacci numbers"""
     told = constant.value in (1, 2) and _before(text, constant, 8).rstrip("$ ").endswith("=") and "Fibonacci" in text
@@ -174,6 +203,30 @@ def _constant_of_a_quotient(text: str, constant: Constant) -> str:
     return "it changes the remainder alone" if "quotient" in topics and "remainder" not in topics else ""
 
 
+_USE = re.compile(r"(?<![A-Za-z\\])f\s?\((-?)([a-z0-9]{1,3})\)")
+_DIFFERENCE = re.compile(r"(?<![A-Za-z\\])f\s?\([a-z0-9]{1,3}\)\s?-\s?f\s?\([a-z0-9]{1,3}\)")
+_LAST_TERM = re.compile(r"(?<![A-Za-z\\])f\s?\(x\)\s?=\s?([0-9a-z^{}+\-. ]{1,80}[+-])\s?\Z")
+_TERM_ENDS = re.compile(r"\s?[.,;]?\s?(?:\$|\\\])|\s?,? (?:and|for)\b")
+_UNKNOWN_TERM = re.compile(r"[a-wyz]\s?x(?:\^\{?([0-9]{1,2}))?")
+
+
+def _constant_term(text: str, constant: Constant) -> str:
+    """``Let $f(x) = x^3 + 3x^2 + 1$``, where the rest speaks of $f(x) - f(a)$ alone; ``$f(x) = ax^4 + bx^2 + x + 5$ and
+    $f(-3) = 2$``, where it asks for $f(3)$.
+    """
+    last = _TERM_ENDS.match(text, constant.span[1]) and _LAST_TERM.search(_before(text, constant, 2 * NEAR))
+    if not last:
+        return ""
+    rest = text[constant.span[1] :]
+    uses = _USE.findall(rest)
+    differences = len(_DIFFERENCE.findall(rest))
+    powers = [int(power or 1) for power in _UNKNOWN_TERM.findall(last[1])]
+    mirrored = len(uses) == 2 and uses[0][1] == uses[1][1] and uses[0][0] != uses[1][0] and uses[0][1].isdigit()
+    if (differences and len(uses) == 2 * differences) or (mirrored and powers and not any(p % 2 for p in powers)):
+        return "it cancels in differences"
+    return ""
+
+
 _NO_POLYNOMIAL = re.compile(r"[^0-9a-z^+\-=\s\\]|\\[a-z]+|[a-z]{2,}")
 _POWER = re.compile(r"[a-z]\^([0-9])")
 _ITS_POWER = re.compile(r"\s?[a-z](?:\^([0-9]))?(?![a-z])")
@@ -182,7 +235,7 @@ _ITS_POWER = re.compile(r"\s?[a-z](?:\^([0-9]))?(?![a-z])")
 def _low_coefficient(text: str, constant: Constant) -> str:
     """A coefficient that the sum of the roots, or the horizontal asymptote, does not depend on."""
     topics = _topics(text)
-    sum_of_roots = "sum of roots" in topics
+    sum_of_roots = not topics.isdisjoint(("sum of roots", "sum of asymptotes"))
     if not (sum_of_roots or ("flat" in topics and "steep" not in topics)):
         return ""
     start, end = constant.span
@@ -196,8 +249,28 @@ def _low_coefficient(text: str, constant: Constant) -> str:
     return "the answer goes by higher coefficients" if degree > 1 and own < degree - bool(sum_of_roots) else ""
 
 
+_DOMAIN = re.compile(r"\b(?:[Dd]omain of|in the domain)\b")
+_HOLE = re.compile(r"\bhole at \$?x ?= ?(-?)([0-9]{1,9})(?![0-9])")
+_NUMERATOR = re.compile(r"\\[dt]?frac\s?\{([^{}\\]{0,80})\Z")
+_FACTOR = re.compile(r"\([a-z]\s?([-+])\s?\Z")
+
+
+def _of_a_fraction(text: str, constant: Constant) -> str:
+    """A number of a numerator, where a domain is asked for; of another factor than the one that a hole is due to."""
+    before = _before(text, constant)
+    numerator = _NUMERATOR.search(before) if "omain" in text and _DOMAIN.search(text) else None
+    if numerator and re.match(r"[^{}\\]{0,80}\}", text[constant.span[1] : constant.span[1] + NEAR]):
+        return "a numerator has no part in the domain"
+    factor = _FACTOR.search(before) if "hole" in text else None
+    hole = _HOLE.search(text) if factor and text.startswith(")", constant.span[1]) else None
+    if factor and hole and (int(hole[2]) != constant.value or bool(hole[1]) is not (factor[1] == "+")):
+        return "the hole is due to another factor"
+    return ""
+
+
 PLACES: tuple[Callable[[str, Constant], str], ...] = (
-    _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _even_chance, _known_name, drawn,
+    _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _even_chance, _known_name,
+    _known_formula, _points_of_meeting, drawn,
 )  # fmt: skip
 # Those that look at numbers of formulas alone.
-FORMULA_PLACES = (_bound_of_an_index, _constant_of_a_quotient, _low_coefficient)
+FORMULA_PLACES = (_bound_of_an_index, _constant_of_a_quotient, _constant_term, _low_coefficient, _of_a_fraction)

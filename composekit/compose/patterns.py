@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from composekit.compose.derivations import Tie, Values
 
@@ -88,6 +88,69 @@ def tails(text: str, values: Values) -> Iterator[Tie]:
             yield Tie(tuple(n.span for n in values if n.span in places), why)
 
 
-RULES = (series, tails)
+_POWERS = re.compile(
+    r"(?<![\w.])([a-z])\^(?:\{(\d{1,2})\}|(\d))((?:\s?[-+]\s?\1(?:\^(?:\{\d{1,2}\}|\d))?(?!\w)){1,60})"
+    r"\s?[-+]\s?(1)(?=\s?=|[)$, ]|\Z)"
+)
+_EXPONENT = re.compile(r"[a-z](?:\^\{?(\d{1,2})\}?)?")
+_UNITY = re.compile(r"\b(?:all|each|every)\b[^.?!]{1,120}\broots? of unity\b")
+
+
+def ones(text: str, values: Values) -> Iterator[Tie]:
+    """The last of many terms with the same coefficient: ``z^4 - z^3 + z^2 - z + 1``; or one in a polynomial whose roots are
+    ``all roots of unity``, as their product is one.
+    """
+    for match in _POWERS.finditer(text) if "^" in text else ():
+        exponents = [int(match[2] or match[3]), *(int(power or 1) for power in _EXPONENT.findall(match[4])), 0]
+        run = len(exponents) > 3 and all(a - b == exponents[-2] for a, b in pairwise(exponents))
+        if run or _UNITY.search(text):
+            yield Tie(tuple(n.span for n in values if n.span == match.span(5)), "all coefficients are one")
+
+
+_DIVISORS = re.compile(
+    r"\b(proper )?(?:divisors|factors) of \$?(\d{1,6})\$? are ((?:\$?\d{1,6}\$?(?:, and |, | and )?){2,40})"
+)
+
+
+def divisors(text: str, values: Values) -> Iterator[Tie]:
+    """``The proper divisors of 12 are 1, 2, 3, 4 and 6``: an example of what a divisor is."""
+    for match in _DIVISORS.finditer(text) if "ors of " in text else ():
+        number = int(match[2])
+        below = number if match[1] else number + 1
+        listed = [int(digits[0]) for digits in _DIGITS.finditer(match[3])]
+        if number and listed == [n for n in range(1, below) if number % n == 0]:
+            yield Tie(
+                tuple(n.span for n in values if match.start() <= n.span[0] < match.end()), f"divisors of {number}"
+            )
+
+
+_SUM_IS_ONE = re.compile(r"(?<![\w+] )((?:[a-z]\s?\+\s?){2,8}[a-z])\s?&?=\s?(1)(?![\d.])")
+
+
+def powers(text: str, values: Values) -> Iterator[Tie]:
+    """The first of equations with the powers of a number: ``a + b + c = 1, a + 2b + 4c = 8, a + 3b + 9c = 27``."""
+    for match in islice(_SUM_IS_ONE.finditer(text), 2) if "&=" in text or "= 1" in text else ():
+        first, *others = _LETTER.findall(match[1])
+        terms = "".join(rf"\s?[-+]\s?(\d{{1,9}}){letter}" for letter in others)
+        like = re.findall(rf"(?<![\w]){first}{terms}\s?&?=\s?(\d{{1,12}})(?![\d.])", text)
+        steps = [[int(number) for number in equation] for equation in like]
+        if len(steps) > 1 and all(row == [row[0] ** k for k in range(1, len(row) + 1)] for row in steps):
+            yield Tie(tuple(n.span for n in values if n.span == match.span(2)), "the powers of one are one")
+
+
+_DEGREE = re.compile(r"\b(?:polynomial|degree)\b[^.]{0,30}?\bdegree (?:at most )?\$?(\d{1,2})\$?[^.]{1,200}?")
+_FOR_ALL = re.compile(r"\bfor (?:all )?\$?[a-z]\s?=\s?(\d{1,2}),[^.]{0,40}?dots[\s,$]*(?:and )?\$?(\d{1,2})(?!\d)")
+
+
+def nodes(text: str, values: Values) -> Iterator[Tie]:
+    """``a polynomial of degree $4$ such that ... for $n = 1, 2, \\dots, 5$``: so many points as it needs."""
+    degree = _DEGREE.search(text) if "dots" in text else None
+    points = _FOR_ALL.search(text, degree.end()) if degree else None
+    if degree and points and int(points[2]) - int(points[1]) == int(degree[1]):
+        ends = {degree.span(1), points.span(2)}
+        yield Tie(tuple(n.span for n in values if n.span in ends), "as many points as the degree needs")
+
+
+RULES = (series, tails, ones, divisors, powers, nodes)
 # Those that look at numbers in any place of a formula.
 FORMULA_RULES = (patterns,)

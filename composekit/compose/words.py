@@ -95,6 +95,9 @@ _SINGULAR = {
     "centuries": "century",
     "lbs": "lb",
     "liters": "liter",
+    "children": "child",
+    "men": "man",
+    "women": "woman",
 }
 _BRITISH = {
     "centimetre": "centimeter",

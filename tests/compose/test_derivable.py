@@ -15,6 +15,11 @@ from composekit.compose.tokens import numerals
 SHELVES = "He has 8 math, 10 science and 6 history books, 24 in all, on 3 shelves. How many are not about math?"
 
 
+def column(*entries: object) -> str:
+    """A vector."""
+    return r"\begin{pmatrix} " + r" \\ ".join(map(str, entries)) + r" \end{pmatrix}"
+
+
 def follow(text: str) -> list[str]:
     """The numerals that follow from the rest."""
     return [text[slice(*span)] for span in derivable(text, numerals(text))]
@@ -68,6 +73,44 @@ def follow(text: str) -> list[str]:
         (r"Consider the geometric series $4+\frac{12}{a}+\frac{36}{a^2}+\cdots$.", "4 12 36"),
         (r"How many are in the list $2008, 2003, 1998, \ldots, 8, 3?$", "3"),
         (r"Find the sum $19+21+\dots+195+197+199.$", "195 197 199"),
+        (r"Let $z^4 - z^3 + z^2 - z + 1 = 0$.", "1"),
+        (r"For which $n$ are all the roots of $z^6 - z^3 + 1 = 0$ $n^{\text{th}}$ roots of unity?", "1"),
+        (r"\begin{align*} a + b + c &= 1, \\ a + 2b + 4c &= 8, \\ a + 3b + 9c &= 27 \end{align*}",
+         "1 2 4 8 3 9 27"),
+        (r"Let $p(x)$ be a polynomial of degree $4$ such that $p(n) = n^9$ for $n = 1,$ 2, $\dots,$ $5$.", "4 5"),
+        ("The proper divisors of 12 are 1, 2, 3, 4 and 6. Find those of $284$.", "1 12 6"),
+        # parts of a whole
+        ("She invited 16 people. 10 people want the fish and 6 people want the rice.", "16 10 6"),
+        ("A class of 30 pupils sat a test. If 20 pupils got 80, 8 pupils got 90 and 2 pupils got 99, who won?", "30 20 8 2"),
+        ("He plays for 40 minutes. In the first 15 minutes he scores 4. In the second 25 minutes he scores 5.", "40 15 25"),
+        ("For 4 hours he sells 15 cups an hour, in the next 2 hours 10 cups. How many in 6 hours?", "4 2 6"),
+        ("In how many ways can 8 people sit at a square table with 2 people on each side?", "8 2"),
+        # counts
+        ("Two sides of a triangle are 8 and 5 cm long. How long is the third side?", "Two"),
+        ("She finds 5 shells a day for 3 days and 6 on the fourth day.", "3"),
+        ("He has 2 planes. The first plane flies to Rome, the other plane to Oslo.", "2"),
+        ("One of the two numbers is 57. What is the other number?", "two"),
+        ("She has 4 children. The first child is 60 cm, the second 70, the third 80, the fourth 90 cm tall.", "4"),
+        # equal polynomials
+        (r"If $10x^2-x-24$ can be written as $(Ax-8)(Bx+3),$ what is $A + B$?", "24 8 3"),
+        (r"The product of $3t^2+5t+a$ and $4t^2+bt-2$ is $12t^4+26t^3-8t^2-16t+6$.", "12 26 8 16 6 3 5 4 2"),
+        (r"He has to factor $-35-x+12 x^2$ and knows one of the factors: $(3x + 5).$", "35 12 3 5"),
+        (r"When $3y^3-13y^2+11y+23$ is divided by $3y+2$, the quotient is $y^2-5y+c$ and the remainder is constant.",
+         "3 13 2 5"),
+        (r"For which $C$ and $D$ is \[\frac{C}{x-3}+\frac{D}{x+8}=\frac{4x-23}{x^2+5x-24}\]?", "3 8 5 24"),
+        (r"Factor $ab+5b+2a+10$.", "5 2 10"),
+        # vectors
+        (rf"{column(3, 7, 1)} + t {column(2, -9, -2)} and {column(5, 3, 6)} + u {column(4, -18, -4)}, parallel lines.",
+         "2 9 4 18"),
+        (rf"There are $\mathbf{{v}}$ with {column(1, 2, -5)} \times \mathbf{{v}} = {column(90, 30, 30)}.", "1 2 5 90 30"),
+        (rf"$\mathbf{{a}} = {column(1, 1, 4)}$ and $\mathbf{{a}} \times \mathbf{{v}} = {column(9, -5, -1)}$", "1 4 9 5"),
+        (rf"A reflection takes ${column(5, 0)}$ to ${column(4, 3)}.$", "5 4 3"),
+        (rf"{column('4 & 3', '-1 & 0')} = \mathbf{{P}}^{{-1}} {column('1 & 0', '0 & 3')} \mathbf{{P}}",
+         "4 3 1"),
+        (rf"{column('2 - 3t', '5 - 2t', '1 - 6t')} and {column('s', '2s', '-6 + 2s')}. The two lines intersect.",
+         "2 3 5 1 6"),
+        (r"$A = (2,3,5),$ $B = (7,8,1),$ $C = (3,2,5),$ $D = (3,4,7).$ Find the intersection point of lines $AB$ and $CD.$",
+         "2 3 5 7 8 1 4"),
     ],
 )  # fmt: skip
 def test_derivable_numbers_are_found(text: str, expected: str) -> None:
@@ -110,6 +153,35 @@ def test_derivable_numbers_are_found(text: str, expected: str) -> None:
         r"Find $\sin 20^\circ \sin 40^\circ \cos 60^\circ \sin 80^\circ.$",
         r"The series $4+\frac{12}{a}+\frac{36}{a^2}+\cdots$ is arithmetic.",
         r"Find the sum $19+21+\dots+195+200.$",
+        r"Let $z^4 - z^3 + z - 1 = 0$.",
+        r"Let $z^6 - z^3 + 1 = 0$.",
+        "The proper divisors of 12 are 1, 2, 3, 4 and 7.",
+        r"\begin{align*} a + b + c &= 1, \\ a + 2b + 3c &= 8, \\ a + 4b + 9c &= 27 \end{align*}",
+        r"Let $p(x)$ be a polynomial of degree $4$ such that $p(n) = n^9$ for $n = 1,$ 2, $\dots,$ $7$.",
+        "She invited 17 people. 10 people want the fish and 6 people want the rice.",
+        "180 take both, 100 take both, 80 take both.",
+        "He plays for 41 minutes. In the first 15 minutes he scores 4. In the second 25 minutes he scores 5.",
+        "He has 30 pens. In the first 20 minutes he sells 5, in the next 10 minutes 6.",  # of something else
+        "In how many ways can 9 people sit at a square table with 2 people on each side?",
+        "Two sides of a triangle are each 8 cm long. How long is the longest side?",
+        "She runs 2 miles a week. The third week she runs 9 miles.",
+        "He picks 4 plums, and two more ripen every day, but on the third day 5 fall.",
+        "At the first stop 2 got on. At the third stop 5 got on.",
+        "Tom has two more pens than Ann. One has 5 red pens and the other has 7 red pens.",
+        "In two hours one train goes 50 miles and the other goes 60 miles.",
+        "He buys 2 pens for one child, and gives the pens of his sister to 8 others.",
+        r"If $x^2+7x+36$ can be written in the form $(x+b)^2+c$, what is $b + c$?",
+        r"Find $t$ such that $x-3$ is a factor of $x^3-8x^2+tx+27$.",
+        r"The polynomial $x^3 - 3x^2 + 4x - 1$ is a factor of $x^9 + px^6 + qx^3 + r.$",
+        r"For which $C$ and $D$ is \[\frac{C}{x-3}+\frac{D}{x+8}=\frac{4x-23}{x^2+5x-25}\]?",
+        r"Factor $ab+5b+2a+11$.",
+        rf"{column(3, 7, 1)} + t {column(2, -9, -2)} and {column(5, 3, 6)} + u {column(4, -18, -5)}, parallel lines.",
+        rf"{column(3, 7, 1)} + t {column(2, -9, -2)} and {column(5, 3, 6)} + u {column(4, -18, -4)}. How far are they?",
+        rf"There are $\mathbf{{v}}$ with {column(1, 2, -5)} \times \mathbf{{v}} = {column(90, 30, 31)}.",
+        rf"If $\mathbf{{a}} = {column(1, 1, 4)}$ and $\mathbf{{b}} \times \mathbf{{v}} = {column(9, -5, -1)}$, find it.",
+        rf"A reflection takes ${column(5, 0)}$ to ${column(4, 4)}.$",
+        rf"A matrix takes ${column(5, 0)}$ to ${column(4, 3)}.$",
+        rf"{column('2 - 3t', '5 - 2t', '1 - 6t')} and {column('s', '2s', '-6 + 2s')}. How far are the two lines?",
     ],
 )
 def test_derivable_near_misses_are_left_alone(text: str) -> None:
@@ -135,6 +207,18 @@ def test_derivable_takes_linear_time() -> None:
         "3 aaa ",
         "=1",
         "aaa ",
+        "first 2 miles next 3 miles ",
+        "5 men ate, ",
+        "the other 2 men one ",
+        "two sides the third ",
+        "$x^2+1$ is a factor of ",
+        "Factor $x^2+3$ factors ",
+        "a + b + ",
+        "a + b + c = 1 ",
+        "z^2 + ",
+        column(1, 2, 3) + " \\times v = ",
+        "lines intersect (1,2,3) ",
+        "square table 2 men on each side ",
     )
     texts = ["3 " + unit * ((MAX_TEXT - 4) // len(unit)) + "=" for unit in units]
     for text in texts:

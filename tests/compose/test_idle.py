@@ -101,6 +101,15 @@ ROOTS = "$x^{10} + (13x - 1)^{10} = 0$"
         ("Find the quotient when $x^6 - 3$ is divided by $x + 1.$", "x", "3"),
         ("Let $f(x) = x^3 - 49x^2 + 623x - 2015.$ Find the sum of the roots of $f.$", 49, "623 2015"),
         ("Find the horizontal asymptote of $y=\\frac{4x^3+2x-7}{3x^3-8x^2+5x-1}$?", 1, "2 7 8 5 1"),
+        ("$\\frac{2x}{x^2-5x-14}$ has vertical asymptotes $x=a$ and $x=b$. Find $a+b$.", 5, "14"),
+        ("Let $f(x) = x^3 + 3x^2 + 57.$ Which $a$ gives $f(x) - f(a) = (x - a)^2 (x - b)$?", 9, "57"),
+        ("If $f(x) = ax^4 - bx^2 + x + 57$ and $f(-3) = 2,$ what is $f(3)$?", 8, "57"),
+        # what a domain and a hole are due to
+        ("What is the domain of $\\frac{2x - 57}{\\sqrt{x^2 - 5x + 6}}$?", 9, "2 57"),
+        ("The graph of $\\frac{(x + 57)(x - 7)^5}{(x - 1)(x - 7)^n}$ has a hole at $x = 7$.", 5, "57 1"),
+        # what anyone knows
+        ("The volume of a cone is given by the formula $V = \\frac{1}{3}Bh$. The height is 12.", 9, "\\frac{1}{3}"),
+        ("The circle is tangent to the ellipse $x^2 + 9y^2 = 57$ at two points on the axis.", 9, "two"),
     ],
 )  # fmt: skip
 def test_idle_numbers_are_found(text: str, answer: object, expected: str) -> None:
@@ -125,11 +134,26 @@ def test_idle_numbers_are_found(text: str, answer: object, expected: str) -> Non
         ("Two candidates run. Each voter has a 50$\\%$ chance.", 9),
         ("Find the remainder when $x^6 - 3$ is divided by $x + 1.$", -2),
         ("Let $f(x) = x^3 - 49x^2 + 623x - 2015.$ Find the product of the roots of $f.$", 2015),
+        ("$\\frac{2x}{x^2-5x-14}$ has vertical asymptotes $x=a$ and $x=b$. Find $ab$.", -14),
+        ("Let $f(x) = x^3 + 3x^2 + 57.$ Which $a$ gives $f(x) - f(a) = (x - a)^2 (x - b)$, and what is $f(2)$?", 9),
+        ("If $f(x) = ax^5 - bx^3 + x + 57$ and $f(-3) = 2,$ what is $f(3)$?", 8),
+        ("If $f(x) = ax^4 - bx^2 + x + 57$ and $f(-3) = 2,$ what is $f(4)$?", 8),
+        ("What is the range of $\\frac{2x - 57}{\\sqrt{x^2 - 5x + 6}}$?", 9),
+        ("What is the domain of $\\frac{\\sqrt{2x - 57}}{x}$?", 9),
+        ("The graph of $\\frac{(x + 57)(x - 7)^5}{(x - 1)(x - 7)^n}$ crosses $x = 7$.", 5),
+        ("The volume of a cone is a third of $57$.", 9),
+        ("The line $y = kx$ meets the ellipse $x^2 + 9y^2 = 57$ at exactly two points.", 9),
         ("Find the sum of the squares of the roots of $x^3 - 49x^2 + 623x - 2015 = 0.$", 1155),
     ],
 )
 def test_near_misses_are_left_alone(text: str, answer: object) -> None:
     assert found(text, answer=answer) == []
+
+
+def test_a_multiple_of_pi_bounds_an_angle_with_its_factor_alone_too() -> None:
+    text = r"Find all $\theta$ with $0 \le \theta < 2 \pi$ and $\sin \theta = 1$."
+    assert "2" in found(text)
+    assert found(text.replace(r"\pi", "x")) == []
 
 
 # --- drawings
@@ -163,6 +187,11 @@ def test_idle_takes_linear_time() -> None:
         "(1,2)",
         "0 < x < 90 \\sin ",
         "how many ",
+        "f(x) - f(a) ",
+        "f(x) = 3 $",
+        "$x=a$ and vertical asymptotes ",
+        "meets at 2 points ",
+        "volume of a cone is given by 3 ",
     )
     for unit in units:
         text = unit * (MAX_TEXT // len(unit))

@@ -1,0 +1,139 @@
+"""Small numbers that count what a text then lists, numbers or tells apart: anyone counts again. One rule a function."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from composekit.compose.derivations import LIST_GAP, MAX_ADDENDS, NEAR, Tie, Values
+from composekit.compose.words import CONVERSIONS, ORDINALS, singular
+
+FAR = 1500  # characters in which things that were counted are listed
+
+_COUNTED = re.compile(r"\$?\s((?:[a-z-]+\s){0,3}[a-z]+)\b")
+_COLON_LIST = re.compile(r"(?:\s(?:in|of) [a-z ]{1,20})?\s?:\s*((?:[^.:;()?\n,]+,)+[^.:;()?\n,]*?\band\b[^.:;()?\n,]*)")
+_NTH = {value: word for word, value in ORDINALS.items()}
+_RESPECTIVELY = re.compile(r"[^.?!\n]{0,80}\brespectively\b")
+
+
+def counts(text: str, values: Values) -> Iterator[Tie]:
+    """A small number of things that are listed behind it, or numbered: ``4 kinds: oak, pine, fir and ash``."""
+    for index, count in enumerate(values):
+        number = count.value
+        if count.kind == "fraction" or not isinstance(number, int) or not 2 <= number <= MAX_ADDENDS:
+            continue
+        match = _COUNTED.match(text, count.span[1])
+        if match is None:
+            continue
+        if (
+            _lists(text, match.end(), number)
+            or _numbered(text, match, number)
+            or _named(text, match.end(), number)
+            or _all_but_the_next(text, count.span[0], match, number)
+            or _one_and_the_other(text, count.span[0], match, number)
+            or _valued(text, values[index : index + MAX_ADDENDS + 1], number)
+            or _measured(text, values[index : index + MAX_ADDENDS + 2], number)
+        ):
+            yield Tie((count.span,), f"{number} things are listed")
+
+
+def _lists(text: str, end: int, number: int) -> bool:
+    """Whether a colon and a list of that many items follow."""
+    match = _COLON_LIST.match(text, end, end + 4 * NEAR) if number > 2 else None
+    return match is not None and len(re.split(r",\s*and\b|,|\sand\s", match[1])) == number
+
+
+def _numbered(text: str, counted: re.Match[str], number: int) -> bool:
+    """Whether the first, the second, ... of the things are mentioned, up to their number."""
+    rest = text[counted.end() : counted.end() + FAR].lower()
+    if "first" not in rest or not any(
+        re.search(rf"\bfirst {re.escape(singular(word))}\b", rest) for word in counted[1].split()
+    ):
+        return False
+    every = all(re.search(rf"\b{_NTH[k]}\b", rest) for k in range(1, number + 1))
+    return every and not re.search(rf"\b(?:{_NTH[number + 1]}|last|final)\b", rest)
+
+
+_FIRST = re.compile(r"\bfirst\s\$?\Z")
+
+
+def _all_but_the_next(text: str, start: int, counted: re.Match[str], number: int) -> bool:
+    """Whether the next thing is told: ``the first four houses have 3 gnomes each ... the fifth house``, ``two sides of a
+    triangle ... the third side``.
+    """
+    things = _things(counted) if _NTH.get(number + 1, "?") in text else ""
+    article = "" if _FIRST.search(text[max(start - 8, 0) : start]) else "[Tt]he "
+    rest = rf"\b{article}{_NTH.get(number + 1)} {things}\b"
+    return bool(things) and re.compile(rest).search(text, counted.end(), counted.end() + FAR) is not None
+
+
+_OF_THE = re.compile(r"of (?:the|these|those|his|her|their|its) ")
+_STOP = re.compile(r"\b(?:an?|the|per|each|every|more|of|in|to|on|for|at|and|or)\b.*")
+
+
+def _things(counted: re.Match[str]) -> str:
+    """A pattern for any word of what is counted, in the singular; empty where there is none."""
+    words = _STOP.sub("", _OF_THE.sub("", counted[1])).split()
+    return "(?:" + "|".join(re.escape(singular(word)) for word in words) + ")" if words else ""
+
+
+_ONE = re.compile(r"\b(?:[Oo]ne|[Ff]irst)\b(?! (?:more|of (?:his|her|their|the other)))")
+_ONE_OF = re.compile(r"\b[Oo]ne of (?:the |its )?\$?\Z")
+_OTHER = r"\b[Tt]he other(?: one)?(?: (?:{}{})\b|[,.?])"
+_IS = "|is|was|has|had|costs?|weighs?|goes|gets|got|for|with"
+_UNIT = re.compile("|".join(sorted({unit for units in CONVERSIONS for unit in units})))
+
+
+def _one_and_the_other(text: str, start: int, counted: re.Match[str], number: int) -> bool:
+    """Whether one of two things is told from the other: ``2 planes. The first plane ... The other plane``, ``one of the
+    two factors ... the other factor``.
+    """
+    things = _things(counted) if number == 2 and "ther" in text else ""
+    if not things:
+        return False
+    amount = any(
+        _UNIT.fullmatch(word) for word in things[3:-1].split("|")
+    )  # in two hours, one runs and the other walks
+    other = re.compile(_OTHER.format(things, "" if amount else _IS)).search(text, counted.end(), counted.end() + FAR)
+    one_of = _ONE_OF.search(text[max(start - 12, 0) : start])
+    return other is not None and bool(one_of or _ONE.search(text, counted.end(), other.start()))
+
+
+_NAMES = re.compile(
+    r"[^.?!\n]{0,60}?\b(?:cent(?:er|re)s|vertices|corners|labell?ed|named|called|at|points)\s((?:\$[A-Z]\$,?\s){1,7}and\s\$[A-Z]\$)"
+)
+
+
+def _named(text: str, end: int, number: int) -> bool:
+    """Whether that many letters follow: ``four circles of radius 1 with centers $P$, $Q$, $R$, and $S$``."""
+    match = _NAMES.match(text, end)
+    return match is not None and match[1].count("$") == 2 * number
+
+
+def _valued(text: str, run: Values, number: int) -> bool:
+    """Whether a list of that many values follows that says "respectively"."""
+    items = run[1 : number + 1]
+    if len(items) < number or number < 3 or not _RESPECTIVELY.match(text, items[-1].span[1]):
+        return False
+    listed = all(LIST_GAP.fullmatch(text, a.span[1], b.span[0]) for a, b in pairwise(items))
+    return listed and not LIST_GAP.fullmatch(text, run[0].span[1], items[0].span[0])
+
+
+_MEASURES = re.compile(
+    r"\$?\s(?!of\b)(?:[A-Za-z\\$]+\s){1,8}?(?:have|has|had|measures?|are|were|weigh|costs?)\s(?:[a-z]+\s){0,3}?\\?\$?"
+)
+_EACH = re.compile(r"[^.?!\n]{0,40}\beach\b")
+
+
+def _measured(text: str, run: Values, number: int) -> bool:
+    """Whether a list of that many values follows: ``Two sides of a triangle measure 3 cm and 5 cm``."""
+    items = run[1 : number + 1]
+    if len(items) < number or not _MEASURES.fullmatch(text, run[0].span[1], items[0].span[0]):
+        return False
+    listed = all(LIST_GAP.fullmatch(text, a.span[1], b.span[0]) for a, b in pairwise(items))
+    longer = len(run) > number + 1 and LIST_GAP.fullmatch(text, items[-1].span[1], run[number + 1].span[0])
+    return listed and not longer and not _EACH.match(text, items[-1].span[1])
+
+
+RULES = (counts,)

@@ -1,0 +1,74 @@
+"""A whole and the parts that a text takes it apart into, with no word that says total. One rule a function.
+
+*16 guests. 10 guests want fish and 6 guests want rice*; *40 minutes. In the first 20 minutes ..., in the second 20 minutes*:
+the parts are marked by a word that goes with each of them, and all that are so marked add up to the whole.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect
+from collections.abc import Iterator
+
+from composekit.compose.derivations import AROUND, MAX_ADDENDS, Tie, Values, things_of, tie_of
+from composekit.compose.tokens import Constant
+
+
+def groups(text: str, values: Values) -> Iterator[Tie]:
+    """``a class of 30 students. If 20 students scored 80, 8 students scored 90, and 2 students scored 100``"""
+    counted = [(n, things_of(text, n)) for n in values]
+    doing: dict[tuple[str, ...], list[Constant]] = {}
+    for n, words in counted:
+        if len(words) > 1 and "both" not in words:
+            doing.setdefault(words[:2], []).append(n)
+    for (thing, _), parts in doing.items():
+        if 1 < len(parts) <= MAX_ADDENDS:
+            worth = sum(part.value for part in parts)
+            at = bisect(values, parts[0])
+            before = [n for n, words in counted[max(at - AROUND, 0) : at] if n != parts[0] and thing in words[:2]]
+            if before and before[-1].value == worth:
+                yield tie_of(before[-1], parts, "+")
+
+
+_FIRST = re.compile(r"\b[Ff]irst\s\$?\Z")
+_NEXT = re.compile(r"\bnext\s\$?\Z")
+_LATER = re.compile(r"\b(?:next|second|third|fourth|last|final|remaining|other)\s\$?\Z")
+
+
+def stretches(text: str, values: Values) -> Iterator[Tie]:
+    """``40 minutes. In the first 20 minutes ..., in the second 20 minutes``, ``4 hours ... the next 2 hours``"""
+    if "irst " not in text and "next " not in text:
+        return
+    before = {n: text[max(n.span[0] - 12, 0) : n.span[0]] for n in values}
+    counted = [(n, things_of(text, n)[:2]) for n in values]
+    for index, (first, words) in enumerate(counted):
+        if not words or _LATER.search(before[first]):
+            continue
+        near = [n for n, kinds in counted[max(index - AROUND, 0) : index + AROUND] if words[0] in kinds]
+        later = [n for n in near if n > first and _LATER.search(before[n])]
+        if not later or not (_FIRST.search(before[first]) or _NEXT.search(before[later[0]])):
+            continue
+        worth = sum(part.value for part in (first, *later))
+        for whole in near:
+            if whole is not first and whole not in later and whole.value == worth:
+                yield tie_of(whole, (first, *later), "+")
+                break
+
+
+_SIDES = {"triangular": 3, "square": 4, "rectangular": 4, "pentagonal": 5, "hexagonal": 6, "octagonal": 8}
+_ROUND = re.compile(rf"\b({'|'.join(_SIDES)}) (?:table|fence|field|garden|court|room|lot|frame)")
+_ON_A_SIDE = re.compile(r"\$? [a-z]+ (?:on|along|at) (?:each|every|a|one) side\b")
+
+
+def sides(text: str, values: Values) -> Iterator[Tie]:
+    """``8 people around a square table with 2 people on a side``"""
+    shape = _ROUND.search(text) if " side" in text else None
+    each = [n for n in values if shape and n > values[0] and _ON_A_SIDE.match(text, n.span[1])]
+    for n in each[:1]:
+        count = _SIDES[shape[1]] if shape else 0
+        for whole in values:
+            if whole.value == n.value * count and things_of(text, whole)[:1] == things_of(text, n)[:1]:
+                yield Tie((whole.span, n.span), f"{whole.value} = {count} sides * {n.value}")
+
+
+RULES = (groups, stretches, sides)
