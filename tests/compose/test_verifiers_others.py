@@ -457,3 +457,12 @@ def test_the_symbol_of_a_link_may_be_the_last_parts_own() -> None:
 )  # fmt: skip
 def test_a_bundle_may_be_answered_on_one_line(response: str, statuses: list[str]) -> None:
     assert _statuses(response)[2] == statuses
+
+
+def test_a_courtesy_behind_the_last_part_of_a_bundle_hides_no_answer() -> None:
+    parts = (Problem("6 times 7?", 42), Problem("Is 91 prime?", "no", verifier="exact"))
+    both = Composite("Solve both.", "42\nno", verifier="composite", parts=parts, topology="bundle")
+    judge = CompositeVerifier()
+    for last in ("**No**", "no", r"\boxed{no}", "Answer: no"):
+        assert judge.verify(f"Part 1: 42\n\nPart 2: {last}\n\nI hope this helps!", both).correct
+    assert not judge.verify("Part 1: 42\n\nPart 2: no\n\nI hope this helps, or yes!", both).correct

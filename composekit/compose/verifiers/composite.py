@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from composekit._errors import bad_type
 from composekit.compose.problem import Composite, Link, Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
+from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.dispatch import judge_for
 from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.program_text import fences
@@ -283,6 +284,7 @@ def _behind_answer(section: str) -> str:
 
 def _judged_piece(judge: Verifier, piece: str, part: Problem) -> Verdict:
     """The verdict on what stands under one heading; a single line that is an answer and no sentence is declared by it."""
+    piece = without_closing(piece)
     if part.verifier != "code" and piece and "\n" not in piece and final_answer(piece).source == "bare":
         declared = judge.verify(f"Answer: {piece}", part)
         if declared.status != "unparseable":

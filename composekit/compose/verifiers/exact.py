@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from composekit._errors import bad_type
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Verdict, Verifier
+from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.statements import states_answer
 from composekit.compose.verifiers.thinking import without_thinking
@@ -64,7 +65,7 @@ class ExactVerifier(Verifier):
         before = text[-20_000:][: fence.start()].strip() if fence else ""
         if fence and (not before or states_answer(before)):
             return self._judge(fence[1], problem)
-        if self._judge(text, problem).correct:
+        if any(self._judge(whole, problem).correct for whole in (text, without_closing(text))):
             return Verdict(1.0, "correct", text.strip(), "the response is the answer")
         return Verdict(0.0, "unparseable", None, found.detail or "no box and no line that states the answer")
 
