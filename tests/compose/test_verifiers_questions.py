@@ -255,3 +255,43 @@ def test_binomial_coefficients_of_large_numbers_are_exact_where_they_are_small()
         JUDGE.compare(gold=r"\frac{1300!}{(650!)^2}", answer=r"\binom{1300}{650}").status != "correct"
     )  # over a limit
     assert JUDGE.compare(gold="0", answer=r"\binom{3}{5}").correct
+
+
+# --- other spellings of one thing
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "correct"),
+    [
+        ("52_8", r"52 \text{ (base 8)}", True), ("52_8", r"52\text{ base }8", True), ("52_8", "52 in base 8", True),
+        ("52_8", r"52_{(8)}", True), ("52_8", r"52_\text{8}", True), ("52_8", r"52_{\mathrm{eight}}", True),
+        ("52_8", r"{52}_8", True), ("52_8", r"\text{52}_8", True), ("52_8", r"\overline{52}_8", True),
+        ("52_8", r"52_{\text{(eight)}}", True), ("52_8", r"52 \text{ (base eight)}", True),
+        ("52_8", r"52 \text{ (base 9)}", False), ("52_8", r"52 \text{ base }9", False), ("52_8", r"52_{(9)}", False),
+        ("52_8", r"52_{\mathrm{nine}}", False), ("52_8", r"42 \text{ (base 10)}", False),
+        (r"90^\circ", r"90\,{}^\circ", True), (r"90^\circ", r"90\text{\textdegree}", True), (r"90^\circ", "90^o", True),
+        (r"90^\circ", r"90^{\text{o}}", True), (r"90^\circ", r"80\,{}^\circ", False), ("4^o", "4^o", True),
+        ("7", r"\begin{aligned} x &= 3 + 4 \\ &= 7 \end{aligned}", True), ("7", r"\begin{array}{c} 7 \end{array}", True),
+        ("7", r"\begin{aligned} x &= 3 + 5 \\ &= 7 \end{aligned}", False),
+        ("7", r"\begin{array}{cc} 7 & 8 \end{array}", False),
+        ("(1,2)", r"\begin{aligned} x &= 1 \\ y &= 2 \end{aligned}", True),
+        ("7", r"\begin{aligned} x &= 7 \\ x &= 8 \end{aligned}", False),
+        ("7", r"\begin{gathered} 7 \\ 8 \end{gathered}", False),
+        ("18", r"9 \times \$2 = \$18", True), ("18", r"\$20 - \$2 = \$18", True), ("18", r"9 \times \$2 = \$19", False),
+        ("18", r"9 \times \$3 = \$18", False), (r"\$32,348", r"\$\,32{,}348", True), ("32,348", r"x=\,32{,}348", True),
+        ("42", "42''", True), ("42", "42 in", True), (r"864 \text{ in}^2", "864 in^2", True), (r"90^\circ", "90''", False),
+        (r"864 \text{ in}^2", r"864\text{ sq. in.}", True), (r"864 \text{ in}^2", r"864 \text{ in.}^2", True),
+        (r"864 \text{ in}^2", r"864\text{ cu. in.}", False), ("27", "|S| = 27", True), ("27", r"|A \cap B| = 27", True),
+        ("27", r"27\checkmark", True), ("27", "27 ✅", True), ("27", "2✅7", False),
+        (r"\text{east}", r"\large \text{east}", True),
+        (r"\text{east}", r"\color{blue}{\text{east}}", True), (r"\text{east}", r"\textcolor{red}{\text{west}}", False),
+        ("p - q", r"\boldsymbol{p - q}", True), (r"\cot x", r"\mathbf{\cot x}", True),
+        (r"(3, \frac{\pi}{2})", r"r = 3, \theta = \frac{\pi}{2}", True),
+        (r"(3, \frac{\pi}{2})", r"r = \frac{\pi}{2}, \theta = 3", False),
+        (r"\text{(C)}", r"\text{Option C}", True), (r"\text{(C)}", "C: 3", True),
+        (r"\text{(C)}", r"\text{Choice (C)}", True),
+        (r"\text{(C)}", r"\text{Option D}", False), (r"\text{(C)}", "C: 3 or D", False), (r"\text{(C)}", "D: C", False),
+    ],
+)  # fmt: skip
+def test_other_spellings_of_one_answer(gold: str, answer: str, correct: bool) -> None:
+    assert (_status(gold, answer) == "correct") is correct
