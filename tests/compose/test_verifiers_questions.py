@@ -295,3 +295,51 @@ def test_binomial_coefficients_of_large_numbers_are_exact_where_they_are_small()
 )  # fmt: skip
 def test_other_spellings_of_one_answer(gold: str, answer: str, correct: bool) -> None:
     assert (_status(gold, answer) == "correct") is correct
+
+
+# --- sentences that answer with a word; brackets, scales, and nouns that the question counts
+
+FACING = "She is facing north and spins to her right. Which direction (north, south, east or west) is she facing?"
+PARITY = "Let $f(x)$ be an odd function, and $g(x)$ an even function. Is $f(g(x))$ even, odd, or neither?"
+RUNNERS = "The graph shows five students. Which student has the greatest average speed?"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "gold", "response", "correct"),
+    [
+        (PARITY, "even", "Answer: The function is even.", True), (PARITY, "even", "Answer: $f(g(x))$ is even.", True),
+        (PARITY, "even", r"\boxed{\text{even function}}", True), (PARITY, "even", r"\boxed{\text{an even function}}", True),
+        (RUNNERS, "Evelyn", "Answer: Evelyn has the greatest average speed.", True),
+        (RUNNERS, "Evelyn", "The answer is that student Evelyn.", False),
+        (FACING, "east", "Answer: She is facing east.", True),
+        (PARITY, "even", "Answer: The function is odd.", False),
+        (PARITY, "even", "Answer: The function is not even.", False),
+        (PARITY, "even", r"\boxed{\text{even, odd}}", False), (PARITY, "even", r"\boxed{\text{even odd}}", False),
+        (PARITY, "odd", r"\boxed{\text{odd even}}", False), (PARITY, "even", r"\boxed{\text{even or odd}}", False),
+        (PARITY, "even", r"\boxed{\text{even, odd, or neither}}", False),
+        (PARITY, "even", "Answer: neither is even.", False),
+        (FACING, "north", r"\boxed{\text{north south east}}", False),
+        (FACING, "north", r"\boxed{\text{north, south}}", False),
+        (FACING, "east", "Answer: She is facing north-east.", False), (FACING, "east", "Answer: east of north", False),
+        (RUNNERS, "Evelyn", "Answer: Carla has greater speed than Evelyn.", False),
+        (RUNNERS, "Evelyn", "Answer: Evelyn or Carla has the greatest average speed.", False),
+        ("How many M&Ms did she get?", "762", "Answer: 762 M&Ms", True),
+        ("How many M&Ms?", "762", "Answer: 761 M&Ms", False),
+        ("How many quarters are left?", "16", r"\boxed{16 \text{ quarters}}", True),
+        ("How much is left?", "16", r"\boxed{16 \text{ quarters}}", False),
+        ("How many fourth grade boys are there?", "49", "Answer: 49 fourth grade boys", True),
+        ("q", "18", "Answer: 18 (dollars)", True), ("q", "18", r"\boxed{18\text{ (dollars)}}", True),
+        ("q", "27", "The answer is **27** (twenty-seven).", True), ("q", "27", "Answer: 27 (thirty)", False),
+        ("q", "27", "Answer: 27 (not sure)", False), ("q", "27", "Answer: 27 (million)", False),
+        ("q", "27", "Answer: twenty (27)", False),
+        ("q", r"90^\circ", "Answer: The angle is 90°.", True), ("q", "7", "Answer: the minimum is 7", True),
+        ("q", "7", "Answer: There are 7 trees near the house.", True), ("q", "7", "Answer: He takes 7 min.", True),
+        ("q", "7", r"\boxed{7\text{ bn}}", False), ("q", "7", r"\boxed{7\text{ kilo}}", False),
+        ("q", "7", r"\boxed{\text{near }7}", False),
+        ("q", "7", "Answer: just shy of 7 cups", False), ("q", "50", "Answer: 50 per mille", False),
+        ("q", "7", r"\boxed{7\text{ish}}", False),
+        ("q", "7", r"\boxed{\text{a factor of }7}", False), ("q", "7", r"\boxed{7\text{ maximum}}", False),
+    ],
+)  # fmt: skip
+def test_words_of_the_question_may_stand_around_an_answer(prompt: str, gold: str, response: str, correct: bool) -> None:
+    assert (_status(gold, response, prompt, box=False) == "correct") is correct

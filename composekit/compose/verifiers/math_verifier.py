@@ -14,6 +14,7 @@ from composekit.compose.verifiers.exactmath.judge import DECIMALS, SAME, Judgeme
 from composekit.compose.verifiers.extract import Extraction, final_answer
 from composekit.compose.verifiers.prose import declared_number, is_sentence
 from composekit.compose.verifiers.undone import is_undone, is_unsimplified
+from composekit.compose.verifiers.wording import says_word, without_counted
 
 _STATUS: dict[str, Status] = {
     "equal": "correct", "different": "wrong", "unreadable": "unparseable", "undecided": "unparseable", "timeout": "timeout",
@@ -95,9 +96,12 @@ class MathVerifier(Verifier):
         return verdict
 
     def _read_again(self, answer: str, problem: Problem, verdict: Verdict) -> Verdict:
-        """The answer without the scale that the question counts in, or the one number of a sentence."""
+        """The answer without what the question counts, or the one number of a sentence, or the word of one."""
+        if says_word(answer, problem.answer, problem.prompt):
+            return Verdict(1.0, "correct", answer, "compared as words")
         said = declared_number(answer) if verdict.status == "unparseable" or is_sentence(answer) else None
-        plain = without_asked_scale(said or answer, problem.prompt) or said
+        counted = without_counted(answer, problem.prompt)
+        plain = counted or without_asked_scale(said or answer, problem.prompt) or said
         if plain is None:
             return verdict
         found = self.compare(gold=problem.answer, answer=plain)
