@@ -343,3 +343,20 @@ RUNNERS = "The graph shows five students. Which student has the greatest average
 )  # fmt: skip
 def test_words_of_the_question_may_stand_around_an_answer(prompt: str, gold: str, response: str, correct: bool) -> None:
     assert (_status(gold, response, prompt, box=False) == "correct") is correct
+
+
+@pytest.mark.parametrize(
+    ("gold", "response", "correct"),
+    [
+        ("18", "The answer in dollars is 18.", True), ("18", "The answer, in dollars, is 18.", True),
+        ("18", "The answer in simplest form is 18.", True), ("18", "The answer turns out to be 18.", True),
+        ("18", "The answer comes to $18.", True), ("p - q", "The answer is therefore $p - q$.", True),
+        ("18", r"\boxed{\text{Answer: } 18}", True), ("18", r"\boxed{\text{The final answer is } 18}", True),
+        ("18", r"\boxed{\text{Answer: 18}}", True), ("18", r"\boxed{\text{Answer: not } 18}", False),
+        ("18", r"\boxed{\text{Answer: } 17 \text{ or } 18}", False), ("18", r"\boxed{\text{Answer: }}", False),
+        ("18", "The answer in step one is 18.", False), ("18", "The answer in the first case is 18.", False),
+        ("18", "The answer turns out not to be 18.", False), ("18", "If so, the answer comes to 18.", False),
+    ],
+)  # fmt: skip
+def test_words_that_say_that_this_is_the_answer(gold: str, response: str, correct: bool) -> None:
+    assert (_status(gold, response, box=False) == "correct") is correct

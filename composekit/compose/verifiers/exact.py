@@ -16,8 +16,16 @@ from composekit.compose.verifiers.thinking import without_thinking
 
 _FENCE = re.compile(r"(?:^|\n)[ \t]*```[^\n`]*\n(.*?)\n?[ \t]*```[ \t]*$", re.DOTALL)
 _WRAPPERS = (("`", "`"), ("**", "**"), ("*", "*"), ("$", "$"), (r"\(", r"\)"))
-_COMMAND = re.compile(r"\\(?:text|texttt|mathrm|mathtt|mbox|textbf)\s*\{(.*)\}", re.DOTALL)
+_COMMAND = re.compile(
+    r"\\(?:text(?:bf|tt|it|rm|sf|normal)?|math(?:rm|tt|bf|it|sf)|mbox|emph|operatorname)\s*\{(.*)\}", re.DOTALL
+)
 _VERDICTS = frozenset(("yes", "no", "true", "false"))
+_REASONED = re.compile(r"(yes|no|true|false)(?:[,;:.]|\s[–—-])\s+(?P<reason>\S.*)", re.IGNORECASE | re.DOTALL)
+_TURNED = re.compile(
+    r"\b(?:yes|no|true|false|or|but|wait|actually|unless|if|maybe|perhaps|however|wrong|sometimes|both|might|could|part)\b",
+    re.IGNORECASE,
+)
+_OUTPUT = re.compile(r"\b(?:output|prints|printed|result|returns|displays|answer)\b[^\n]{0,60}:\W*\Z", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([_{}%$#&])")
 
 
@@ -63,9 +71,9 @@ class ExactVerifier(Verifier):
         text = without_thinking(response)
         fence = _FENCE.search(text[-20_000:])
         before = text[-20_000:][: fence.start()].strip() if fence else ""
-        if fence and (not before or states_answer(before)):
+        if fence and (not before or states_answer(before) or _OUTPUT.search(before)):
             return self._judge(fence[1], problem)
-        if any(self._judge(whole, problem).correct for whole in (text, without_closing(text))):
+        if any(self._judge(whole, problem, reasons=False).correct for whole in (text, without_closing(text))):
             return Verdict(1.0, "correct", text.strip(), "the response is the answer")
         return Verdict(0.0, "unparseable", None, found.detail or "no box and no line that states the answer")
 
@@ -76,9 +84,10 @@ class ExactVerifier(Verifier):
                 raise bad_type("ExactVerifier.compare", name, "be a string", type(value).__name__, "Pass the text")
         return self._same(gold, answer, word=False)
 
-    def _judge(self, answer: str, problem: Problem) -> Verdict:
-        """Compare with a problem's answer; what a program prints has its case."""
+    def _judge(self, answer: str, problem: Problem, *, reasons: bool = True) -> Verdict:
+        """Compare with a problem's answer; what a program prints has its case. A declared verdict may give its reason."""
         word = problem.domain != "code" and problem.answer.strip().casefold() in _VERDICTS
+        answer = _verdict(answer) if word and reasons else answer
         return self._same(problem.answer, answer, word=word)
 
     def _same(self, gold: str, answer: str, *, word: bool) -> Verdict:
@@ -97,6 +106,12 @@ class ExactVerifier(Verifier):
         return folded.casefold() if self.ignore_case else folded
 
 
+def _verdict(text: str) -> str:
+    """The word of a verdict, without the reason that may follow it: ``no, 91 is 7 times 13``."""
+    reasoned = _REASONED.fullmatch(text.replace("**", "").strip(" .!_"))
+    return reasoned[1] if reasoned is not None and _TURNED.search(reasoned["reason"]) is None else text
+
+
 def _unwrapped(answer: str) -> Iterator[str]:
     """The answer as it stands, and without the marks that Markdown or LaTeX put around it."""
     yield answer
@@ -111,4 +126,5 @@ def _unwrapped(answer: str) -> Iterator[str]:
             if text == before:
                 break
             yield text
+            yield text.strip().removesuffix(".")
         yield _ESCAPED.sub(r"\1", text)

@@ -13,6 +13,7 @@ from composekit.compose.verifiers.echo import is_echo
 from composekit.compose.verifiers.exactmath.judge import DECIMALS, SAME, Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
 from composekit.compose.verifiers.prose import declared_number, is_sentence
+from composekit.compose.verifiers.statements import without_label
 from composekit.compose.verifiers.undone import is_undone, is_unsimplified
 from composekit.compose.verifiers.wording import says_word, without_counted
 
@@ -73,6 +74,8 @@ class MathVerifier(Verifier):
         """Extract the declared answer from a whole response and compare it with ``problem.answer``."""
         _check_text("MathVerifier.verify", "response", response)
         found = final_answer(response)
+        if found.source == "box":
+            found = found._replace(answers=tuple(map(without_label, found.answers)))
         if not found.answers:
             return Verdict(0.0, "unparseable", None, found.detail)
         if any(_is_left_open(answer, problem.answer) for answer in found.answers):
