@@ -29,6 +29,8 @@ def _status(gold: object, answer: str, prompt: str = "How many?", *, box: bool =
         (r"\frac{1}{6}", r"\frac12 \cdot \frac13"), (r"\frac{13}{18}", r"1 - \frac{5}{18}"), ("0.7", "1 - 0.3"),
         (r"3\sqrt5", r"\sqrt{(2+4)^2+3^2}"), (r"3\sqrt{5}", r"\sqrt{36+9}"), (r"3\sqrt{5}", r"\sqrt{6^2+3^2}"),
         (r"6\sqrt5", r"2 \cdot 3\sqrt5"), (r"6\pi", r"2 \cdot \pi \cdot 3"), (r"7+5\sqrt3", r"10+5\sqrt3-3"),
+        (r"7\pi", r"20\pi - 13\pi"), ("6+9i", "6+12i-3i"), (r"\frac{\pi}{2}", r"\frac{\pi}{3}+\frac{\pi}{6}"),
+        (r"11\sqrt5+11", r"\frac{11}{2}\sqrt5+\frac{11\sqrt5}{2}+11"),
         ("(3,7)", "(1+2, 7)"), ("3,7", "7, 1+2"), ("10", r"50\% \cdot 20"), ("7", r"2 \cdot 3\frac12"),
     ],
 )  # fmt: skip
@@ -52,7 +54,9 @@ def test_arithmetic_with_plain_numbers_is_no_result(gold: str, answer: str) -> N
         (r"5\pi", r"\pi \cdot 5"),
         ("192", r"200 - 8 = 192"), ("192", r"192 = 12 \cdot 16"), ("5+3", "3+5"), ("2x+2x", "4x"),
         ("3+4i", "4i+3"), (r"\frac{1023}{1024}", r"1-\frac{1}{2^{10}}"), (r"2 \cdot 3 \cdot 5", r"5 \cdot 3 \cdot 2"),
-        ("144", "3!4!"), ("10080", r"7!\times 2!=10,\!080"),
+        ("144", "3!4!"), (r"5\sqrt2+3\sqrt3", r"3\sqrt3+\sqrt2\cdot 5"),
+        (r"2\pi+\pi", r"\pi+2\pi"),
+        ("10080", r"7!\times 2!=10,\!080"),
     ],
 )  # fmt: skip
 def test_ways_to_write_a_number_are_results(gold: str, answer: str) -> None:
