@@ -527,3 +527,19 @@ def test_texts_and_verdicts_in_the_dress_that_models_give_them(gold: str, respon
 def test_letters_in_the_dress_that_models_give_them(response: str, correct: bool) -> None:
     problem = Problem("Which is prime?\nA. 91\nB. 97\nC. 87", "B", verifier="choice")
     assert ChoiceVerifier().verify(response, problem).correct is correct
+
+
+@pytest.mark.parametrize(
+    ("response", "correct"),
+    [
+        ("The output is `[1, 2]`.", True), ("Output: [1, 2]", True), ("**Output:** `[1, 2]`", True),
+        ("It sorts them.\nSo the program prints `[1, 2]`.", True), ("It will print [1, 2]", True),
+        ("The function returns [1, 2].", True), ("The output is `[1, 3]`.", False), ("The output is not [1, 2].", False),
+        ("If it is sorted, the output is [1, 2].", False), ("The output is [1, 2] or [2, 1].", False),
+        ("The output is [1, 2].\nOr not.", False), ("The input is [1, 2].", False),
+    ],
+)  # fmt: skip
+def test_a_last_line_may_say_what_a_program_prints(response: str, correct: bool) -> None:
+    problem = Problem("What does it print?", "[1, 2]", verifier="exact", domain="code")
+    assert ExactVerifier().verify(response, problem).correct is correct
+    assert not ExactVerifier().verify(response, problem.replace(domain="logic")).correct

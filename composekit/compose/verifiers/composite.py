@@ -295,7 +295,8 @@ def _behind_answer(section: str) -> str:
 
 def _judged_piece(judge: Verifier, piece: str, part: Problem) -> Verdict:
     """The verdict on what stands under one heading; a single line that is an answer and no sentence is declared by it."""
-    piece = without_closing(piece)
+    if part.verifier != "code":
+        piece = without_closing(piece)
     if part.verifier != "code" and piece and "\n" not in piece and final_answer(piece).source == "bare":
         declared = judge.verify(f"Answer: {piece}", part)
         if declared.status != "unparseable":

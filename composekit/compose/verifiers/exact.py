@@ -11,7 +11,7 @@ from composekit.compose.problem import Problem
 from composekit.compose.verdict import Verdict, Verifier
 from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.extract import final_answer
-from composekit.compose.verifiers.statements import states_answer
+from composekit.compose.verifiers.statements import DOUBT, states_answer
 from composekit.compose.verifiers.thinking import without_thinking
 
 _FENCE = re.compile(r"(?:^|\n)[ \t]*```[^\n`]*\n(.*?)\n?[ \t]*```[ \t]*$", re.DOTALL)
@@ -26,6 +26,11 @@ _TURNED = re.compile(
     re.IGNORECASE,
 )
 _OUTPUT = re.compile(r"\b(?:output|prints|printed|result|returns|displays|answer)\b[^\n]{0,60}:\W*\Z", re.IGNORECASE)
+_PRINTED = re.compile(
+    r"(?P<before>.{0,200}?)\b(?:output[*_]{0,3}|(?:it|program|code|function|script|snippet)\s+(?:will\s+|would\s+)?"
+    r"(?:prints?|outputs?|returns?|displays?))(?:\s*\b(?:is|will\s+be|would\s+be)\b)?\s*[:：]?[\s*]*(?P<what>\S.*)",
+    re.IGNORECASE,
+)
 _ESCAPED = re.compile(r"\\([_{}%$#&])")
 
 
@@ -75,6 +80,9 @@ class ExactVerifier(Verifier):
             return self._judge(fence[1], problem)
         if any(self._judge(whole, problem, reasons=False).correct for whole in (text, without_closing(text))):
             return Verdict(1.0, "correct", text.strip(), "the response is the answer")
+        printed = _printed(text) if problem.domain == "code" else None
+        if printed is not None:
+            return self._judge(printed, problem)
         return Verdict(0.0, "unparseable", None, found.detail or "no box and no line that states the answer")
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
@@ -110,6 +118,13 @@ def _verdict(text: str) -> str:
     """The word of a verdict, without the reason that may follow it: ``no, 91 is 7 times 13``."""
     reasoned = _REASONED.fullmatch(text.replace("**", "").strip(" .!_"))
     return reasoned[1] if reasoned is not None and _TURNED.search(reasoned["reason"]) is None else text
+
+
+def _printed(text: str) -> str | None:
+    """What a last line says that a program writes; None where it says nothing of it, or with a doubt."""
+    lines = [line for line in text[-2_000:].splitlines() if line.strip()]
+    said = _PRINTED.fullmatch(lines[-1].strip()) if lines else None
+    return said["what"] if said is not None and not DOUBT.search(said["before"]) else None
 
 
 def _unwrapped(answer: str) -> Iterator[str]:
