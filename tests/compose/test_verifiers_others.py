@@ -506,6 +506,8 @@ def test_a_chain_may_box_what_its_link_makes_of_a_value() -> None:
         ("Alice", r"\boxed{\mathbf{Alice}}", True),
         ("Alice", r"\boxed{\text{Alic.}}", False), ("Hello.", r"\boxed{\text{Hello.}}", True),
         ("[1, 2]", "The output is:\n```\n[1, 2]\n```", True), ("[1, 2]", "It prints:\n\n```text\n[1, 2]\n```", True),
+        ("[1, 2]", "The code is\n```python\nx = [2, 1]\n```\nso the output is:\n```\n[1, 2]\n```", True),
+        ("[1, 2]", "The output is:\n```\n[2, 1]\n```\n```\n[1, 2]\n```", False), ("[1, 2]", "Output:\n```\n[1, 2]", False),
         ("[1, 2]", "Consider this:\n```\n[1, 2]\n```", False), ("[1, 2]", "The output is:\n```\n[1,2]\n```", False),
         ("answer: 7", r"\boxed{answer: 7}", True),
     ],
@@ -543,3 +545,10 @@ def test_a_last_line_may_say_what_a_program_prints(response: str, correct: bool)
     problem = Problem("What does it print?", "[1, 2]", verifier="exact", domain="code")
     assert ExactVerifier().verify(response, problem).correct is correct
     assert not ExactVerifier().verify(response, problem.replace(domain="logic")).correct
+
+
+def test_exact_verifier_takes_linear_time_for_many_fences() -> None:
+    text = "```\nno\n" * 50_000
+    start = time.process_time()
+    assert not ExactVerifier().verify(text, Problem("q", "no", verifier="exact")).correct
+    assert time.process_time() - start < 0.7

@@ -11,10 +11,10 @@ from composekit.compose.problem import Problem
 from composekit.compose.verdict import Verdict, Verifier
 from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.extract import final_answer
+from composekit.compose.verifiers.program_text import fences
 from composekit.compose.verifiers.statements import DOUBT, states_answer
 from composekit.compose.verifiers.thinking import without_thinking
 
-_FENCE = re.compile(r"(?:^|\n)[ \t]*```[^\n`]*\n(.*?)\n?[ \t]*```[ \t]*$", re.DOTALL)
 _WRAPPERS = (("`", "`"), ("**", "**"), ("*", "*"), ("$", "$"), (r"\(", r"\)"))
 _COMMAND = re.compile(
     r"\\(?:text(?:bf|tt|it|rm|sf|normal)?|math(?:rm|tt|bf|it|sf)|mbox|emph|operatorname)\s*\{(.*)\}", re.DOTALL
@@ -74,10 +74,9 @@ class ExactVerifier(Verifier):
             same = len(set(found.answers)) == 1
             return self._judge(found.answers[0] if same else ", ".join(found.answers), problem)
         text = without_thinking(response)
-        fence = _FENCE.search(text[-20_000:])
-        before = text[-20_000:][: fence.start()].strip() if fence else ""
-        if fence and (not before or states_answer(before) or _OUTPUT.search(before)):
-            return self._judge(fence[1], problem)
+        fenced = _last_fenced(text)
+        if fenced is not None:
+            return self._judge(fenced, problem)
         if any(self._judge(whole, problem, reasons=False).correct for whole in (text, without_closing(text))):
             return Verdict(1.0, "correct", text.strip(), "the response is the answer")
         printed = _printed(text) if problem.domain == "code" else None
@@ -118,6 +117,17 @@ def _verdict(text: str) -> str:
     """The word of a verdict, without the reason that may follow it: ``no, 91 is 7 times 13``."""
     reasoned = _REASONED.fullmatch(text.replace("**", "").strip(" .!_"))
     return reasoned[1] if reasoned is not None and _TURNED.search(reasoned["reason"]) is None else text
+
+
+def _last_fenced(text: str) -> str | None:
+    """What stands in a fenced block at the end that is the whole response, or that the line before it announces."""
+    if not text.rstrip().endswith(("```", "~~~")):
+        return None
+    *_, last = [None, *fences(text)]
+    if last is None or text[last.end :].strip():
+        return None
+    before = text[: last.start].rstrip()[-2_000:]
+    return last.content if not before.strip() or states_answer(before) or _OUTPUT.search(before[-200:]) else None
 
 
 def _printed(text: str) -> str | None:

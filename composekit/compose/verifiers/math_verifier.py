@@ -22,6 +22,7 @@ _STATUS: dict[str, Status] = {
     "memory": "error", "error": "error", "missing": "unparseable",
 }  # fmt: skip
 _OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
+_LETTER = re.compile(r"[^\W\d_]")
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
 
 
@@ -100,6 +101,8 @@ class MathVerifier(Verifier):
 
     def _read_again(self, answer: str, problem: Problem, verdict: Verdict) -> Verdict:
         """The answer without what the question counts, or the one number of a sentence, or the word of one."""
+        if _LETTER.search(answer) is None:
+            return verdict
         if says_word(answer, problem.answer, problem.prompt):
             return Verdict(1.0, "correct", answer, "compared as words")
         said = declared_number(answer) if verdict.status == "unparseable" or is_sentence(answer) else None

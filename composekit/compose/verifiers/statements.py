@@ -140,6 +140,8 @@ def without_label(answer: str) -> str:
         >>> without_label(r"\text{Answer: } 7"), without_label(r"\text{The answer is B}"), without_label("7")
         ('7', '\\text{B}', '7')
     """
+    if "nswer" not in answer and "NSWER" not in answer:
+        return answer
     return _LABEL.sub(lambda m: "" if m["closed"] is not None else m["text"] or "", answer, count=1)
 
 

@@ -40,7 +40,7 @@ def says_word(answer: str, gold: str, prompt: str) -> bool:
         >>> says_word("Evelyn was the fastest", "Evelyn", question)
         True
     """
-    if len(answer) > MAX_SENTENCE or not is_wordlike(wanted := words(gold)):
+    if len(answer) > MAX_SENTENCE or gold[-1:].isdigit() or not is_wordlike(wanted := words(gold)):
         return False
     said, asked = _folded(answer), f" {_folded(prompt[-MAX_PROMPT:])} "
     if "," in said or "/" in said:  # a list, perhaps the question's own
