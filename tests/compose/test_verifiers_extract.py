@@ -86,7 +86,8 @@ def test_final_answer_takes_no_doubtful_or_earlier_statement(response: str) -> N
 @pytest.mark.parametrize(
     ("response", "answers"),
     [
-        ("Answer: 18\n\nLet me know if you have any questions!", ("18",)), ("**Answer: 18**\n\nI hope this helps!", ("18",)),
+        ("Answer: 18\n\nLet me know if you have any questions!", ("18",)),
+        ("**Answer: 18**\n\nI hope this helps!", ("18",)),
         ("The final answer is 18.\n\nCheck: 9 + 9 = 18.", ("18.",)),
         ("Answer:\n\n18\n\n**Explanation:**\nIt is 9.\nTwice.", ("18",)),
         ("Answer: 18\n\nThis is because 9 + 9 = 18.\n\nHope that helps.", ("18",)),
@@ -97,6 +98,8 @@ def test_final_answer_takes_no_doubtful_or_earlier_statement(response: str) -> N
         ("Answer: 18\n\nExplanation: the answer is 19.\nSo.", ()), ("Answer: 18\n\nIt is 19.", ()),
         ("Answer: 18\n\nI hope this helps, or is it 19?", ()), ("It is 18.\n\nExplanation: twice 9", ("It is 18.",)),
         ("First 9.\nThen 18.\n\nExplanation: twice 9", ()), ("Answer: 18\n\nQuestion: What is 4 + 5?\n9", ()),
+        ("Answer: 18\n\nExplanation: She had to wait, so by mistake the final score rather was 18.", ("18",)),
+        ("Answer: 18\n\nCheck: 9 + 9 is 18. Wait, it is 19.", ()), ("Answer: 18\n\nCheck: actually, 19.", ()),
         ("Answer: 18\n\nExplanation: it may be 19.", ()), ("Let me know\nplease", ()),
     ],
 )  # fmt: skip

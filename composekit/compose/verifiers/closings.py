@@ -20,12 +20,14 @@ _NAME = re.compile(
     r"|(?:this|that|it)\s+is\s+because\b|because\b|here(?:['’]s|\s+is)\s+(?:why|how)\b|to\s+(?:check|verify)\b)",
     re.IGNORECASE,
 )
+# A story may tell of mistakes, of waiting and of the final score; these say that the answer is another one, or a guess.
 _TAKEN_BACK = re.compile(
-    r"\b(?:wait|actually|oops|sorry|mistaken?|error|correct(?:ion|ed|ing)|wrong|incorrect|instead|alternative(?:ly)?|rather"
-    r"|should\s+(?:be|have)|unsure|not\s+sure|might|may\s+be|maybe|perhaps|possibly|another\s+answer|final)\b",
+    r"(?:\A|[.!?:,]\s+)\W{0,5}(?:wait|hmm+|oops|sorry|no|actually|correction|on second thought|alternatively)\b(?!\s+[a-z])"
+    r"|\b(?:may|might|could|should)(?:\s+(?:also|well|rather))?\s+be\b|\b(?:unsure|not\s+sure|i\s+was\s+wrong|i\s+made\s+an?)\b"
+    r"|\bmy\s+(?:mistake|error|bad)\b|\b(?:is|was)\s+(?:wrong|incorrect)\b"
+    r"|\b(?:final|correct|real|actual|right|other|another|true)\s+(?:answer|value|result)\b",
     re.IGNORECASE,
 )
-
 _ANOTHER = re.compile(r"\b(?:(?i:yes|no|true|false|or\s+(?:is|it|its|rather))|[B-HJ-Z])\b")
 
 
