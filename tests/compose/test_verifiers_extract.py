@@ -100,6 +100,10 @@ def test_final_answer_takes_no_doubtful_or_earlier_statement(response: str) -> N
         ("First 9.\nThen 18.\n\nExplanation: twice 9", ()), ("Answer: 18\n\nQuestion: What is 4 + 5?\n9", ()),
         ("Answer: 18\n\nExplanation: She had to wait, so by mistake the final score rather was 18.", ("18",)),
         ("Answer: 18\n\nCheck: 9 + 9 is 18. Wait, it is 19.", ()), ("Answer: 18\n\nCheck: actually, 19.", ()),
+        ("**Answer: 18**\n\nJanet makes $18 every day.", ("18",)), ("Answer: 18\n\nJanet makes $19 every day.", ()),
+        ("Answer: $1,800\nSo it is 1800 in all.\nHope this helps!", ("$1,800",)), ("Answer: 18\n\nIt is not 18.", ()),
+        ("Answer: 18\n\nShe makes at least 18.", ()), ("Answer: 18\n\nIt is 18 or 19.", ()),
+        ("Answer: 18\nAnswer: 17\nIt is 17.", ("18", "17")),
         ("Answer: 18\n\nExplanation: it may be 19.", ()), ("Let me know\nplease", ()),
     ],
 )  # fmt: skip

@@ -524,6 +524,7 @@ def test_texts_and_verdicts_in_the_dress_that_models_give_them(gold: str, respon
         (r"\boxed{\text{The answer is B}}", True), ("Answer: B ✅", True), ("Answer: B\n\nExplanation: 97 is prime.", True),
         ("Answer: B\n\nExplanation: the answer is A or B.", False), ('The answer is "A" or "B".', False),
         (r"\boxed{\text{Answer: A or B}}", False), ("The answer is clearly not B.", False), ("Answer: B?", False),
+        ("I choose B.\n\nLet me know if this helps!", True),
     ],
 )  # fmt: skip
 def test_letters_in_the_dress_that_models_give_them(response: str, correct: bool) -> None:

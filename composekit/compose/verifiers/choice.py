@@ -9,6 +9,7 @@ from typing import Any
 from composekit._errors import bad_type
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Verdict, Verifier
+from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.exactmath.lexer import MAX_CHARACTERS
 from composekit.compose.verifiers.exactmath.reading import clean, words
 from composekit.compose.verifiers.extract import final_answer
@@ -84,7 +85,7 @@ class ChoiceVerifier(Verifier):
         options = _options(problem.metadata.get("choices")) or _listed(problem.prompt)
         said = tuple(map(without_label, found.answers)) if found.source == "box" else found.answers
         if found.source in ("none", "bare") and not (said and letters(said[0], options)):
-            said = _chosen(without_thinking(response)) or said
+            said = _chosen(without_closing(without_thinking(response))) or said
         if not said:
             return Verdict(0.0, "unparseable", None, found.detail)
         same = {words(a) for a in said}

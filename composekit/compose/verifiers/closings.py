@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from composekit.compose.verifiers.prose import declared_number
 from composekit.compose.verifiers.statements import marked_answers, statement
 
 MAX_TAIL = 20_000
@@ -32,7 +33,7 @@ _ANOTHER = re.compile(r"\b(?:(?i:yes|no|true|false|or\s+(?:is|it|its|rather))|[B
 
 
 def without_closing(text: str) -> str:
-    r"""The text without courtesies at its end, and without an explanation that follows the answer.
+    r"""The text without courtesies at its end, and without an explanation or a sentence that repeats the answer behind it.
 
     An explanation has a name ("Explanation:", "Check:", "This is because ...") right behind the line that states the answer,
     states no other one and takes nothing back.
@@ -47,6 +48,10 @@ def without_closing(text: str) -> str:
     lines = tail.rstrip().split("\n")
     while len(lines) > 1 and (not lines[-1].strip() or _is_courtesy(lines[-1])):
         lines.pop()
+    while len(lines) > 1 and _is_restated(lines):
+        lines.pop()
+        while not lines[-1].strip():
+            lines.pop()
     names = [k for k, line in enumerate(lines) if k and _NAME.match(line)]
     for k in names[:_MOST_NAMES]:
         answer = "\n".join(lines[:k]).rstrip()
@@ -55,6 +60,19 @@ def without_closing(text: str) -> str:
         if not any(_TAKEN_BACK.search(line) or statement(line) is not None for line in lines[k:]):
             return head + answer
     return head + "\n".join(lines)
+
+
+def _is_restated(lines: list[str]) -> bool:
+    """Whether the last line says in a sentence the number that the line before it states as the answer."""
+    before = next((line for line in reversed(lines[:-1]) if line.strip()), "")
+    stated, again = statement(before), declared_number(lines[-1])
+    if not stated or again is None or statement(lines[-1]) is not None:
+        return False
+    return bool(_digits(again)) and _digits(again) == _digits(stated)
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"[^\d./-]", "", text).strip(".")
 
 
 def _is_courtesy(line: str) -> bool:
