@@ -83,6 +83,35 @@ def test_final_answer_takes_no_doubtful_or_earlier_statement(response: str) -> N
     assert final_answer(response).source in ("none", "bare")
 
 
+@pytest.mark.parametrize(
+    ("response", "answers"),
+    [
+        ("Answer: 18\n\nLet me know if you have any questions!", ("18",)),
+        ("**Answer: 18**\n\nI hope this helps!", ("18",)),
+        ("The final answer is 18.\n\nCheck: 9 + 9 = 18.", ("18.",)),
+        ("Answer:\n\n18\n\n**Explanation:**\nIt is 9.\nTwice.", ("18",)),
+        ("Answer: 18\n\nThis is because 9 + 9 = 18.\n\nHope that helps.", ("18",)),
+        ("18\n\nExplanation: it is twice 9.", ("18",)),
+        ("<answer>18</answer>\n\nThank you!", ("18",)), ("<answer>18</answer>\nExplanation: twice 9", ("18",)),
+        ("Steps:\n9 + 9\n\nAnswer: 18\n\n### Verification\n18 - 9 = 9", ("18",)),
+        ("Answer: 18\n\nCheck: wait, it is 19.", ()), ("Answer: 18\n\nExplanation: the answer is 19.", ("18", "19.")),
+        ("Answer: 18\n\nExplanation: the answer is 19.\nSo.", ()), ("Answer: 18\n\nIt is 19.", ()),
+        ("Answer: 18\n\nI hope this helps, or is it 19?", ()), ("It is 18.\n\nExplanation: twice 9", ("It is 18.",)),
+        ("First 9.\nThen 18.\n\nExplanation: twice 9", ()), ("Answer: 18\n\nQuestion: What is 4 + 5?\n9", ()),
+        ("Answer: 18\n\nExplanation: She had to wait, so by mistake the final score rather was 18.", ("18",)),
+        ("Answer: 18\n\nCheck: 9 + 9 is 18. Wait, it is 19.", ()), ("Answer: 18\n\nCheck: actually, 19.", ()),
+        ("**Answer: 18**\n\nJanet makes $18 every day.", ("18",)), ("Answer: 18\n\nJanet makes $19 every day.", ()),
+        ("Answer: $1,800\nSo it is 1800 in all.\nHope this helps!", ("$1,800",)), ("Answer: 18\n\nIt is not 18.", ()),
+        ("Answer: 18\n\nShe makes at least 18.", ()), ("Answer: 18\n\nIt is 18 or 19.", ()),
+        ("Answer: 18\nAnswer: 17\nIt is 17.", ("18", "17")),
+        ("Answer: 18\n\nExplanation: it may be 19.", ()), ("Let me know\nplease", ()),
+    ],
+)  # fmt: skip
+def test_courtesies_and_explanations_may_follow_an_answer(response: str, answers: tuple[str, ...]) -> None:
+    found = final_answer(response)
+    assert found.answers == answers or (not answers and found.source in ("none", "bare"))
+
+
 def test_final_answer_says_why_there_is_none() -> None:
     assert "empty" in final_answer("").detail
     assert "think" in final_answer(r"<think>\boxed{7}").detail
@@ -108,7 +137,7 @@ def test_final_answer_returns_the_content_of_a_last_box_verbatim(before: str, co
     [r"\boxed{", r"\boxed{1}", r"\boxed{1} or ", "{", "}", "<think>", "</think>", "#### 1\n", "Answer: 1\n",
     "answer to ", "(", "a ", "\\",
      "$", r"\text{", "\\fbox", "the answer is ", "answer of a ", "**", "`", "\n", "####", "Part 1:\n",
-     "answer to a b "],
+     "answer to a b ", "Answer: 1\nCheck: 2\n", "Check:\n", "let me know\n", "please "],
 )  # fmt: skip
 def test_final_answer_is_linear_in_hostile_responses(unit: str) -> None:
     text = unit * (400_000 // len(unit))

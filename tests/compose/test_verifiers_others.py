@@ -457,3 +457,99 @@ def test_the_symbol_of_a_link_may_be_the_last_parts_own() -> None:
 )  # fmt: skip
 def test_a_bundle_may_be_answered_on_one_line(response: str, statuses: list[str]) -> None:
     assert _statuses(response)[2] == statuses
+
+
+def test_a_courtesy_behind_the_last_part_of_a_bundle_hides_no_answer() -> None:
+    parts = (Problem("6 times 7?", 42), Problem("Is 91 prime?", "no", verifier="exact"))
+    both = Composite("Solve both.", "42\nno", verifier="composite", parts=parts, topology="bundle")
+    judge = CompositeVerifier()
+    for last in ("**No**", "no", r"\boxed{no}", "Answer: no"):
+        assert judge.verify(f"Part 1: 42\n\nPart 2: {last}\n\nI hope this helps!", both).correct
+    assert not judge.verify("Part 1: 42\n\nPart 2: no\n\nI hope this helps, or yes!", both).correct
+
+
+@pytest.mark.parametrize(
+    ("response", "correct"),
+    [
+        ("Part 1 answer: 42\nPart 2 answer: no", True), ("**Part 1 Answer:** 42\n**Part 2 Answer:** No", True),
+        ("Answer to Part 1: 42\nAnswer to Part 2: no", True), ("Part1: 42\nPart2: no", True),
+        ("Part 1: 42\nPart 2: No, 91 is 7 times 13.", True), ("Part 1: 42\nPart 2: Yes, 91 is prime.", False),
+        ("Part 1 answer: 42\nPart 1 answer: 43\nPart 2 answer: no", False), ("Part 1 answers: 42\nPart 2: no", False),
+    ],
+)  # fmt: skip
+def test_headings_may_say_that_they_are_answers(response: str, correct: bool) -> None:
+    parts = (Problem("6 times 7?", 42), Problem("Is 91 prime?", "no", verifier="exact"))
+    both = Composite("Solve both.", "42\nno", verifier="composite", parts=parts, topology="bundle")
+    assert CompositeVerifier().verify(response, both).correct is correct
+
+
+def test_a_chain_may_box_what_its_link_makes_of_a_value() -> None:
+    last = Problem("Tom has 57 nuts and eats 12 of them. How many nuts are left?", 45)
+    both = chain(Problem("What is 6 times 7?", 42), last, seed=1)
+    boxes = "\n".join(rf"\[\boxed{{{x}}}\]" for x in (42, 57, 45))
+    judge = CompositeVerifier()
+    assert judge.verify(boxes, both).correct
+    assert not judge.verify(boxes.replace("57", "58"), both).correct
+    assert not judge.verify(boxes.replace("42", "43"), both).correct
+    assert not judge.verify("\n".join(rf"\[\boxed{{{x}}}\]" for x in (57, 42, 45)), both).correct
+
+
+@pytest.mark.parametrize(
+    ("gold", "response", "correct"),
+    [
+        ("no", "Answer: No, 91 = 7 * 13.", True), ("no", "Answer: **No**, it is not prime.", True),
+        ("no", "Answer: yes, it is not.", False), ("no", "Answer: No, wait, yes", False),
+        ("no", "Answer: no, or yes", False),
+        ("no", "Answer: no-one", False), ("no", "Answer: No. But maybe.", False),
+        ("no", "Answer: no; unless it is 7", False),
+        ("Alice", r"\boxed{\textit{Alice}}", True), ("Alice", r"\boxed{\text{Alice.}}", True),
+        ("Alice", r"\boxed{\mathbf{Alice}}", True),
+        ("Alice", r"\boxed{\text{Alic.}}", False), ("Hello.", r"\boxed{\text{Hello.}}", True),
+        ("[1, 2]", "The output is:\n```\n[1, 2]\n```", True), ("[1, 2]", "It prints:\n\n```text\n[1, 2]\n```", True),
+        ("[1, 2]", "The code is\n```python\nx = [2, 1]\n```\nso the output is:\n```\n[1, 2]\n```", True),
+        ("[1, 2]", "The output is:\n```\n[2, 1]\n```\n```\n[1, 2]\n```", False), ("[1, 2]", "Output:\n```\n[1, 2]", False),
+        ("[1, 2]", "Consider this:\n```\n[1, 2]\n```", False), ("[1, 2]", "The output is:\n```\n[1,2]\n```", False),
+        ("answer: 7", r"\boxed{answer: 7}", True),
+    ],
+)  # fmt: skip
+def test_texts_and_verdicts_in_the_dress_that_models_give_them(gold: str, response: str, correct: bool) -> None:
+    assert ExactVerifier().verify(response, Problem("q", gold, verifier="exact", domain="logic")).correct is correct
+
+
+@pytest.mark.parametrize(
+    ("response", "correct"),
+    [
+        ("The answer is therefore B.", True), ("The answer is clearly (B).", True), ("The answer is B!", True),
+        ('The answer is "B".', True), ("The correct answer choice is B.", True), (r"\boxed{\text{Answer: B}}", True),
+        (r"\boxed{\text{The answer is B}}", True), ("Answer: B ✅", True), ("Answer: B\n\nExplanation: 97 is prime.", True),
+        ("Answer: B\n\nExplanation: the answer is A or B.", False), ('The answer is "A" or "B".', False),
+        (r"\boxed{\text{Answer: A or B}}", False), ("The answer is clearly not B.", False), ("Answer: B?", False),
+        ("I choose B.\n\nLet me know if this helps!", True),
+    ],
+)  # fmt: skip
+def test_letters_in_the_dress_that_models_give_them(response: str, correct: bool) -> None:
+    problem = Problem("Which is prime?\nA. 91\nB. 97\nC. 87", "B", verifier="choice")
+    assert ChoiceVerifier().verify(response, problem).correct is correct
+
+
+@pytest.mark.parametrize(
+    ("response", "correct"),
+    [
+        ("The output is `[1, 2]`.", True), ("Output: [1, 2]", True), ("**Output:** `[1, 2]`", True),
+        ("It sorts them.\nSo the program prints `[1, 2]`.", True), ("It will print [1, 2]", True),
+        ("The function returns [1, 2].", True), ("The output is `[1, 3]`.", False), ("The output is not [1, 2].", False),
+        ("If it is sorted, the output is [1, 2].", False), ("The output is [1, 2] or [2, 1].", False),
+        ("The output is [1, 2].\nOr not.", False), ("The input is [1, 2].", False),
+    ],
+)  # fmt: skip
+def test_a_last_line_may_say_what_a_program_prints(response: str, correct: bool) -> None:
+    problem = Problem("What does it print?", "[1, 2]", verifier="exact", domain="code")
+    assert ExactVerifier().verify(response, problem).correct is correct
+    assert not ExactVerifier().verify(response, problem.replace(domain="logic")).correct
+
+
+def test_exact_verifier_takes_linear_time_for_many_fences() -> None:
+    text = "```\nno\n" * 50_000
+    start = time.process_time()
+    assert not ExactVerifier().verify(text, Problem("q", "no", verifier="exact")).correct
+    assert time.process_time() - start < 0.7

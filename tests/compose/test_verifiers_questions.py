@@ -29,6 +29,8 @@ def _status(gold: object, answer: str, prompt: str = "How many?", *, box: bool =
         (r"\frac{1}{6}", r"\frac12 \cdot \frac13"), (r"\frac{13}{18}", r"1 - \frac{5}{18}"), ("0.7", "1 - 0.3"),
         (r"3\sqrt5", r"\sqrt{(2+4)^2+3^2}"), (r"3\sqrt{5}", r"\sqrt{36+9}"), (r"3\sqrt{5}", r"\sqrt{6^2+3^2}"),
         (r"6\sqrt5", r"2 \cdot 3\sqrt5"), (r"6\pi", r"2 \cdot \pi \cdot 3"), (r"7+5\sqrt3", r"10+5\sqrt3-3"),
+        (r"7\pi", r"20\pi - 13\pi"), ("6+9i", "6+12i-3i"), (r"\frac{\pi}{2}", r"\frac{\pi}{3}+\frac{\pi}{6}"),
+        (r"11\sqrt5+11", r"\frac{11}{2}\sqrt5+\frac{11\sqrt5}{2}+11"),
         ("(3,7)", "(1+2, 7)"), ("3,7", "7, 1+2"), ("10", r"50\% \cdot 20"), ("7", r"2 \cdot 3\frac12"),
     ],
 )  # fmt: skip
@@ -52,7 +54,9 @@ def test_arithmetic_with_plain_numbers_is_no_result(gold: str, answer: str) -> N
         (r"5\pi", r"\pi \cdot 5"),
         ("192", r"200 - 8 = 192"), ("192", r"192 = 12 \cdot 16"), ("5+3", "3+5"), ("2x+2x", "4x"),
         ("3+4i", "4i+3"), (r"\frac{1023}{1024}", r"1-\frac{1}{2^{10}}"), (r"2 \cdot 3 \cdot 5", r"5 \cdot 3 \cdot 2"),
-        ("144", "3!4!"), ("10080", r"7!\times 2!=10,\!080"),
+        ("144", "3!4!"), (r"5\sqrt2+3\sqrt3", r"3\sqrt3+\sqrt2\cdot 5"),
+        (r"2\pi+\pi", r"\pi+2\pi"),
+        ("10080", r"7!\times 2!=10,\!080"),
     ],
 )  # fmt: skip
 def test_ways_to_write_a_number_are_results(gold: str, answer: str) -> None:
@@ -255,3 +259,108 @@ def test_binomial_coefficients_of_large_numbers_are_exact_where_they_are_small()
         JUDGE.compare(gold=r"\frac{1300!}{(650!)^2}", answer=r"\binom{1300}{650}").status != "correct"
     )  # over a limit
     assert JUDGE.compare(gold="0", answer=r"\binom{3}{5}").correct
+
+
+# --- other spellings of one thing
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "correct"),
+    [
+        ("52_8", r"52 \text{ (base 8)}", True), ("52_8", r"52\text{ base }8", True), ("52_8", "52 in base 8", True),
+        ("52_8", r"52_{(8)}", True), ("52_8", r"52_\text{8}", True), ("52_8", r"52_{\mathrm{eight}}", True),
+        ("52_8", r"{52}_8", True), ("52_8", r"\text{52}_8", True), ("52_8", r"\overline{52}_8", True),
+        ("52_8", r"52_{\text{(eight)}}", True), ("52_8", r"52 \text{ (base eight)}", True),
+        ("52_8", r"52 \text{ (base 9)}", False), ("52_8", r"52 \text{ base }9", False), ("52_8", r"52_{(9)}", False),
+        ("52_8", r"52_{\mathrm{nine}}", False), ("52_8", r"42 \text{ (base 10)}", False),
+        (r"90^\circ", r"90\,{}^\circ", True), (r"90^\circ", r"90\text{\textdegree}", True), (r"90^\circ", "90^o", True),
+        (r"90^\circ", r"90^{\text{o}}", True), (r"90^\circ", r"80\,{}^\circ", False), ("4^o", "4^o", True),
+        ("7", r"\begin{aligned} x &= 3 + 4 \\ &= 7 \end{aligned}", True), ("7", r"\begin{array}{c} 7 \end{array}", True),
+        ("7", r"\begin{aligned} x &= 3 + 5 \\ &= 7 \end{aligned}", False),
+        ("7", r"\begin{array}{cc} 7 & 8 \end{array}", False),
+        ("(1,2)", r"\begin{aligned} x &= 1 \\ y &= 2 \end{aligned}", True),
+        ("7", r"\begin{aligned} x &= 7 \\ x &= 8 \end{aligned}", False),
+        ("7", r"\begin{gathered} 7 \\ 8 \end{gathered}", False),
+        ("18", r"9 \times \$2 = \$18", True), ("18", r"\$20 - \$2 = \$18", True), ("18", r"9 \times \$2 = \$19", False),
+        ("18", r"9 \times \$3 = \$18", False), (r"\$32,348", r"\$\,32{,}348", True), ("32,348", r"x=\,32{,}348", True),
+        ("42", "42''", True), ("42", "42 in", True), (r"864 \text{ in}^2", "864 in^2", True), (r"90^\circ", "90''", False),
+        (r"864 \text{ in}^2", r"864\text{ sq. in.}", True), (r"864 \text{ in}^2", r"864 \text{ in.}^2", True),
+        (r"864 \text{ in}^2", r"864\text{ cu. in.}", False), ("27", "|S| = 27", True), ("27", r"|A \cap B| = 27", True),
+        ("27", r"27\checkmark", True), ("27", "27 ✅", True), ("27", "2✅7", False),
+        (r"\text{east}", r"\large \text{east}", True),
+        (r"\text{east}", r"\color{blue}{\text{east}}", True), (r"\text{east}", r"\textcolor{red}{\text{west}}", False),
+        ("p - q", r"\boldsymbol{p - q}", True), (r"\cot x", r"\mathbf{\cot x}", True),
+        (r"(3, \frac{\pi}{2})", r"r = 3, \theta = \frac{\pi}{2}", True),
+        (r"(3, \frac{\pi}{2})", r"r = \frac{\pi}{2}, \theta = 3", False),
+        (r"\text{(C)}", r"\text{Option C}", True), (r"\text{(C)}", "C: 3", True),
+        (r"\text{(C)}", r"\text{Choice (C)}", True),
+        (r"\text{(C)}", r"\text{Option D}", False), (r"\text{(C)}", "C: 3 or D", False), (r"\text{(C)}", "D: C", False),
+    ],
+)  # fmt: skip
+def test_other_spellings_of_one_answer(gold: str, answer: str, correct: bool) -> None:
+    assert (_status(gold, answer) == "correct") is correct
+
+
+# --- sentences that answer with a word; brackets, scales, and nouns that the question counts
+
+FACING = "She is facing north and spins to her right. Which direction (north, south, east or west) is she facing?"
+PARITY = "Let $f(x)$ be an odd function, and $g(x)$ an even function. Is $f(g(x))$ even, odd, or neither?"
+RUNNERS = "The graph shows five students. Which student has the greatest average speed?"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "gold", "response", "correct"),
+    [
+        (PARITY, "even", "Answer: The function is even.", True), (PARITY, "even", "Answer: $f(g(x))$ is even.", True),
+        (PARITY, "even", r"\boxed{\text{even function}}", True), (PARITY, "even", r"\boxed{\text{an even function}}", True),
+        (RUNNERS, "Evelyn", "Answer: Evelyn has the greatest average speed.", True),
+        (RUNNERS, "Evelyn", "The answer is that student Evelyn.", False),
+        (FACING, "east", "Answer: She is facing east.", True),
+        (PARITY, "even", "Answer: The function is odd.", False),
+        (PARITY, "even", "Answer: The function is not even.", False),
+        (PARITY, "even", r"\boxed{\text{even, odd}}", False), (PARITY, "even", r"\boxed{\text{even odd}}", False),
+        (PARITY, "odd", r"\boxed{\text{odd even}}", False), (PARITY, "even", r"\boxed{\text{even or odd}}", False),
+        (PARITY, "even", r"\boxed{\text{even, odd, or neither}}", False),
+        (PARITY, "even", "Answer: neither is even.", False),
+        (FACING, "north", r"\boxed{\text{north south east}}", False),
+        (FACING, "north", r"\boxed{\text{north, south}}", False),
+        (FACING, "east", "Answer: She is facing north-east.", False), (FACING, "east", "Answer: east of north", False),
+        (RUNNERS, "Evelyn", "Answer: Carla has greater speed than Evelyn.", False),
+        (RUNNERS, "Evelyn", "Answer: Evelyn or Carla has the greatest average speed.", False),
+        ("How many M&Ms did she get?", "762", "Answer: 762 M&Ms", True),
+        ("How many M&Ms?", "762", "Answer: 761 M&Ms", False),
+        ("How many quarters are left?", "16", r"\boxed{16 \text{ quarters}}", True),
+        ("How much is left?", "16", r"\boxed{16 \text{ quarters}}", False),
+        ("How many fourth grade boys are there?", "49", "Answer: 49 fourth grade boys", True),
+        ("q", "18", "Answer: 18 (dollars)", True), ("q", "18", r"\boxed{18\text{ (dollars)}}", True),
+        ("q", "27", "The answer is **27** (twenty-seven).", True), ("q", "27", "Answer: 27 (thirty)", False),
+        ("q", "27", "Answer: 27 (not sure)", False), ("q", "27", "Answer: 27 (million)", False),
+        ("q", "27", "Answer: twenty (27)", False),
+        ("q", r"90^\circ", "Answer: The angle is 90°.", True), ("q", "7", "Answer: the minimum is 7", True),
+        ("q", "7", "Answer: There are 7 trees near the house.", True), ("q", "7", "Answer: He takes 7 min.", True),
+        ("q", "7", r"\boxed{7\text{ bn}}", False), ("q", "7", r"\boxed{7\text{ kilo}}", False),
+        ("q", "7", r"\boxed{\text{near }7}", False),
+        ("q", "7", "Answer: just shy of 7 cups", False), ("q", "50", "Answer: 50 per mille", False),
+        ("q", "7", r"\boxed{7\text{ish}}", False),
+        ("q", "7", r"\boxed{\text{a factor of }7}", False), ("q", "7", r"\boxed{7\text{ maximum}}", False),
+    ],
+)  # fmt: skip
+def test_words_of_the_question_may_stand_around_an_answer(prompt: str, gold: str, response: str, correct: bool) -> None:
+    assert (_status(gold, response, prompt, box=False) == "correct") is correct
+
+
+@pytest.mark.parametrize(
+    ("gold", "response", "correct"),
+    [
+        ("18", "The answer in dollars is 18.", True), ("18", "The answer, in dollars, is 18.", True),
+        ("18", "The answer in simplest form is 18.", True), ("18", "The answer turns out to be 18.", True),
+        ("18", "The answer comes to $18.", True), ("p - q", "The answer is therefore $p - q$.", True),
+        ("18", r"\boxed{\text{Answer: } 18}", True), ("18", r"\boxed{\text{The final answer is } 18}", True),
+        ("18", r"\boxed{\text{Answer: 18}}", True), ("18", r"\boxed{\text{Answer: not } 18}", False),
+        ("18", r"\boxed{\text{Answer: } 17 \text{ or } 18}", False), ("18", r"\boxed{\text{Answer: }}", False),
+        ("18", "The answer in step one is 18.", False), ("18", "The answer in the first case is 18.", False),
+        ("18", "The answer turns out not to be 18.", False), ("18", "If so, the answer comes to 18.", False),
+    ],
+)  # fmt: skip
+def test_words_that_say_that_this_is_the_answer(gold: str, response: str, correct: bool) -> None:
+    assert (_status(gold, response, box=False) == "correct") is correct

@@ -9,10 +9,11 @@ from typing import Any
 from composekit._errors import bad_type
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Verdict, Verifier
+from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.exactmath.lexer import MAX_CHARACTERS
 from composekit.compose.verifiers.exactmath.reading import clean, words
 from composekit.compose.verifiers.extract import final_answer
-from composekit.compose.verifiers.statements import DOUBT, REASON
+from composekit.compose.verifiers.statements import DOUBT, REASON, without_label
 from composekit.compose.verifiers.thinking import without_thinking
 
 _TEXT = re.compile(
@@ -82,9 +83,9 @@ class ChoiceVerifier(Verifier):
             raise bad_type("ChoiceVerifier.verify", "response", "be a string", type(response).__name__, "Pass the text")
         found = final_answer(response)
         options = _options(problem.metadata.get("choices")) or _listed(problem.prompt)
-        said = found.answers
+        said = tuple(map(without_label, found.answers)) if found.source == "box" else found.answers
         if found.source in ("none", "bare") and not (said and letters(said[0], options)):
-            said = _chosen(without_thinking(response)) or said
+            said = _chosen(without_closing(without_thinking(response))) or said
         if not said:
             return Verdict(0.0, "unparseable", None, found.detail)
         same = {words(a) for a in said}
@@ -122,7 +123,7 @@ class ChoiceVerifier(Verifier):
 
 def letters(text: str, options: Mapping[str, str] | None = None) -> frozenset[str] | None:
     """The options that a bare answer names, None where it names none or hedges; ``options`` has their folded texts."""
-    plain = re.sub(r"\*\*|[{}]", "", _TEXT.sub("", clean(text))).replace("\\", " ").strip(" .*_$\n\t")
+    plain = re.sub(r"\*\*|[{}]", "", _TEXT.sub("", clean(text))).replace("\\", " ").strip(" .*_$\n\t!\"'`")
     single = _LABEL.fullmatch(plain)
     if single:
         return frozenset(single[1].upper())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from composekit._errors import bad_type
 from composekit.compose.problem import Composite, Link, Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
+from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.dispatch import judge_for
 from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.program_text import fences
@@ -16,7 +17,9 @@ from composekit.compose.verifiers.thinking import without_thinking
 # White space is bounded or kept wherever two patterns could share it, or a long run of it takes quadratic time.
 _HEADING = re.compile(
     r"^[ \t>]{0,40}+(?:[-*+•][ \t]{1,9}+|\d{1,2}[.)][ \t]{1,9}+)?(?:#{1,6}+[ \t]{0,9}+)?[*_]{0,3}+"
-    r"[ \t]{0,9}+\(?Part[ \t]{1,9}+(\d{1,3}+|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b)"
+    r"[ \t]{0,9}+(?:(?:final[ \t]{1,3}+)?answer[ \t]{1,3}+(?:to|for|of)[ \t]{1,3}+)?"
+    r"\(?Part[ \t]{0,9}+(\d{1,3}+|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b)"
+    r"(?:[ \t]{1,9}+(?:final[ \t]{1,3}+)?answer\b)?"
     r"(?:[ \t]{0,9}+\([^)\n]{0,60}\))?[ \t]{0,40}+[*_]{0,3}+[ \t]{0,40}+"
     r"(?:[:：][ \t]{0,40}+[*_]{0,3}+|[-–—][ \t]{1,9}+|\.(?:[*_]{1,3}+|(?=[ \t\n]|$))|\)[:：.]?(?=[ \t\n]|$)|(?=\n|$))",
     re.IGNORECASE | re.MULTILINE,
@@ -217,10 +220,12 @@ def _without_steps(text: str, problem: Composite) -> str:
     if text.count("box") < 2:
         return text
     found = final_answer(text)
-    if not found.apart or not 1 < len(found.answers) <= len(problem.parts):
+    if not found.apart or not 1 < len(found.answers) <= len(problem.parts) + len(problem.links):
         return text
     at = 0
     for answer in found.answers[:-1]:
+        if _is_passed_on(answer, at, problem):
+            continue
         right = (k for k in range(at, len(problem.parts) - 1) if _is_value_of(answer, k, problem))
         at = next(right, len(problem.parts)) + 1
     return rf"\boxed{{{found.answers[-1]}}}" if at < len(problem.parts) else text
@@ -237,6 +242,13 @@ def _is_value_of(answer: str, part: int, problem: Composite) -> bool:
         source.verifier in ("math", "choice", "exact")
         and judge_for(source.verifier, None).compare(gold=source.answer, answer=answer).correct
     )
+
+
+def _is_passed_on(answer: str, at: int, problem: Composite) -> bool:
+    """Whether an answer is the number that a link makes of the value of a part before the one at this place."""
+    judge = judge_for("math", None)
+    values = [str(link.value_out) for link in problem.links if link.source < at]
+    return any(judge.compare(gold=value, answer=answer).correct for value in values)
 
 
 def _names_a_link(answer: str, problem: Composite) -> bool:
@@ -283,6 +295,8 @@ def _behind_answer(section: str) -> str:
 
 def _judged_piece(judge: Verifier, piece: str, part: Problem) -> Verdict:
     """The verdict on what stands under one heading; a single line that is an answer and no sentence is declared by it."""
+    if part.verifier != "code":
+        piece = without_closing(piece)
     if part.verifier != "code" and piece and "\n" not in piece and final_answer(piece).source == "bare":
         declared = judge.verify(f"Answer: {piece}", part)
         if declared.status != "unparseable":

@@ -9,14 +9,28 @@ from collections.abc import Iterator
 from composekit._errors import bad_type
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Verdict, Verifier
+from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.extract import final_answer
-from composekit.compose.verifiers.statements import states_answer
+from composekit.compose.verifiers.program_text import fences
+from composekit.compose.verifiers.statements import DOUBT, states_answer
 from composekit.compose.verifiers.thinking import without_thinking
 
-_FENCE = re.compile(r"(?:^|\n)[ \t]*```[^\n`]*\n(.*?)\n?[ \t]*```[ \t]*$", re.DOTALL)
 _WRAPPERS = (("`", "`"), ("**", "**"), ("*", "*"), ("$", "$"), (r"\(", r"\)"))
-_COMMAND = re.compile(r"\\(?:text|texttt|mathrm|mathtt|mbox|textbf)\s*\{(.*)\}", re.DOTALL)
+_COMMAND = re.compile(
+    r"\\(?:text(?:bf|tt|it|rm|sf|normal)?|math(?:rm|tt|bf|it|sf)|mbox|emph|operatorname)\s*\{(.*)\}", re.DOTALL
+)
 _VERDICTS = frozenset(("yes", "no", "true", "false"))
+_REASONED = re.compile(r"(yes|no|true|false)(?:[,;:.]|\s[–—-])\s+(?P<reason>\S.*)", re.IGNORECASE | re.DOTALL)
+_TURNED = re.compile(
+    r"\b(?:yes|no|true|false|or|but|wait|actually|unless|if|maybe|perhaps|however|wrong|sometimes|both|might|could|part)\b",
+    re.IGNORECASE,
+)
+_OUTPUT = re.compile(r"\b(?:output|prints|printed|result|returns|displays|answer)\b[^\n]{0,60}:\W*\Z", re.IGNORECASE)
+_PRINTED = re.compile(
+    r"(?P<before>.{0,200}?)\b(?:output[*_]{0,3}|(?:it|program|code|function|script|snippet)\s+(?:will\s+|would\s+)?"
+    r"(?:prints?|outputs?|returns?|displays?))(?:\s*\b(?:is|will\s+be|would\s+be)\b)?\s*[:：]?[\s*]*(?P<what>\S.*)",
+    re.IGNORECASE,
+)
 _ESCAPED = re.compile(r"\\([_{}%$#&])")
 
 
@@ -60,12 +74,14 @@ class ExactVerifier(Verifier):
             same = len(set(found.answers)) == 1
             return self._judge(found.answers[0] if same else ", ".join(found.answers), problem)
         text = without_thinking(response)
-        fence = _FENCE.search(text[-20_000:])
-        before = text[-20_000:][: fence.start()].strip() if fence else ""
-        if fence and (not before or states_answer(before)):
-            return self._judge(fence[1], problem)
-        if self._judge(text, problem).correct:
+        fenced = _last_fenced(text)
+        if fenced is not None:
+            return self._judge(fenced, problem)
+        if any(self._judge(whole, problem, reasons=False).correct for whole in (text, without_closing(text))):
             return Verdict(1.0, "correct", text.strip(), "the response is the answer")
+        printed = _printed(text) if problem.domain == "code" else None
+        if printed is not None:
+            return self._judge(printed, problem)
         return Verdict(0.0, "unparseable", None, found.detail or "no box and no line that states the answer")
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
@@ -75,9 +91,10 @@ class ExactVerifier(Verifier):
                 raise bad_type("ExactVerifier.compare", name, "be a string", type(value).__name__, "Pass the text")
         return self._same(gold, answer, word=False)
 
-    def _judge(self, answer: str, problem: Problem) -> Verdict:
-        """Compare with a problem's answer; what a program prints has its case."""
+    def _judge(self, answer: str, problem: Problem, *, reasons: bool = True) -> Verdict:
+        """Compare with a problem's answer; what a program prints has its case. A declared verdict may give its reason."""
         word = problem.domain != "code" and problem.answer.strip().casefold() in _VERDICTS
+        answer = _verdict(answer) if word and reasons else answer
         return self._same(problem.answer, answer, word=word)
 
     def _same(self, gold: str, answer: str, *, word: bool) -> Verdict:
@@ -96,6 +113,30 @@ class ExactVerifier(Verifier):
         return folded.casefold() if self.ignore_case else folded
 
 
+def _verdict(text: str) -> str:
+    """The word of a verdict, without the reason that may follow it: ``no, 91 is 7 times 13``."""
+    reasoned = _REASONED.fullmatch(text.replace("**", "").strip(" .!_"))
+    return reasoned[1] if reasoned is not None and _TURNED.search(reasoned["reason"]) is None else text
+
+
+def _last_fenced(text: str) -> str | None:
+    """What stands in a fenced block at the end that is the whole response, or that the line before it announces."""
+    if not text.rstrip().endswith(("```", "~~~")):
+        return None
+    *_, last = [None, *fences(text)]
+    if last is None or text[last.end :].strip():
+        return None
+    before = text[: last.start].rstrip()[-2_000:]
+    return last.content if not before.strip() or states_answer(before) or _OUTPUT.search(before[-200:]) else None
+
+
+def _printed(text: str) -> str | None:
+    """What a last line says that a program writes; None where it says nothing of it, or with a doubt."""
+    lines = [line for line in text[-2_000:].splitlines() if line.strip()]
+    said = _PRINTED.fullmatch(lines[-1].strip()) if lines else None
+    return said["what"] if said is not None and not DOUBT.search(said["before"]) else None
+
+
 def _unwrapped(answer: str) -> Iterator[str]:
     """The answer as it stands, and without the marks that Markdown or LaTeX put around it."""
     yield answer
@@ -110,4 +151,5 @@ def _unwrapped(answer: str) -> Iterator[str]:
             if text == before:
                 break
             yield text
+            yield text.strip().removesuffix(".")
         yield _ESCAPED.sub(r"\1", text)

@@ -1,8 +1,8 @@
 r"""From a model's whole response to the answer that it declares.
 
 The last box counts (``\boxed``, ``\fbox``); without a box ``<answer>x</answer>`` at the end, a ``#### x`` line, or a last
-line that reads ``Answer: x`` or ``the answer is x``; without those a response that is nothing but the answer. What stands
-in a think section never counts.
+line that reads ``Answer: x`` or ``the answer is x``, behind which a courtesy or an explanation may follow; without those a
+response that is nothing but the answer. What stands in a think section never counts.
 Declarations with only separators, "or" or "and" between them are one list: whoever lists guesses has answered with a list.
 """
 
@@ -12,6 +12,7 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
+from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.statements import marked_answers, statement
 from composekit.compose.verifiers.thinking import without_thinking
 
@@ -67,12 +68,12 @@ def final_answer(response: str) -> Extraction:
     if boxed is not None:
         return boxed
     text = _without_end_tokens(text)
-    tagged = _tagged(text)
-    if tagged is not None:
-        return tagged
-    marked = marked_answers(text)
-    if marked:
-        return Extraction(marked, "marker")
+    declared = _tagged(text) or _marked(text)
+    if declared is None:
+        text = without_closing(text)
+        declared = _tagged(text) or _marked(text)
+    if declared is not None:
+        return declared
     line = " ".join(text.split())
     if not line:
         detail = "the response is empty" if not response.strip() else "nothing follows the think section"
@@ -80,6 +81,11 @@ def final_answer(response: str) -> Extraction:
     if len(line) > MAX_BARE or "\n" in text.strip().strip("$[]\\").strip():
         return Extraction((), "none", "no box and no line that states the answer")
     return Extraction((line,), "bare")
+
+
+def _marked(text: str) -> Extraction | None:
+    marked = marked_answers(text)
+    return Extraction(marked, "marker") if marked else None
 
 
 def _without_end_tokens(text: str) -> str:

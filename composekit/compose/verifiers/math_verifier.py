@@ -13,13 +13,16 @@ from composekit.compose.verifiers.echo import is_echo
 from composekit.compose.verifiers.exactmath.judge import DECIMALS, SAME, Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
 from composekit.compose.verifiers.prose import declared_number, is_sentence
+from composekit.compose.verifiers.statements import without_label
 from composekit.compose.verifiers.undone import is_undone, is_unsimplified
+from composekit.compose.verifiers.wording import says_word, without_counted
 
 _STATUS: dict[str, Status] = {
     "equal": "correct", "different": "wrong", "unreadable": "unparseable", "undecided": "unparseable", "timeout": "timeout",
     "memory": "error", "error": "error", "missing": "unparseable",
 }  # fmt: skip
 _OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
+_LETTER = re.compile(r"[^\W\d_]")
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
 
 
@@ -72,6 +75,8 @@ class MathVerifier(Verifier):
         """Extract the declared answer from a whole response and compare it with ``problem.answer``."""
         _check_text("MathVerifier.verify", "response", response)
         found = final_answer(response)
+        if found.source == "box":
+            found = found._replace(answers=tuple(map(without_label, found.answers)))
         if not found.answers:
             return Verdict(0.0, "unparseable", None, found.detail)
         if any(_is_left_open(answer, problem.answer) for answer in found.answers):
@@ -95,9 +100,14 @@ class MathVerifier(Verifier):
         return verdict
 
     def _read_again(self, answer: str, problem: Problem, verdict: Verdict) -> Verdict:
-        """The answer without the scale that the question counts in, or the one number of a sentence."""
+        """The answer without what the question counts, or the one number of a sentence, or the word of one."""
+        if _LETTER.search(answer) is None:
+            return verdict
+        if says_word(answer, problem.answer, problem.prompt):
+            return Verdict(1.0, "correct", answer, "compared as words")
         said = declared_number(answer) if verdict.status == "unparseable" or is_sentence(answer) else None
-        plain = without_asked_scale(said or answer, problem.prompt) or said
+        counted = without_counted(answer, problem.prompt)
+        plain = counted or without_asked_scale(said or answer, problem.prompt) or said
         if plain is None:
             return verdict
         found = self.compare(gold=problem.answer, answer=plain)

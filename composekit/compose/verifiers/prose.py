@@ -10,6 +10,7 @@ import re
 
 from composekit.compose.verifiers.exactmath import units
 from composekit.compose.verifiers.exactmath.grammar import NAMED_RUNS
+from composekit.compose.verifiers.exactmath.reading import number_word
 from composekit.compose.verifiers.statements import DOUBT
 from composekit.compose.words import CARDINALS, COUNTS, MULTIPLES, ORDINALS, PARTS, SCALES
 
@@ -17,13 +18,14 @@ MAX_SENTENCE = 300
 _NUMERAL = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+ \d+/\d+|\d+/\d+|\d+(?:\.\d+)?|\.\d+"
 _NUMBER = re.compile(
     rf"\$(?P<math>[^$\d\s][^$]*|[^$]*[^$\s])\$(?!\d)|\\\((?P<round>.+?)\\\)"
-    rf"|(?<![\w.,/-])(?P<plain>[-+]?[$€£]?(?:{_NUMERAL})(?:%|(?:{'|'.join(units.BARE_UNITS)})(?![\w/^*]))?"
+    rf"|(?<![\w.,/-])(?P<plain>[-+]?[$€£]?(?:{_NUMERAL})(?:%|°|(?:{'|'.join(units.BARE_UNITS)})(?![\w/^*]))?"
     rf"(?: (?:{'|'.join(units.SCALES)}|percent)\b)?)(?![\w/^'’]|[-.,]\w)"
 )
 _DRESS = re.compile(r"(?P<formula>\$[^$]+\$|\\\(.+?\\\))|\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _SPACES = re.compile(r"(?:\\[,;:! ]|~|\s)+")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}|(?<=\d )an?(?= [a-z]{3})")
 _LETTER = re.compile(r"\$ ?([A-Za-z]) ?\$")
+_ASIDE = re.compile(r"[(\[] ?([A-Za-z][A-Za-z' -]{1,40}?) ?[)\]]")
 _REST = re.compile(r"[A-Za-z\s,.'’*_:-]*")
 _SENTENCES = re.compile(r"[.:]\s+\S")
 # What makes of a number another one, a bound or a guess, wherever it stands; before the number; behind it.
@@ -32,18 +34,19 @@ _TAKEN_BACK = re.compile(
     r"|multipl\w*|divi\w*|squared|cubed|negative|opposite|reciprocal|except\w*|without|hardly|barely|another|either|out of"
     r"|guess\w*|think|believe|hope|seems?|un(?:likely|known|clear|sure)|likely|probabl[ey]"
     r"|too \w+|now (?:fewer|less|more)|(?:every|any)thing|(?:any|all) (?:number|value|integer)s?"
-    r"|ppm|ppb|permill?e|grand|myriads?|\w+illions?|times (?:the|that|this|his|her|its|their|as|more|what|[a-z])"
+    r"|presumably|apparently|hopefully"
+    r"|ppm|ppb|per ?mill?e|permill?|grand|myriads?|\w+illions?|times (?:the|that|this|his|her|its|their|as|more|what|[a-z])"
     r"|and (?:an?|some|change|more|counting|several|then|so|therefore))\b",
     re.IGNORECASE,
 )
 _BOUND = re.compile(
-    r"\b(?:about|around|over|roughly|approximately|approx|nearly|almost|close to|than|within|outside|inside|until|till"
-    r"|since|beyond|past|before)\W+(?:an?\W+)?\Z",
+    r"\b(?:about|around|near|circa|ca|shy of|short of|over|roughly|approximately|approx|nearly|almost|close to|than|within"
+    r"|outside|inside|until|till|since|beyond|past|before)\W+(?:an?\W+)?\Z",
     re.IGNORECASE,
 )
 _OPERATION = re.compile(
-    r"\b(?:sum|difference|product|quotient|ratio|root|square|cube|power|factorial|inverse|digits?|modulo|mod|remainder|minimum|maximum|"
-    r"increas\w*|decreas\w*|(?:part|share|rest|some|all|most|each|any) of)\b",
+    r"\b(?:factors?|sum|difference|product|quotient|ratio|root|square|cube|power|factorial|inverse|digits?|modulo|mod|remainder|"
+    r"minimum|maximum|increas\w*|decreas\w*|(?:part|share|rest|some|all|most|each|any) of)\b",
     re.IGNORECASE,
 )
 _OPERAND = re.compile(r"\b(?:of|by|from|to|with|for|into|on|and)\W+(?:the\W+)?\Z", re.IGNORECASE)
@@ -52,7 +55,12 @@ _NAMED = re.compile(
     r"examples?|methods?|numbers?|page)\W*\Z|\A\W*(?:of|from|to|by|with|on)\W*\Z",
     re.IGNORECASE,
 )
-_GOES_ON = re.compile(r"\b(?:factorial|root|power|mod|modulo|inverse)\b|\A\W*over\b", re.IGNORECASE)
+_GOES_ON = re.compile(
+    r"\b(?:factorial|root|power|mod|modulo|inverse)\b|\A\W*over\b|\A\W*ish\b"
+    r"|\A\W*(?:max|minimum|maximum|tops)\W*\Z"
+    r"|\A\W*(?:mil|mn|bn|thou|tens|nano|micro|milli|centi|deci|deca|hecto|kilo|mega|giga|tera)\b",
+    re.IGNORECASE,
+)
 _HARMLESS = re.compile(
     r"(?<=\byears)[ -]old\b|(?<!rather )(?<!other )\bthan\b(?! [b-z]\b| the number\b)|['’]s\b|\bMay\b"
 )
@@ -83,6 +91,7 @@ def declared_number(text: str) -> str | None:
         return None
     text = _SPACES.sub(" ", _DRESS.sub(lambda m: m["formula"] or f" {m[2]} ", text)).strip()
     text = _LETTER.sub(r"\1", text.replace(r"\$", "$").replace(r"\%", "%"))
+    text = " ".join(_ASIDE.sub(_without_brackets, text).split())
     found = list(_NUMBER.finditer(text))
     if len(found) != 1:
         return None
@@ -95,6 +104,13 @@ def declared_number(text: str) -> str | None:
     word = re.match(r" ([A-Za-z]{1,24})\b(?! per\b| an?\b|/)", after)
     known = word is not None and word[1] not in ("in", "per") and units.is_unit_word(word[1])
     return rf"{number['plain']} \text{{{word[1]}}}" if word and known else number["plain"]
+
+
+def _without_brackets(aside: re.Match[str]) -> str:
+    """What stands in brackets without them, nothing where it says the number before it once more: ``27 (twenty-seven)``."""
+    value = number_word(aside[1].lower())
+    again = re.search(r"(?<![\d.,])(\d{1,12})[ *]{0,4}\Z", aside.string[: aside.start()])
+    return "" if again is not None and value == int(again[1]) else f" {aside[1]} "
 
 
 def _states(before: str, after: str) -> bool:

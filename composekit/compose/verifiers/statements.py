@@ -11,9 +11,14 @@ import re
 # Cut before anything is looked for: patterns that could share a run of white space take quadratic time for a long one.
 _LONG_RUN = re.compile(r"\s{10,}|\*{10,}|_{10,}|>{10,}")
 _HASHES = re.compile(r"^[ \t>*]*####[ \t]*([^#\s].*)$", re.MULTILINE)
-_VERB = r"\bis\b|\bequals\b|\b(?:will|would|should|must)\s+be\b"
+_VERB = (
+    r"\bis\b|\bequals\b|\b(?:will|would|should|must)\s+be\b|\bcomes\s+(?:out\s+)?to(?:\s+be)?\b"
+    r"|\b(?:turns|works)\s+out\s+(?:to\s+be|as)\b"
+)
 _MARKER = re.compile(
-    r"\b(?:answer|ans|(?:correct|right|best)\s+(?:option|choice))(?P<whose>\s+(?:to|of|for)\s+[\w\s'()-]{1,60}?|\s*\([a-z]\))?"
+    r"\b(?:answer(?:\s+(?:choice|option))?|ans|(?:correct|right|best)\s+(?:option|choice))"
+    r"(?P<whose>\s+(?:to|of|for)\s+[\w\s'()-]{1,60}?|\s*\([a-z]\)"
+    r"|,?\s+in\s+(?!the\b|this\b|that\b|part\b|case\b)[a-z]{2,20}(?:\s+[a-z]{1,20}){0,2},?)?"
     rf"\s*\**\s*(?:(?:{_VERB})(?!\s*n['’]t)|[:：=])(?:\s*(?:\bis\b|[:：=]))?\s*",
     re.IGNORECASE,
 )
@@ -44,13 +49,21 @@ _ANOTHER = re.compile(
     r"one|two|three|four|five|six|subproblem|subquestion|sub)\b",
     re.IGNORECASE,
 )
-_ADVERB = re.compile(r"(?:exactly|approximately|therefore|thus)[,:]?\s+(?=[-+($\\]*\d)", re.IGNORECASE)
+_ADVERB = re.compile(
+    r"(?i:exactly|approximately)[,:]?\s+(?=[-+($\\]*\d)"
+    r"|(?i:therefore|thus|then|hence|clearly|simply|indeed|obviously)[,:]?\s+(?=[-+(\[$\\*]|\d|[A-Z]\b)"
+)
 REASON = re.compile(
     r",?\s+(?:because|since)\s(?!.*\b(?:so|thus|hence|therefore|but|not|wrong)\b).*", re.IGNORECASE | re.DOTALL
 )
 _COURTESY = re.compile(r"\.\s*I hope (?:it|this) is correct\W*$", re.IGNORECASE)
 _EMPHASIS_BEFORE = re.compile(r"\A(?:\*{1,3}|_{1,3}(?=[^_\s]))\s*")
 _EMPHASIS_AFTER = re.compile(r"\s*(?:\*{1,3}|(?<=[^_\s\\])_{1,3})(?=[.!]?\Z)")
+_LABEL = re.compile(
+    r"\A(?P<text>\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*(?:the\s+)?(?:(?:final|correct)\s+)?answer\s*(?:is\s*[:=]?|[:=])\s*"
+    r"(?P<closed>(?(text)\}|\Z)\s*)?",
+    re.IGNORECASE,
+)
 _RULE = re.compile(r"[-*_=~]{3,}|`{3,}\w*")
 
 
@@ -118,6 +131,18 @@ def _bare(content: str) -> str:
     """What a line states, without courtesies, reasons and marks of emphasis."""
     content = REASON.sub("", _COURTESY.sub("", content)).strip()
     return _EMPHASIS_AFTER.sub("", _EMPHASIS_BEFORE.sub("", content)).strip()
+
+
+def without_label(answer: str) -> str:
+    r"""A boxed answer without the words that say what a box says.
+
+    Example:
+        >>> without_label(r"\text{Answer: } 7"), without_label(r"\text{The answer is B}"), without_label("7")
+        ('7', '\\text{B}', '7')
+    """
+    if "nswer" not in answer and "NSWER" not in answer:
+        return answer
+    return _LABEL.sub(lambda m: "" if m["closed"] is not None else m["text"] or "", answer, count=1)
 
 
 def states_answer(text: str) -> bool:

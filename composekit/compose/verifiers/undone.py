@@ -8,7 +8,7 @@ radicals, multiples of a radical, of :math:`\pi` or of a power, and sums of such
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -110,6 +110,7 @@ def _is_open(tree: Any, rooted: bool = False) -> bool:
         if kind == "mul":
             amounts = [part for part in amounts if part not in _SCALES]
         met = len(amounts) > 1 and not is_mixed(tree)
+        met = met or (kind == "add" and _has_like_terms(tree[1:]))
         return met or any(_is_open(part, rooted) for part in tree[1:])
     if kind == "root":
         return _is_open(tree[1], rooted=True)
@@ -120,6 +121,21 @@ def _is_open(tree: Any, rooted: bool = False) -> bool:
     if kind == "list":
         return any(_is_open(part) for part in tree[1])
     return kind in _UNFOLDED and any(_is_open(part, rooted) for part in tree[1:])
+
+
+def _has_like_terms(terms: Sequence[Any]) -> bool:
+    r"""Whether two terms are multiples of one constant or radical: :math:`20\pi - 13\pi`."""
+    found = [unit for unit in map(_multiplied, terms) if unit]
+    return len(set(found)) < len(found)
+
+
+def _multiplied(tree: Any) -> tuple[Any, ...]:
+    """The constants and radicals that a term is a multiple of, in order; nothing where it is something else."""
+    while tree[0] == "neg" or (tree[0] == "div" and _is_amount(tree[2], False)):
+        tree = tree[1]
+    factors = tree[1:] if tree[0] == "mul" else (tree,)
+    rest = tuple(part for part in factors if not _is_amount(part, False))
+    return rest if all(part[0] in ("const", "root") for part in rest) else ()
 
 
 def _is_amount(tree: Any, rooted: bool) -> bool:

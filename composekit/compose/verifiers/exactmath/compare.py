@@ -17,6 +17,7 @@ from typing import NamedTuple
 from composekit.compose.verifiers.exactmath import algebra as alg
 from composekit.compose.verifiers.exactmath.algebra import Form, TooLarge, Undecided, Undefined
 from composekit.compose.verifiers.exactmath.evaluate import Evaluator, has_bare_log
+from composekit.compose.verifiers.exactmath.grammar import GREEK
 from composekit.compose.verifiers.exactmath.numeric import FloatArithmetic, Sampler, Unable, out_of_range, refuted
 from composekit.compose.verifiers.exactmath.sets import infinity, same_real_set
 from composekit.compose.verifiers.exactmath.tree import Node, contains, number, variables
@@ -220,10 +221,13 @@ class Comparison:
         return None if _matches([[v is not False for v in row] for row in table]) else False
 
     def _coordinates(self, point: Node, items: list[Node]) -> bool | None:
-        """``x = 1, y = 2`` for the point ``(1, 2)``: named coordinates in the order of their names."""
-        if not all(x.kind == "assign" and x.args[2] == "=" and len(x.args[0]) == 1 for x in items):
+        """``x = 1, y = 2`` for the point ``(1, 2)``: in the order of their names, with Greek ones as they stand."""
+        if not all(
+            x.kind == "assign" and x.args[2] == "=" and (len(x.args[0]) == 1 or x.args[0] in GREEK) for x in items
+        ):
             return False
-        named = sorted(items, key=lambda x: x.args[0])
+        greek = any(x.args[0] in GREEK for x in items)
+        named = items if greek else sorted(items, key=lambda x: x.args[0])
         if len({x.args[0] for x in named}) != len(point.args[2]):
             return False
         return self._all(point.args[2], [x.args[3] for x in named])

@@ -19,7 +19,11 @@ _PLACES = 12
 _DECIMAL = re.compile(r"(?:\\?\$)?([+-]?)([0-9]{1,15}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,5})(?:\.([0-9]{1,12}))?")
 _GROUPED = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})+")
 _COMMAND_NAME = re.compile(r"\\(?:(?:text|textbf|textrm|mathrm|mathbf|mbox|quad)(?![A-Za-z])|[,;: ])\s*")
-_LABELLED = re.compile(r"\(?\s*([A-Za-z])\s*\)\s*(\S.*)", re.DOTALL)
+_LABELLED = re.compile(
+    r"(?:(?i:option|choice)\s+)?(?:\(?\s*(?P<a>[A-Za-z])\s*\)|(?P<b>[A-Z])\s*[.:])\s*(?P<text>\S.*)"
+    r"|(?i:option|choice)\s+\(?\s*(?P<c>[A-Za-z])\s*\)?",
+    re.DOTALL,
+)
 _ALTERNATIVE = re.compile(
     r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee|also|unless)\b|^\s*(?:[,;/|&+]|and\b)|^[A-Za-z]$", re.IGNORECASE
 )
@@ -140,9 +144,9 @@ def letter_with_text(answer: str) -> str | None:
     """The letter, in lower case, of ``(C) 42``; None where another option or an alternative follows."""
     plain = _COMMAND_NAME.sub("", clean(answer)).replace("{", "").replace("}", "")
     match = _LABELLED.fullmatch(plain)
-    if match is None or _ALTERNATIVE.search(match[2]) or _OPERATED_ON.match(match[2]):
+    if match is None or _ALTERNATIVE.search(match["text"] or "") or _OPERATED_ON.match(match["text"] or ""):
         return None
-    return match[1].lower()
+    return str(match["a"] or match["b"] or match["c"]).lower()
 
 
 def _unread(what: str, text: str, problem: Unreadable, other: str) -> Judgement:

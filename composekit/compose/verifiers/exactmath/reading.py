@@ -16,6 +16,7 @@ from composekit.compose.verifiers.exactmath import units
 from composekit.compose.verifiers.exactmath.grammar import NAMED_RUNS
 from composekit.compose.verifiers.exactmath.lexer import OverLimit, Token, Unreadable, to_ascii, tokenise
 from composekit.compose.verifiers.exactmath.parser import parse
+from composekit.compose.verifiers.exactmath.spellings import respelled
 from composekit.compose.verifiers.exactmath.tree import Node, number
 from composekit.compose.verifiers.exactmath.vocabulary import names
 
@@ -29,7 +30,9 @@ _POWER_OF_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
 _PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)((?:\\.|[^$\\])*?)(?<=[^\s\\])\$(?!\d)")
 _ROUNDED_ASIDE = re.compile(r"\((\\approx[^()]{1,40})\)\Z")
 _BOLD = (r"\mathbf{", r"\boldsymbol{", r"\bm{", r"\mathrm{")
-_CALCULATION = re.compile(r"[0-9+*/=^]")  # what is bold here is no letter that may be a vector, and no word
+_CALCULATION = re.compile(
+    r"[0-9+*/=^]|(?<![A-Za-z])[a-z] ?- ?[a-z](?![A-Za-z])|\\(?!text|math)[a-z]"
+)  # what is bold here is no letter that may be a vector, and no word
 _OHMS = re.compile(
     r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*([kM]?)\s*(?:\\Omega\s*\}|\}\s*\\Omega)|([kM]?)\s*\\Omega)\s*\Z"
 )
@@ -53,12 +56,16 @@ _DIGIT_E_SIGN = re.compile(r"\de[+-]\d")
 _TEXT_COMMAND = re.compile(
     r"\\(?:text|textrm|textbf|textit|textsf|texttt|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|emph)\s*(?=\{)"
 )
-_LEADING_SPACE = re.compile(r"(?:\s|~|\\[ ,;:!]|\\(?:displaystyle|therefore|Rightarrow|implies)(?![A-Za-z]))+")
+_LEADING_SPACE = re.compile(
+    r"(?:\s|~|\\[ ,;:!]|\\(?:text)?color\s*\{[A-Za-z!0-9]{1,30}\}"
+    r"|\\(?:displaystyle|therefore|Rightarrow|implies|small|normalsize|large|Large|LARGE|huge|Huge)(?![A-Za-z]))+"
+)
 _SPACE = re.compile(r"\s+")
 _HALF_DAY = re.compile(r"\b([ap])\.\s?m\b")
 _BASED_IN_BRACKETS = re.compile(r"(?<![\w})\]])\(\s*(\d[0-9A-Z]*)\s*\)(?=\s*_)")
 _ARTICLE = re.compile(r"(?:an?|the)\s+(?=\w{2})")
-_STOPS = " \t\r\n\f\v~.,;:"
+_STOPS = " \t\r\n\f\v~.,;:✓✔✅☑🎉\ufe0f"
+_TICK = re.compile(r"\\(?:checkmark|blacksquare|square|qed)\Z")
 _LETTERS_ALONE = re.compile(r"[A-Za-z][A-Za-z' .-]*")
 _LETTER = re.compile(r"[^\W\d_]")
 _MAY_BE_WORDS = re.compile(r"[\s({\"']*(?:\\[tmho]|[A-Za-z])")
@@ -105,7 +112,9 @@ def _strip_edges(text: str) -> str:
     text = text[leading.end() :] if leading else text
     while True:
         stripped = text.rstrip(_STOPS)
-        if stripped.endswith(r"\!"):
+        if stripped.endswith(("k", "e", "d")) and (tick := _TICK.search(stripped, max(0, len(stripped) - 12))):
+            stripped = stripped[: tick.start()]
+        elif stripped.endswith(r"\!"):
             stripped = stripped[:-2]
         elif stripped.endswith("\\") and not stripped.endswith("\\\\"):
             stripped = stripped[:-1]  # the backslash of a spacing command
@@ -115,7 +124,7 @@ def _strip_edges(text: str) -> str:
 
 
 def _unboxed(text: str) -> str:
-    for name in (r"\boxed{", r"\fbox{", r"\framebox{", *_BOLD):
+    for name in (r"\boxed{", r"\fbox{", r"\framebox{", r"\underline{", *_BOLD):
         if text.startswith(name) and text.endswith("}") and _balanced(text[len(name) : -1]):
             inner = text[len(name) : -1]
             return text if name in _BOLD and not _CALCULATION.search(inner) else inner
@@ -281,7 +290,7 @@ class Convention(NamedTuple):
 
 
 def _parsed(text: str, convention: Convention) -> Node:
-    text = join_groups(text, commas=convention.commas)
+    text = join_groups(respelled(text), commas=convention.commas)
     if not convention.scientific:
         text = re.sub(r"(\d)e(?=[+-]\d)", r"\1 e ", text)
     if "_" in text:

@@ -56,8 +56,8 @@ _FUNCTION_WORDS = names(
     seventh eighth eighths ninth tenth tenths hundredth hundredths thousandth thousandths millionth root modulo
     mod pi double twice triple negative positive inverse reciprocal prime maximum minimum max zero one two three
     four five six seven eight nine ten eleven twelve quadrillion quintillion sextillion septillion octillion grand tens
-    hundreds myriad myriads k m b mil mn bn ppm ppb permille permil nano micro milli centi deci deca hecto kilo mega giga
-    tera
+    hundreds myriad myriads k m b mil mn bn ppm ppb permille permil mille ish thou nano micro milli centi deci deca hecto
+    kilo mega giga tera
     """
 )
 MAX_WORDS = 4

@@ -1,0 +1,76 @@
+r"""Other spellings of what the grammar reads: ``52 \text{ (base 8)}``, ``90{}^\circ``, equations in an ``aligned`` block."""
+
+from __future__ import annotations
+
+import re
+
+from composekit.compose.verifiers.exactmath.grammar import BASES
+
+_TEXT = r"\\(?:text|textrm|mathrm|mbox|operatorname)\s*\{\s*"
+_BASE = rf"(?P<base>\d{{1,2}}|{'|'.join(BASES)})"
+_IN_WORDS = re.compile(
+    rf"\A(?:{_TEXT})?(?P<digits>\d[0-9A-Z]*)\s*\}}?\s*(?:\\[,;: ]\s*)*(?:{_TEXT})?[,(]?\s*(?:in\s+)?base(?:\s|[-~]|\\[,; ])*"
+    rf"[}}${{]{{0,2}}\s*{_BASE}[\s}})$]{{0,6}}\Z",
+    re.IGNORECASE,
+)
+_SUBSCRIPT = re.compile(rf"_\s*(?:\{{\s*)?(?:\(\s*|{_TEXT}\(?\s*){_BASE}\s*[)}}]{{1,2}}(?P<end>\s*\}})?")
+_DIGITS = re.compile(rf"(?<![\w}})\]\\])(?:{_TEXT}|\\overline\s*\{{\s*|\{{\s*)(\d[0-9A-Z]*)\s*\}}(?=\s*_)")
+_DEGREE = re.compile(
+    r"\\text\s*\{\s*\\(?:textdegree|degree)\s*\}|\\textdegree(?![A-Za-z])"
+    r"|\{\}(?=\s*\^\s*\{?\s*\\circ)|(?<=\d)\s*\^\s*\{?\s*(?:\\text\s*\{\s*)?o\s*\}{0,2}\s*\Z"
+)
+_CURRENCY_INSIDE = re.compile(r"(\\times|\\cdot|\\div|[*+/(-])\s*\\?\$\s*(?=[\d.])")
+_SPACE_BEFORE = re.compile(r"(?<![\d\s])\s?\\[,;:]\s?(?=\d)")  # of a number in groups, it is no comma
+_SHORTENED = re.compile(
+    r"(?<=[a-z ])\b(sq|cu|in|ft|yd|mi|lbs?|oz|hrs?|mins?|secs?|cm)\.(?=[\s}^~]|\Z)|(?<=\{)(sq|cu|in|ft)\.(?=[\s}^~])"
+)
+_INCHES = re.compile(r"(?<=[\d}])\s*(?:\bin|\\text\s*\{\s*(?:''|\")\s*\}|''|\")(?=\s*\^\s*\{?\s*[23]\s*\}?\s*\Z|\s*\Z)")
+_SIZE = re.compile(
+    r"\A(?:\\left)?(?:\||\\[lv]vert\s?)\s*([A-Z](?:\s*\\(?:cap|cup)\s*[A-Z]){0,4})\s*(?:\\right)?(?:\||\\[rv]vert)(?=\s*=)"
+)
+_BLOCK = re.compile(
+    r"\A\\begin\s*\{(aligned|align\*?|array|gathered|split)\}(?:\s*\{[clr|\s]{1,9}\})?(.*)\\end\s*\{\1\}\Z", re.DOTALL
+)
+
+
+def respelled(text: str) -> str:
+    r"""The text in the spelling that the grammar reads.
+
+    Example:
+        >>> respelled(r"52 \text{ (base 8)}"), respelled(r"52_{\mathrm{eight}}"), respelled(r"90\,{}^\circ")
+        ('52_{8}', '52_{eight}', '90\\,^\\circ')
+        >>> respelled(r"\begin{aligned} x &= 3 + 4 \\ &= 7 \end{aligned}")
+        'x = 3 + 4 = 7'
+    """
+    if "base" in text or "Base" in text:
+        text = _IN_WORDS.sub(lambda m: f"{m['digits']}_{{{m['base'].lower()}}}", text)
+    if "_" in text:
+        text = _DIGITS.sub(r"\1", _SUBSCRIPT.sub(_plain_subscript, text))
+    if "degree" in text or "{}" in text or text.rstrip(" }").endswith("o"):
+        text = _DEGREE.sub(lambda m: "" if m[0] == "{}" else r"^\circ", text)
+    if "\\" in text:
+        text = _SPACE_BEFORE.sub(" ", text)
+    text = _INCHES.sub(r"\\text{in}", _SHORTENED.sub(lambda m: m[1] or m[2], text))
+    if "|" in text or "vert" in text:
+        text = _SIZE.sub(lambda m: "S" if "\\c" in m[1] else m[1], text)
+    if "$" in text and "=" in text:
+        text = _CURRENCY_INSIDE.sub(r"\1 ", text)
+    if text.startswith("\\begin") and (block := _BLOCK.match(text)):
+        text = _unstacked(block[2], block[1]) or text
+    return text
+
+
+def _plain_subscript(match: re.Match[str]) -> str:
+    braces = match[0].count("{") - match[0].count("}")
+    return f"_{{{match['base']}}}" if not braces else match[0]
+
+
+def _unstacked(body: str, name: str) -> str | None:
+    """The lines of a block as one chain, where each goes on with the one before, or as a list of equations."""
+    rows = [" ".join(row.split()) for row in body.split(r"\\") if row.strip()]
+    if not rows or (name == "array" and (len(rows) > 1 or "&" in body)):
+        return None
+    plain = [" ".join(row.replace("&", "").split()) for row in rows]
+    if all(row.startswith("=") for row in plain[1:]):
+        return " ".join(plain)
+    return ", ".join(plain) if all("=" in row for row in plain) else None
