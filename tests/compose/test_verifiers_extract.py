@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composekit.compose.verifiers.extract import MAX_RESPONSE, final_answer
+from composekit.compose.verifiers.extract import MAX_RESPONSE, _outer_boxes, final_answer
 from composekit.compose.verifiers.thinking import without_thinking
 
 
@@ -144,3 +145,35 @@ def test_final_answer_is_linear_in_hostile_responses(unit: str) -> None:
     start = time.process_time()
     final_answer(text)
     assert time.process_time() - start < 1.0
+
+
+def test_one_plain_box_is_read_as_any_box_is():
+    rng = random.Random(7)
+    pieces = [
+        "\\boxed",
+        "\\boxed{",
+        "{",
+        "}",
+        "\\",
+        "\\\\",
+        "\\{",
+        "\\}",
+        " ",
+        "4",
+        "x",
+        "\\fbox{5}",
+        "\\text{",
+        "$",
+        "\n",
+    ]
+    compared = 0
+    for _ in range(20_000):
+        text = "".join(rng.choices(pieces, k=rng.randint(2, 9)))
+        found = final_answer(text)
+        boxes = _outer_boxes(text)
+        if len(boxes) == 1:
+            content = boxes[0].content
+            expected = () if content is None or not content.strip() else (content.strip(),)
+            assert found.answers == expected, text
+            compared += 1
+    assert compared > 5_000

@@ -38,9 +38,7 @@ class Extraction(NamedTuple):
     answers: tuple[str, ...]
     source: str
     detail: str = ""
-    apart: bool = (
-        False  # several boxes, each in a line or a display of its own, with neither a comma nor a word between
-    )
+    apart: bool = False  # several boxes, each in a line or display of its own, with neither comma nor word between
 
 
 def final_answer(response: str) -> Extraction:
@@ -104,8 +102,14 @@ class _Box(NamedTuple):
 
 def _boxes(text: str) -> Extraction | None:
     """The last run of boxes with nothing but separators between them; None if there is no box."""
-    if r"\boxed" not in text and r"\fbox" not in text and r"\framebox" not in text:
-        return None
+    first = text.find(r"\boxed")
+    if r"\fbox" not in text and r"\framebox" not in text:
+        if first < 0:
+            return None
+        end = text.find("}", first)
+        content = text[first + len(r"\boxed{") : end].strip() if text.startswith(r"\boxed{", first) else ""
+        if end > 0 and content and text.find(r"\boxed", first + 1) < 0 and "{" not in content and "\\" not in content:
+            return Extraction((content,), "box")  # the usual case, one box around plain text
     boxes = _outer_boxes(text)
     if not boxes:
         return None

@@ -75,7 +75,7 @@ class MathVerifier(Verifier):
         """Extract the declared answer from a whole response and compare it with ``problem.answer``."""
         _check_text("MathVerifier.verify", "response", response)
         found = final_answer(response)
-        if found.source == "box":
+        if found.source == "box" and any("nswer" in answer.lower() for answer in found.answers):
             found = found._replace(answers=tuple(map(without_label, found.answers)))
         if not found.answers:
             return Verdict(0.0, "unparseable", None, found.detail)
