@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from composekit.compose.verifiers.exactmath import algebra as alg
 from composekit.compose.verifiers.exactmath.algebra import Ring, TooLarge, Undefined
+from composekit.compose.verifiers.exactmath.cleaning import clean
 from composekit.compose.verifiers.exactmath.evaluate import exact
 from composekit.compose.verifiers.exactmath.judge import judge
 from composekit.compose.verifiers.exactmath.lexer import Unreadable, to_ascii, tokenise
 from composekit.compose.verifiers.exactmath.numeric import refuted
-from composekit.compose.verifiers.exactmath.reading import clean, number_word, readings
+from composekit.compose.verifiers.exactmath.reading import readings
 from composekit.compose.verifiers.exactmath.sets import combine, same_real_set
+from composekit.compose.verifiers.exactmath.worded import number_word
 from composekit.testing.strategies import answers, expressions, rationals, written
 
 

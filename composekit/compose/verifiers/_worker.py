@@ -149,7 +149,7 @@ def _judge(gold: str, answer: str) -> dict[str, str]:
 def _math_verify(gold: str, answer: str) -> dict[str, str]:
     from math_verify import LatexExtractionConfig, parse, verify
 
-    from composekit.compose.verifiers.exactmath.reading import clean
+    from composekit.compose.verifiers.exactmath.cleaning import clean
 
     options: dict[str, Any] = {
         "extraction_config": [LatexExtractionConfig()], "fallback_mode": "no_fallback", "parsing_timeout": None,

@@ -10,8 +10,9 @@ from composekit._errors import bad_type
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Verdict, Verifier
 from composekit.compose.verifiers.closings import without_closing
+from composekit.compose.verifiers.exactmath.cleaning import clean
 from composekit.compose.verifiers.exactmath.lexer import MAX_CHARACTERS
-from composekit.compose.verifiers.exactmath.reading import clean, words
+from composekit.compose.verifiers.exactmath.worded import words
 from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.statements import DOUBT, REASON, without_label
 from composekit.compose.verifiers.thinking import without_thinking

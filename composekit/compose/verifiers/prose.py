@@ -10,7 +10,7 @@ import re
 
 from composekit.compose.verifiers.exactmath import units
 from composekit.compose.verifiers.exactmath.grammar import NAMED_RUNS
-from composekit.compose.verifiers.exactmath.reading import number_word
+from composekit.compose.verifiers.exactmath.worded import number_word
 from composekit.compose.verifiers.statements import DOUBT
 from composekit.compose.words import CARDINALS, COUNTS, MULTIPLES, ORDINALS, PARTS, SCALES
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from composekit.compose.verifiers.exactmath.reading import is_wordlike, words
 from composekit.compose.verifiers.exactmath.vocabulary import names
+from composekit.compose.verifiers.exactmath.worded import is_wordlike, words
 from composekit.compose.verifiers.statements import DOUBT
 
 MAX_SENTENCE = 200

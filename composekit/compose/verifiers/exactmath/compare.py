@@ -10,32 +10,33 @@ Every comparison is True, False, or None: not decided here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from itertools import pairwise
-from typing import NamedTuple
 
 from composekit.compose.verifiers.exactmath import algebra as alg
 from composekit.compose.verifiers.exactmath.algebra import Form, TooLarge, Undecided, Undefined
 from composekit.compose.verifiers.exactmath.evaluate import Evaluator, has_bare_log
 from composekit.compose.verifiers.exactmath.grammar import GREEK
-from composekit.compose.verifiers.exactmath.numeric import FloatArithmetic, Sampler, Unable, out_of_range, refuted
+from composekit.compose.verifiers.exactmath.numeric import out_of_range, refuted
+from composekit.compose.verifiers.exactmath.quantities import is_time, quantity, roughly, same_digits, units_agree
 from composekit.compose.verifiers.exactmath.sets import infinity, same_real_set
+from composekit.compose.verifiers.exactmath.shapes import (
+    as_equation,
+    as_set,
+    by_variables,
+    cells,
+    is_collection,
+    is_name,
+    is_out_of_order,
+    links,
+    matches,
+    with_sign,
+)  # fmt: skip
 from composekit.compose.verifiers.exactmath.tree import Node, contains, number, variables
-from composekit.compose.verifiers.exactmath.units import PHYSICAL, Unit, product
 
 MAX_ITEMS = 60
 Oracle = Callable[[Node, Node, bool], bool | None]  # two scalars and whether a bare log is decimal
 _RADIANS = Node("div", (Node("const", ("pi",)), number(180)))
 _POINTS = frozenset(("sequence", "assign", "relation"))
-_TURNED = {">": "<", ">=": "<="}
-
-
-class Quantity(NamedTuple):
-    """A scalar taken apart: the number, its unit, and whether it was given in percent."""
-
-    value: Node
-    unit: Unit
-    percent: bool
 
 
 class Comparison:
@@ -65,18 +66,18 @@ class Comparison:
             return False
         if "assign" in (g.kind, a.kind):
             return self._assignments(g, a)
-        if _is_collection(g) or _is_collection(a):
+        if is_collection(g) or is_collection(a):
             same = self._collections(g, a)
             return same if same is not False else self._real_sets(g, a)
         if g.is_scalar and a.is_scalar:
             return self._quantities(g, a)
         if g.kind == a.kind == "matrix":
-            return g.args[0] == a.args[0] and self._all(_cells(g), _cells(a))
+            return g.args[0] == a.args[0] and self._all(cells(g), cells(a))
         if g.kind == a.kind == "sequence":
             return self._sequences(g, a)
         if {g.kind, a.kind} == {"matrix", "sequence"}:
             matrix, sequence = (g, a) if g.kind == "matrix" else (a, g)
-            return matrix.args[0] == 1 and self._all(_cells(matrix), sequence.args[2])
+            return matrix.args[0] == 1 and self._all(cells(matrix), sequence.args[2])
         if "ratio" in (g.kind, a.kind):
             return self._ratios(g, a)
         if g.kind == a.kind == "relation":
@@ -94,7 +95,7 @@ class Comparison:
         if not all(x.is_scalar for x in operands):
             return self._settle_items(node)
         for relation, x, y in zip(relations, operands, operands[1:], strict=False):
-            if relation == "~" and not _roughly(x, y):
+            if relation == "~" and not roughly(x, y):
                 return Node("contradiction", ())
             same = self._same_values(x, y) if relation == "=" else True
             if same is not True:
@@ -133,18 +134,18 @@ class Comparison:
     def _assignments(self, g: Node, a: Node) -> bool | None:
         if g.kind == a.kind == "assign":
             if g.args[0] == a.args[0] and "in" in (g.args[2], a.args[2]):
-                return self.equal(_as_set(g), _as_set(a))
+                return self.equal(as_set(g), as_set(a))
             if g.args[0] == a.args[0]:
                 return self.equal(g.args[3], a.args[3])
-            return self._equations(_as_equation(g), _as_equation(a))
+            return self._equations(as_equation(g), as_equation(a))
         if g.kind == "assign":
             if g.args[2] == "in" and a.kind == "relation":
                 return self._real_sets(g, a)
-            if a.kind == "relation" or not _is_name(g):
-                return self._equations(_as_equation(g), a)
+            if a.kind == "relation" or not is_name(g):
+                return self._equations(as_equation(g), a)
             return self.equal(g.args[3], a)
         if g.kind == "relation":
-            return self._equations(g, _as_equation(a)) if a.args[2] != "in" else self._real_sets(g, a)
+            return self._equations(g, as_equation(a)) if a.args[2] != "in" else self._real_sets(g, a)
         _, left, _, value = a.args
         bound = (
             {left.args[0]}
@@ -153,9 +154,9 @@ class Comparison:
             if left is not None
             else set()
         )
-        if bound & variables(value) or (not _is_name(a) and variables(value)):
+        if bound & variables(value) or (not is_name(a) and variables(value)):
             return False
-        if g.kind == "sequence" and (value.kind not in _POINTS or _is_out_of_order(left)):
+        if g.kind == "sequence" and (value.kind not in _POINTS or is_out_of_order(left)):
             return False
         return self.equal(g, value)
 
@@ -193,7 +194,7 @@ class Comparison:
         out: list[Node] = []
         for item in items:
             if contains(item, "pm", "mp"):
-                plus, minus = _with_sign(item, 1), _with_sign(item, -1)
+                plus, minus = with_sign(item, 1), with_sign(item, -1)
                 out += [plus] if self.equal(plus, minus) else [plus, minus]
             else:
                 out.append(item)
@@ -216,9 +217,9 @@ class Comparison:
     def _multisets(self, gold: list[Node], given: list[Node]) -> bool | None:
         """A perfect matching, by augmenting paths: equality with omitted units is not transitive, so greed can fail."""
         table = [[self.equal(x, y) for y in given] for x in gold]
-        if _matches([[v is True for v in row] for row in table]):
+        if matches([[v is True for v in row] for row in table]):
             return True
-        return None if _matches([[v is not False for v in row] for row in table]) else False
+        return None if matches([[v is not False for v in row] for row in table]) else False
 
     def _coordinates(self, point: Node, items: list[Node]) -> bool | None:
         """``x = 1, y = 2`` for the point ``(1, 2)``: in the order of their names, with Greek ones as they stand."""
@@ -250,7 +251,7 @@ class Comparison:
         given = a.args if a.kind == "ratio" else (a, number(1))
         if len(gold) != len(given) or not all(x.is_scalar for x in (*gold, *given)):
             return False
-        if _is_time(g) and _is_time(a):
+        if is_time(g) and is_time(a):
             return self._all(gold, given)
         if any(self.scalars(x, number(0)) is not False for x in (*gold[1:], *given[1:])):
             return self._all(gold, given)
@@ -271,11 +272,11 @@ class Comparison:
             return self._equations(g, a)
         if not all(x.is_scalar for x in (*g.args[1], *a.args[1])) or len(g.args[0]) != len(a.args[0]):
             return False
-        gold, given = _links(g), _links(a)
+        gold, given = links(g), links(a)
         table = [[r == s and self._proportional(x, y, positive=r != "!=") for s, y in given] for r, x in gold]
-        if _matches([[v is True for v in row] for row in table]):
+        if matches([[v is True for v in row] for row in table]):
             return True
-        return None if _matches([[v is not False for v in row] for row in table]) else False
+        return None if matches([[v is not False for v in row] for row in table]) else False
 
     def _proportional(self, g: Sequence[Node], a: Sequence[Node], *, positive: bool) -> bool | None:
         """Whether left minus right of one relation is a constant (positive) multiple of the other's."""
@@ -287,7 +288,7 @@ class Comparison:
                 return not p.num and not q.num
             if positive and (p.den != alg.ONE_POLY or q.den != alg.ONE_POLY):
                 return ring.equal(p, q)
-            lead, other = (_by_variables(x) for x in (p, q))
+            lead, other = (by_variables(x) for x in (p, q))
             shared = max(lead.keys() & other.keys(), default=None)
             if shared is None or lead.keys() != other.keys():
                 return False if not (alg.is_opaque(p) or alg.is_opaque(q)) else None
@@ -305,11 +306,11 @@ class Comparison:
     # --- scalars
 
     def _quantities(self, g: Node, a: Node) -> bool | None:
-        x, y = _quantity(g), _quantity(a)
-        if not _units_agree(x.unit, y.unit):
+        x, y = quantity(g), quantity(a)
+        if not units_agree(x.unit, y.unit):
             return False
         if "based" in (x.value.kind, y.value.kind):
-            return _same_digits(x.value, y.value)
+            return same_digits(x.value, y.value)
         if x.percent == y.percent:
             return self.scalars(x.value, y.value)
         if (x.unit and not x.percent) or (y.unit and not y.percent):
@@ -355,149 +356,3 @@ def _either(*verdicts: bool | None) -> bool | None:
 
 def _is_set(node: Node) -> bool:
     return node.kind == "set"
-
-
-def _is_collection(node: Node) -> bool:
-    return node.kind in ("list", "set") or contains(node, "pm", "mp")
-
-
-def _cells(matrix: Node) -> list[Node]:
-    return [cell for row in matrix.args[1] for cell in row]
-
-
-def _with_sign(node: Node, sign: int) -> Node:
-    def visit(x: object) -> object:
-        if isinstance(x, tuple) and not isinstance(x, Node):
-            return tuple(visit(y) for y in x)
-        if not isinstance(x, Node):
-            return x
-        args = tuple(visit(y) for y in x.args)
-        if x.kind not in ("pm", "mp"):
-            return Node(x.kind, args)
-        left, right = args
-        plus = (x.kind == "pm") == (sign > 0)
-        return Node("add", (left, right if plus else Node("neg", (right,))))
-
-    return visit(node)  # type: ignore[return-value]
-
-
-def _matches(allowed: list[list[bool]]) -> bool:
-    """Whether a square table allows a perfect matching (augmenting paths)."""
-    owner: dict[int, int] = {}
-
-    def place(row: int, tried: set[int]) -> bool:
-        for column, ok in enumerate(allowed[row]):
-            if ok and column not in tried:
-                tried.add(column)
-                if column not in owner or place(owner[column], tried):
-                    owner[column] = row
-                    return True
-        return False
-
-    return all(place(row, set()) for row in range(len(allowed)))
-
-
-def _as_equation(node: Node) -> Node:
-    if node.kind != "assign":
-        return node
-    _, left, relation, value = node.args
-    return Node("relation", (("=",), (left, value))) if left is not None and relation == "=" else node
-
-
-def _as_set(node: Node) -> Node:
-    return node.args[3] if node.args[2] == "in" else Node("set", (node.args[3],))
-
-
-def _is_name(node: Node) -> bool:
-    """Whether the left side of an assignment only names the value: ``x``, ``f(2)``, ``AB``, ``Area``, but not ``x + y``."""
-    label, left = node.args[0], node.args[1]
-    return (
-        left is None
-        or left.kind in ("var", "apply", "const")
-        or (left.kind == "mul" and label.isalpha() and label.isupper())
-        or (left.kind == "sequence" and all(x.kind == "var" for x in left.args[2]))
-    )
-
-
-def _is_out_of_order(left: Node | None) -> bool:
-    """``(y, x) = ...`` for a point that is asked for as ``(x, y)``."""
-    if left is None or left.kind != "sequence" or not all(x.kind == "var" for x in left.args[2]):
-        return False
-    found = [x.args[0] for x in left.args[2]]
-    return set(found) <= set("xyz") and found != sorted(found)
-
-
-def _links(node: Node) -> list[tuple[str, tuple[Node, Node]]]:
-    """The pairs of a chain of inequalities, each written with ``<``, ``<=`` or ``!=``."""
-    relations, operands = node.args
-    out = []
-    for relation, x, y in zip(relations, operands, operands[1:], strict=False):
-        out.append((_TURNED[relation], (y, x)) if relation in _TURNED else (relation, (x, y)))
-    return out
-
-
-def _by_variables(form: Form) -> dict[alg.Monomial, dict[alg.Monomial, alg.Rational]]:
-    """The numerator as a polynomial in its variables: their monomial to the constant factor."""
-    out: dict[alg.Monomial, dict[alg.Monomial, alg.Rational]] = {}
-    for monomial, c in form.num.items():
-        outer = tuple(f for f in monomial if f[0][0] >= alg.VARIABLE)
-        inner = tuple(f for f in monomial if f[0][0] < alg.VARIABLE)
-        out.setdefault(outer, {})[inner] = c
-    return out
-
-
-def _quantity(node: Node) -> Quantity:
-    if node.kind == "neg":
-        value, unit, percent = _quantity(node.args[0])
-        return Quantity(Node("neg", (value,)), unit, percent)
-    if node.kind == "unit":
-        value, unit, percent = _quantity(node.args[0])
-        return Quantity(value, product(unit, node.args[1]), percent)
-    if node.kind == "percent":
-        return Quantity(node.args[0], (), True)
-    if node.kind == "degree":
-        return Quantity(node.args[0], (("degree", 1),), False)
-    return Quantity(node, (), False)
-
-
-def _units_agree(x: Unit, y: Unit) -> bool:
-    """Physical units must be the same; a noun may be described more closely on one side (``marbles``, ``blue marbles``)."""
-    if not x or not y:
-        return True
-    first, second = ({u for u in unit if u[0] not in PHYSICAL} for unit in (x, y))
-    physical = set(x) - first == set(y) - second
-    return physical and (first <= second or second <= first) and bool(first) == bool(second)
-
-
-def _same_digits(g: Node, a: Node) -> bool:
-    """Numbers in a stated base: the digits must agree, and the base where both sides state one."""
-    signs = [0, 0]
-    nodes = [g, a]
-    for k in (0, 1):
-        while nodes[k].kind == "neg":
-            nodes[k] = nodes[k].args[0]
-            signs[k] ^= 1
-    if signs[0] != signs[1]:
-        return False
-    if all(n.kind == "based" for n in nodes):
-        return nodes[0] == nodes[1]
-    plain = next(n for n in nodes if n.kind != "based")
-    based = next(n for n in nodes if n.kind == "based")
-    return plain.kind == "num" and plain.args[1].isdigit() and plain.args[1].lstrip("0") == based.args[0].lstrip("0")
-
-
-def _is_time(node: Node) -> bool:
-    """``3:45``: hours and two-digit minutes."""
-    if node.kind != "ratio" or len(node.args) != 2 or any(x.kind != "num" for x in node.args):
-        return False
-    hours, minutes = (x.args[1] for x in node.args)
-    return hours.isdigit() and minutes.isdigit() and len(minutes) == 2 and len(hours) <= 2 and int(minutes) < 60
-
-
-def _roughly(x: Node, y: Node) -> bool:
-    """Whether a rounded value stands for an exact one."""
-    try:
-        (a, _), (b, _) = Sampler(FloatArithmetic, {}).value(x), Sampler(FloatArithmetic, {}).value(y)
-    except (Unable, KeyError):
-        return False
-    return abs(a - b) <= float(Fraction(1, 100)) * abs(a)

@@ -6,12 +6,14 @@ import re
 from typing import Literal, NamedTuple
 
 from composekit.compose.verifiers.exactmath.algebra import TooLarge, Undecided
+from composekit.compose.verifiers.exactmath.cleaning import clean
 from composekit.compose.verifiers.exactmath.compare import Comparison, Oracle
 from composekit.compose.verifiers.exactmath.grammar import NAMED_RUNS
 from composekit.compose.verifiers.exactmath.lexer import MAX_CHARACTERS, OverLimit, Unreadable, tokenise
-from composekit.compose.verifiers.exactmath.reading import clean, readings, words
+from composekit.compose.verifiers.exactmath.reading import readings
 from composekit.compose.verifiers.exactmath.tree import Node
 from composekit.compose.verifiers.exactmath.vocabulary import names
+from composekit.compose.verifiers.exactmath.worded import words
 
 DECIMALS, SAME = "compared as decimals", "the texts are the same"
 MAX_SLOW_LENGTH = 600  # the slow judge gets nothing longer

@@ -31,6 +31,26 @@ _SIZE = re.compile(
 _BLOCK = re.compile(
     r"\A\\begin\s*\{(aligned|align\*?|array|gathered|split)\}(?:\s*\{[clr|\s]{1,9}\})?(.*)\\end\s*\{\1\}\Z", re.DOTALL
 )
+_REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\(?:overline|bar)\s*\{\s*(\d+)\s*\}")
+_POWER_OF_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
+_ROUNDED_ASIDE = re.compile(r"\((\\approx[^()]{1,40})\)\Z")
+_OHMS = re.compile(
+    r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*([kM]?)\s*(?:\\Omega\s*\}|\}\s*\\Omega)|([kM]?)\s*\\Omega)\s*\Z"
+)
+_MICRO = re.compile(
+    r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*\}\s*)?(?:\\mu\s*(?:\\(?:text|mathrm)\s*\{\s*([A-Za-z]{1,8})\s*\}|\s([A-Za-z]{1,2}))"
+    r"|\\(?:text|mathrm)\s*\{\s*\\mu\s*([A-Za-z]{1,8})\s*\})\s*\Z"
+)
+_UNIT = r"\{\s*(\\(?:text|mathrm)\s*\{[A-Za-z\s]{1,24}\}(?:\s*\^\s*\{?\s*[1-4]\s*\}?)?)\s*\}"
+_UNIT_FRACTION = re.compile(rf"\\[dt]?frac\s*{_UNIT}\s*{_UNIT}\s*\Z")
+_LENGTH = re.compile(r"\A\|\s*([A-Z]{2})\s*\|(?=\s*=)")  # of a segment
+_CHOOSE = re.compile(r"\{([^{}]{1,40})\\choose(?![A-Za-z])([^{}]{1,40})\}")
+_SYSTEM = re.compile(r"\\begin\s*\{cases\}([^&]*)\\end\s*\{cases\}")
+_NOT_EQUAL = re.compile(r"\\not\s*=")
+_RATIO_IN_WORDS = re.compile(r"\A(\d{1,9}) to (\d{1,9})\Z")
+_OUTWARD_INTERVAL = r"(?:\\left)?\s*([][])([^][();,|]{1,80}[;,][^][();,|]{1,80}?)(?:\\right)?\s*([][])"
+_OUTWARD = re.compile(rf"\s*{_OUTWARD_INTERVAL}(?:\s*(?:\\cup|\\cap|U)\s*{_OUTWARD_INTERVAL})*\s*")
+_BASED_IN_BRACKETS = re.compile(r"(?<![\w})\]])\(\s*(\d[0-9A-Z]*)\s*\)(?=\s*_)")
 
 
 def respelled(text: str) -> str:
@@ -74,3 +94,54 @@ def _unstacked(body: str, name: str) -> str | None:
     if all(row.startswith("=") for row in plain[1:]):
         return " ".join(plain)
     return ", ".join(plain) if all("=" in row for row in plain) else None
+
+
+def rewritten(text: str) -> str:
+    r"""The text, its numbers joined, in what the parser reads: ``]2,3[``, ``4 \choose 2``, ``1.5 x 10^3``, ``3 to 4``."""
+    if "_" in text:
+        text = _BASED_IN_BRACKETS.sub(r"\1", text)
+    if "overline" in text or "bar" in text:
+        text = _REPEATING.sub(_repeating, text)
+    if "x" in text or "X" in text:
+        text = _POWER_OF_TEN.sub(r"\\times ", text)
+    if "(\\approx" in text:
+        text = _ROUNDED_ASIDE.sub(r"\1", text)
+    if "not" in text:
+        text = _NOT_EQUAL.sub(r"\\ne ", text)
+    if ("[" in text or "]" in text) and _OUTWARD.fullmatch(text):
+        text = _turned_inward(text)
+    if " to " in text:
+        text = _RATIO_IN_WORDS.sub(r"\1:\2", text)
+    if "frac" in text and ("text" in text or "mathrm" in text):
+        text = _UNIT_FRACTION.sub(r"\1/\2", text)
+    if text.startswith("|"):
+        text = _LENGTH.sub(r"\1", text)
+    if "choose" in text:
+        text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
+    if "cases" in text and (system := _SYSTEM.fullmatch(text)):
+        text = ", ".join(row for row in system[1].split(r"\\") if row.strip())
+    return text
+
+
+def _turned_inward(text: str) -> str:
+    """``]2, 3[`` is the open interval ``(2, 3)``, in the notation of Bourbaki."""
+
+    def turn(match: re.Match[str]) -> str:
+        return ("(" if match[1] == "]" else "[") + match[2] + (")" if match[3] == "[" else "]")
+
+    return re.sub(_OUTWARD_INTERVAL, turn, text)
+
+
+def _repeating(match: re.Match[str]) -> str:
+    whole, fixed, period = match.groups()
+    low, high = int(whole + fixed or "0"), int(whole + fixed + period)
+    return rf"\frac{{{high - low}}}{{{10 ** len(fixed) * (10 ** len(period) - 1)}}}"
+
+
+def greek_units(text: str) -> str:
+    r"""The text with a unit in Greek letters at its end in Latin ones: ``25\,\text{k}\Omega``, ``3\,\mu\text{m}``."""
+    if "Omega" in text:
+        text = _OHMS.sub(lambda m: rf"{m[1]}\text{{{m[2] or m[3] or ''}ohm}}", text)
+    if "mu" in text:
+        text = _MICRO.sub(lambda m: rf"{m[1]}\text{{micro{m[2] or m[3] or m[4]}}}", text)
+    return text

@@ -1,0 +1,75 @@
+"""Numbers with a unit, in percent or in another base; times of day; rounded values."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from composekit.compose.verifiers.exactmath.numeric import FloatArithmetic, Sampler, Unable
+from composekit.compose.verifiers.exactmath.tree import Node
+from composekit.compose.verifiers.exactmath.units import PHYSICAL, Unit, product
+
+
+class Quantity(NamedTuple):
+    """A scalar taken apart: the number, its unit, and whether it was given in percent."""
+
+    value: Node
+    unit: Unit
+    percent: bool
+
+
+def quantity(node: Node) -> Quantity:
+    if node.kind == "neg":
+        value, unit, percent = quantity(node.args[0])
+        return Quantity(Node("neg", (value,)), unit, percent)
+    if node.kind == "unit":
+        value, unit, percent = quantity(node.args[0])
+        return Quantity(value, product(unit, node.args[1]), percent)
+    if node.kind == "percent":
+        return Quantity(node.args[0], (), True)
+    if node.kind == "degree":
+        return Quantity(node.args[0], (("degree", 1),), False)
+    return Quantity(node, (), False)
+
+
+def units_agree(x: Unit, y: Unit) -> bool:
+    """Physical units must be the same; a noun may be described more closely on one side (``marbles``, ``blue marbles``)."""
+    if not x or not y:
+        return True
+    first, second = ({u for u in unit if u[0] not in PHYSICAL} for unit in (x, y))
+    physical = set(x) - first == set(y) - second
+    return physical and (first <= second or second <= first) and bool(first) == bool(second)
+
+
+def same_digits(g: Node, a: Node) -> bool:
+    """Numbers in a stated base: the digits must agree, and the base where both sides state one."""
+    signs = [0, 0]
+    nodes = [g, a]
+    for k in (0, 1):
+        while nodes[k].kind == "neg":
+            nodes[k] = nodes[k].args[0]
+            signs[k] ^= 1
+    if signs[0] != signs[1]:
+        return False
+    if all(n.kind == "based" for n in nodes):
+        return nodes[0] == nodes[1]
+    plain = next(n for n in nodes if n.kind != "based")
+    based = next(n for n in nodes if n.kind == "based")
+    return plain.kind == "num" and plain.args[1].isdigit() and plain.args[1].lstrip("0") == based.args[0].lstrip("0")
+
+
+def is_time(node: Node) -> bool:
+    """``3:45``: hours and two-digit minutes."""
+    if node.kind != "ratio" or len(node.args) != 2 or any(x.kind != "num" for x in node.args):
+        return False
+    hours, minutes = (x.args[1] for x in node.args)
+    return hours.isdigit() and minutes.isdigit() and len(minutes) == 2 and len(hours) <= 2 and int(minutes) < 60
+
+
+def roughly(x: Node, y: Node) -> bool:
+    """Whether a rounded value stands for an exact one."""
+    try:
+        (a, _), (b, _) = Sampler(FloatArithmetic, {}).value(x), Sampler(FloatArithmetic, {}).value(y)
+    except (Unable, KeyError):
+        return False
+    return abs(a - b) <= float(Fraction(1, 100)) * abs(a)
