@@ -171,10 +171,16 @@ def test_a_declared_sentence_with_one_number_declares_it(gold: str, response: st
         "Answer: until 7 of them are left", "Answer: There were 7, now fewer", "Answer: multiples of 7 only",
         "Answer: the 7th prime number", "Answer: greater than 7 in all", "Answer: anything except 7 of them",
         "Answer: She has 3 + 4 = 7 apples", "Answer: six apples, not 7 of them",
+        "Answer: something like 7", "Answer: ballpark 7 apples", "Answer: 7 apples, give or take", "Answer: 7?",
     ],
 )  # fmt: skip
 def test_sentences_that_state_no_one_number_are_not_paid(response: str) -> None:
     assert _status(7, response, box=False) == "unparseable"
+
+
+def test_a_question_states_nothing() -> None:
+    assert _status(r"\text{even}", r"\boxed{\text{even?}}", box=False) == "unparseable"
+    assert _status(r"\text{even}", r"\boxed{\text{even}}", box=False) == "correct"
 
 
 def test_a_declared_number_that_is_another_one_is_wrong() -> None:

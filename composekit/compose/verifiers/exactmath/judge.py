@@ -61,6 +61,8 @@ def judge(gold: str, answer: str, oracle: Oracle | None = None) -> Judgement:
         return Judgement("unreadable", "the answer is empty")
     if clean(gold) == plain:
         return Judgement("equal", SAME)
+    if "?" in plain and "?" not in gold:
+        return Judgement("unreadable", "a question states nothing")
     try:
         return _judge(gold, answer, oracle)
     except RecursionError:  # only if the caller's own stack is nearly full: nesting is limited
