@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from composekit.compose.verifiers.prose import declared_number
-from composekit.compose.verifiers.statements import marked_answers, statement
+from composekit.compose.verifiers.statements import marked_answers, statement, without_long_runs
 
 MAX_TAIL = 20_000
 _MOST_NAMES = 8  # at which an explanation may start
@@ -44,7 +44,7 @@ def without_closing(text: str) -> str:
         >>> without_closing("Answer: 18\n\nCheck: wait, it is 19.")
         'Answer: 18\n\nCheck: wait, it is 19.'
     """
-    head, tail = text[:-MAX_TAIL], text[-MAX_TAIL:]
+    head, tail = text[:-MAX_TAIL], without_long_runs(text[-MAX_TAIL:])
     lines = tail.rstrip().split("\n")
     while len(lines) > 1 and (not lines[-1].strip() or _is_courtesy(lines[-1])):
         lines.pop()

@@ -67,9 +67,14 @@ _LABEL = re.compile(
 _RULE = re.compile(r"[-*_=~]{3,}|`{3,}\w*")
 
 
+def without_long_runs(text: str) -> str:
+    """The text with long runs of white space and of marks cut short."""
+    return _LONG_RUN.sub(lambda run: run[0][:9], text)
+
+
 def marked_answers(text: str) -> tuple[str, ...]:
     """The last ``####`` line or the last line's statement, whichever comes later; adjacent ones are a list."""
-    tail = _LONG_RUN.sub(lambda run: run[0][:9], text[-20_000:].rstrip())
+    tail = without_long_runs(text[-20_000:].rstrip())
     hashes = list(_HASHES.finditer(tail))
     if hashes and not _HEADING.fullmatch(hashes[-1][0]) and not _stated(tail, after=hashes[-1].end()):
         run = [hashes[-1]]
