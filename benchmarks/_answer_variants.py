@@ -58,6 +58,8 @@ def _right(gold: str) -> Iterator[Response]:
         rewritten += [f"+{n}" if n > 0 else f"-({-n})"]
         rewritten += [f"{n:,}".replace(",", r"{,}"), rf"{n} \text{{ apples}}", f"{n}e0", rf"{n - 1} + 1 = {n}"]
         yield from (Response("integer", _boxed(a), True, "the same integer") for a in rewritten)
+        # composekit refuses a quotient whose numbers the question gives, as a calculation left undone; the value is right.
+        yield Response("twice over two", _boxed(rf"\frac{{{2 * n}}}{{2}}"), True, "the same integer")
         if 0 <= n <= 9:
             yield Response("bare box", rf"So it is $\boxed{n}$.", True, "TeX allows a box without braces")
         yield Response("hashes", f"We add.\n#### {n}", True, "GSM8K's own final line")

@@ -1,8 +1,9 @@
-"""How often a composite can be solved without its first part, against constants that a reader judged one by one.
+"""How often a composite can be solved without its first part, against constants that were judged one by one.
 
 ``labels/needless_constants.jsonl`` holds, for every problem that was read, the places of the constants that were judged and
-of those that are needless: the answer does not depend on them, or the rest of the text tells them. The rules of the library
-were extended after that reading, so the rates say what is left on these problems, not what is to be expected on others.
+of those that are needless: the answer does not depend on them, or the rest of the text tells them. A language model read and
+judged them, once; no person checked it. The rules of the library were extended after that reading, so the rates say what is
+left on these problems, not what is to be expected on others.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def both_questions(path: Path) -> list[Problem]:
 
 @case("compose_links", "needless")
 def needless(ctx: Context) -> Iterator[Row]:
-    """The share of constants, and of a composer's links, that a reader judged to be needless."""
+    """The share of constants, and of a composer's links, that were judged to be needless."""
     labels = [json.loads(line) for line in LABELS.read_text().splitlines()]
     pools = {
         "MATH-500": math(ctx.data("math500.jsonl")),
