@@ -10,6 +10,7 @@ from torch import Tensor
 
 from composekit._errors import ShapeError, bad_type, bad_value, check_shapes, message
 from composekit.distill._checks import floating
+from composekit.distill._lost import lost_to
 
 
 class LinearHead(NamedTuple):
@@ -50,9 +51,12 @@ class LinearHead(NamedTuple):
     def logits(self) -> Tensor:
         """[B, T, V]: what the losses avoid; for tests and for small vocabularies. float32, or float64 if anything is."""
         dtype = head_dtype(self)
-        with torch.autocast(self.hidden.device.type, enabled=False):
-            out = self.hidden.to(dtype) @ self.weight.to(dtype).T
-        return out if self.bias is None else out + self.bias.to(dtype)
+        bad = ~self.hidden.isfinite().all(-1, keepdim=True)
+        with torch.autocast(self.hidden.device.type, enabled=False):  # zero times NaN would reach the weight's gradient
+            out = lost_to(self.hidden, bad, 0.0).to(dtype) @ self.weight.to(dtype).T
+        if self.bias is not None:
+            out = out + self.bias.to(dtype)
+        return lost_to(out, bad, torch.nan)
 
 
 _construct: Any = LinearHead.__new__

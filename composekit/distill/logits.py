@@ -57,8 +57,8 @@ def gopd_loss(
     Guarantees:
         gradient: Reaches the student alone. Where only the teacher excludes a token that the student does not
             (-inf), the loss is +inf; where only the reference does and the scale is above 1, -inf; both together +inf; a row
-            with an infinite loss has a gradient of NaN. What the student excludes counts nothing. At scale 0 or 1 the unused
-            model is not read.
+            with an infinite loss has a gradient of NaN, and none where :func:`reduce` masks it. What the student excludes
+            counts nothing. At scale 0 or 1 the unused model is not read.
         precision: Statistics in float32 or wider whatever the dtype of the logits, autocast or not.
         determinism: Same inputs, same bits, on one device.
         compile: No graph break with ``fullgraph=True``.

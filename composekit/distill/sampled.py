@@ -7,6 +7,7 @@ from torch import Tensor
 
 from composekit._errors import ShapeError, bad_value, check_shapes, message
 from composekit.distill import _checks
+from composekit.distill._lost import lost_to
 from composekit.distill.mixing import mix, scaled_pair
 from composekit.distill.reducing import segments
 from composekit.distill.teachers import Teachers
@@ -182,7 +183,8 @@ def sampled_gopd_loss(
         ArgumentError: NaN, log-probabilities above 0, a cap that is not above 0.
 
     Guarantees:
-        gradient: Reaches ``logp`` alone.
+        gradient: Reaches ``logp`` alone; NaN where the loss is not finite, and 0 where such a token is masked, here or
+            in :func:`reduce`.
         compile: No graph break with ``fullgraph=True``.
 
     Example:
@@ -207,9 +209,12 @@ def sampled_gopd_loss(
     advantages = _checks.checked(advantages, op, "advantages", "number")
     dtype = _checks.wide(logp, advantages, rollout_logp)
     weight = _weight(op, logp, rollout_logp, cap, dead, dtype)
-    impossible = logp.detach() == -torch.inf
-    kept = logp.to(dtype).masked_fill(impossible, 0.0)
-    return -(advantages.to(dtype) * weight).masked_fill(impossible, 0.0) * kept
+    fixed = logp.detach().to(dtype)
+    slope = -(advantages.to(dtype) * weight).masked_fill(fixed == -torch.inf, 0.0)
+    value = slope * fixed.masked_fill(fixed == -torch.inf, 0.0)
+    lost = ~(slope.isfinite() & value.isfinite())
+    kept = logp.to(dtype).masked_fill(~fixed.isfinite(), 0.0)
+    return lost_to(slope.masked_fill(lost, 0.0) * kept, lost, value)
 
 
 def _weight(

@@ -11,6 +11,7 @@ from torch import Tensor
 from composekit._dispatch import choose
 from composekit._errors import ShapeError, message
 from composekit.distill import _checks, operators
+from composekit.distill._lost import lost_to
 from composekit.distill.engine import call_facts, look, plain_logits, student_parts
 from composekit.distill.heads import Model, check_model, head_dtype, leading, vocabulary
 from composekit.distill.linear import chunk_rows
@@ -89,5 +90,5 @@ def _chunked(model: Model, tokens: Tensor, *, temperature: float, chunk_size: in
 def _reference(model: Model, tokens: Tensor, *, temperature: float) -> Tensor:
     wide = tokens if tokens.dim() == 3 else tokens.unsqueeze(-1)
     with torch.autocast(tokens.device.type, enabled=False):
-        logp = log_softmax(plain_logits(model), temperature, head_dtype(model), "selected_logp", "head_or_logits")
-    return logp.gather(-1, wide).view(tokens.shape)
+        logp, bad = log_softmax(plain_logits(model), temperature, head_dtype(model), "selected_logp", "head_or_logits")
+    return lost_to(logp.gather(-1, wide), bad.unsqueeze(-1), torch.nan).view(tokens.shape)

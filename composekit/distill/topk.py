@@ -7,6 +7,7 @@ from torch import Tensor
 
 from composekit._errors import ShapeError, bad_type, bad_value, message
 from composekit.distill import _checks
+from composekit.distill._lost import lost_to
 from composekit.distill.heads import Model, check_model, leading, vocabulary
 from composekit.distill.mixing import Coefficient, mix, scaled_pair
 from composekit.distill.reference import expected_gap
@@ -83,12 +84,15 @@ def topk_gopd_loss(
     if mode == "hybrid":
         return _hybrid(model, indices, target, _sample(sampled, shape, scale, device), temperature)
     log_pi = selected_logp(model, indices, temperature=temperature)
-    target = [(x.to(log_pi.dtype), c) for x, c in target]
-    if mode == "truncate":
-        return expected_gap(log_pi, _mixed(target))
     if mode == "renormalize":
-        return expected_gap(log_pi.log_softmax(-1), _mixed([(x.log_softmax(-1), c) for x, c in target]))
-    return expected_gap(_with_tail(log_pi), _mixed([(_with_tail(x), c) for x, c in target]))
+        log_pi, bad = _renormalized(log_pi)
+        both = [(*_renormalized(x.to(log_pi.dtype)), c) for x, c in target]
+        bad = torch.stack([bad, *(b for _, b, _ in both)]).any(0)
+        return lost_to(expected_gap(log_pi, _mixed([(x, c) for x, _, c in both])), bad, torch.nan)
+    log_pi, target, bad = _sound(log_pi, target)
+    if mode == "tail":
+        log_pi, target = _with_tail(log_pi), [(_with_tail(x), c) for x, c in target]
+    return lost_to(expected_gap(log_pi, _mixed(target)), bad, torch.nan)
 
 
 Parts = list[tuple[Tensor, Coefficient]]
@@ -120,9 +124,22 @@ def _mixed(parts: Parts) -> Tensor:
     return mix([x.to(dtype) for x, _ in parts], [c.to(dtype) if isinstance(c, Tensor) else c for _, c in parts])
 
 
+def _sound(log_pi: Tensor, target: Parts) -> tuple[Tensor, Parts, Tensor]:
+    """Student and models with zeros in place of rows that hold NaN, and [B, T], which these are."""
+    bad = torch.stack([x.isnan().any(-1) for x in (log_pi, *(x for x, _ in target))]).any(0)
+    dead = bad.unsqueeze(-1)
+    return lost_to(log_pi, dead, 0.0), [(x.to(log_pi.dtype).masked_fill(dead, 0.0), c) for x, c in target], bad
+
+
+def _renormalized(logp: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities given S, and [B, T], where S has none."""
+    bad = ~logp.detach().amax(-1).isfinite()
+    return torch.log_softmax(lost_to(logp, bad.unsqueeze(-1), 0.0), -1), bad
+
+
 def _with_tail(logp: Tensor) -> Tensor:
     """One more entry: the log of the mass that is left, -inf where nothing is."""
-    left = -torch.expm1(torch.logsumexp(logp, -1, keepdim=True).clamp(max=0.0))
+    left = 1.0 - logp.exp().sum(-1, keepdim=True)
     some = left > 0
     return torch.cat([logp, torch.where(some, torch.where(some, left, 1.0).log(), -torch.inf)], -1)
 
@@ -151,6 +168,7 @@ def _hybrid(model: Model, indices: Tensor, target: Parts, sample: tuple[Tensor, 
     both = torch.cat([indices, tokens.unsqueeze(-1)], -1)
     log_pi = selected_logp(model, both, temperature=temperature)
     m = torch.cat([_mixed(target), _mixed(at_sample).unsqueeze(-1)], -1).to(log_pi.dtype)
+    log_pi, [(m, _)], bad = _sound(log_pi, [(m, 1.0)])
     outside = (indices != tokens.unsqueeze(-1)).all(-1, keepdim=True)
     fixed = log_pi.detach()
     # The weight of a gap: pi inside S, 1 at the sampled token where S misses it. Its gradient is grad pi, and grad log pi,
@@ -158,11 +176,12 @@ def _hybrid(model: Model, indices: Tensor, target: Parts, sample: tuple[Tensor, 
     weight = torch.cat([fixed[..., :-1].exp(), outside.to(fixed.dtype)], -1)
     unread = weight == 0
     gap = (fixed - m).masked_fill(unread, 0.0)
-    lost = ((m == -torch.inf) & ~unread).any(-1)
-    value = torch.where(lost, torch.inf, (weight * gap).sum(-1))
-    slope = (weight * gap).masked_fill(unread, 0.0)
-    surrogate = (slope * log_pi.masked_fill(unread, 0.0)).sum(-1)
-    return torch.where(value.isfinite(), value + (surrogate - surrogate.detach()), value)
+    below = ((m == -torch.inf) & ~unread).any(-1)
+    value = torch.where(bad, torch.nan, torch.where(below, torch.inf, (weight * gap).sum(-1)))
+    lost = ~value.isfinite()
+    slope = (weight * gap).masked_fill(unread | lost.unsqueeze(-1), 0.0)
+    surrogate = (slope * log_pi.masked_fill(unread | ~fixed.isfinite(), 0.0)).sum(-1)
+    return lost_to(value.masked_fill(lost, 0.0) + (surrogate - surrogate.detach()), lost, value)
 
 
 def _indices(indices: Tensor, shape: torch.Size, size: int) -> Tensor:
