@@ -22,8 +22,8 @@ class Skill(NamedTuple):
     Args:
         domain, topic, level: What it is; topic and level are empty where the problems do not say.
         pass_rate: The share of attempts that were right.
-        low, high: The 95 % Wilson interval of the pass rate. Where most attempts were at composites, it covers the rate
-            somewhat less often than that, because the credit of one part leans on the estimates of the others.
+        low, high: The 95 % Wilson interval of the pass rate. Where nearly all attempts were at composites, it covers the
+            rate about four times in five, because the credit of one part leans on the estimates of the others.
         attempts: How many attempts at single problems would say as much; old ones are forgotten and composites say less, so
             it is no whole number.
     """

@@ -12,7 +12,7 @@ def lost_to(x: Tensor, lost: Tensor, value: float | Tensor) -> Tensor:
     """``value`` where ``lost``, else ``x``.
 
     The gradient passes: 0 stays 0 in what is lost, for a masked row asks with a gradient of 0; anything else becomes NaN.
-    For that ``x`` must come from finite numbers alone, since plain autograd multiplies that 0 with every infinity on its way.
+    For that ``x`` must come from finite numbers alone: plain autograd multiplies that 0 with every infinity on its way.
     """
     if not (torch.is_grad_enabled() and x.requires_grad):
         return torch.where(lost, value, x)

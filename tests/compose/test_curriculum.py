@@ -517,9 +517,11 @@ def _covered(direct: float, attempts: int, seed: int, skills: int = 6) -> list[b
     return [skill.low <= rates[int(skill.topic[1:])] <= skill.high for skill in table.table()]
 
 
-@pytest.mark.parametrize(("direct", "least", "most"), [(1.0, 0.92, 0.98), (0.3, 0.78, 0.98), (0.05, 0.74, 0.98)])
+@pytest.mark.parametrize(
+    ("direct", "least", "most"), [(1.0, 0.92, 0.98), (0.3, 0.8, 0.98), (0.05, 0.74, 0.98), (0.0, 0.74, 0.98)]
+)
 def test_intervals_cover_the_true_rate(direct: float, least: float, most: float) -> None:
-    # Credit that counts as full attempts covers 66 and 60 % here, where parts share it.
+    # Credit that counts as full attempts covers 66 and 60 % here, where parts share it. The docs say what is left to wish.
     found = [hit for seed in range(60) for hit in _covered(direct, 400, seed)]
     assert least <= sum(found) / len(found) <= most
 
