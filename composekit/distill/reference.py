@@ -20,7 +20,7 @@ def log_softmax(
     Where one may not, such a row is taken for a uniform one, so that it can be masked afterwards without a trace.
     """
     scaled = logits.to(dtype) / temperature
-    bad = ~checked(scaled.detach().amax(-1), op, argument, "rows").isfinite()
+    bad = ~checked(torch.logsumexp(scaled.detach(), -1), op, argument, "rows").isfinite()
     return torch.log_softmax(lost_to(scaled, bad.unsqueeze(-1), 0.0), -1), bad
 
 

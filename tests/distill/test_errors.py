@@ -101,3 +101,10 @@ def test_vocabularies_are_aligned_on_their_prefix_when_told_so() -> None:
     assert grad.shape == (9, 4)
     assert bool((grad[7:] == 0).all())
     assert bool((grad[:7] != 0).all())
+
+
+@pytest.mark.parametrize("impl", ["reference", "chunked"])
+def test_a_vocabulary_without_tokens_is_named(impl: str) -> None:
+    empty = torch.zeros(2, 3, 0)
+    with pytest.raises(ComposeKitError, match="student_logits must hold in every row at least one finite logit"):
+        gopd_loss(empty, empty, empty, impl=impl)
