@@ -23,7 +23,7 @@ _X = r"\$((?:\\[!,;:]|\\left|\\right|\\cdot|\\times|[-+0-9A-Za-z(){}^. ]){3,120}
 Poly = dict[str, Fraction]  # "axx": 3 is 3 a x^2
 
 
-class _NoPolynomialError(ValueError):
+class NoPolynomialError(ValueError):
     """The text is no polynomial that this module reads."""
 
 
@@ -32,7 +32,7 @@ def _times(a: Poly, b: Poly) -> Poly:
     for m, c in a.items():
         for n, d in b.items():
             if len(m) + len(n) > MAX_DEGREE or len(product) > MAX_TERMS:
-                raise _NoPolynomialError
+                raise NoPolynomialError
             key = "".join(sorted(m + n))
             product[key] = product.get(key, Fraction()) + c * d
     return product
@@ -61,7 +61,7 @@ class _Reader:
         while place < end:
             match = _TOKEN.match(text, place, end)
             if match is None:
-                raise _NoPolynomialError
+                raise NoPolynomialError
             if match.lastgroup != "skip":
                 self.tokens.append((match.lastgroup or "", match[0], match.span()))
             place = match.end()
@@ -73,7 +73,7 @@ class _Reader:
     def whole(self) -> Poly:
         found = self._sum()
         if self.at < len(self.tokens):
-            raise _NoPolynomialError
+            raise NoPolynomialError
         return found
 
     def _next(self, *wanted: str) -> str:
@@ -104,17 +104,26 @@ class _Reader:
         if token == "(":
             base = self._sum()
             if not self._next(")"):
-                raise _NoPolynomialError
+                raise NoPolynomialError
         elif token:
             at = self.tokens[self.at - 1]
             base = {token: Fraction(1)} if at[0] == "letter" else {"": Fraction(token) + (at[2] == self.raised)}
         else:
-            raise _NoPolynomialError
+            raise NoPolynomialError
         power = int(self._next("power").strip("^{} ") or 1)
         result: Poly = {"": Fraction(1)}
         for _ in range(power):
             result = _times(result, base)
         return result
+
+
+def polynomial(text: str, span: Span, raised: Span | None = None) -> Poly:
+    """The polynomial at a place of a text, with one of its numbers raised by one if so wanted.
+
+    Raises:
+        NoPolynomialError: what stands there is none.
+    """
+    return _Reader(text, span, raised).whole()
 
 
 # --- what a text says to be equal
@@ -131,6 +140,7 @@ class _Equal(NamedTuple):
 _WRITTEN = re.compile(
     rf"{_X},? (?:can be|is|was) (?:re)?(?:written|expressed|factored)(?: uniquely)? (?:in the form|as)(?: the product)? {_X}"
 )
+_SIMPLIFIED = re.compile(rf"\b[Ss]implify {_X},? and (?:express|write) (?:your answer|it|the result) in the form {_X}")
 _PRODUCT = re.compile(rf"\b[Pp]roduct of {_X} and {_X} is {_X}")
 _FACTOR_OF = re.compile(rf"{_X} is a factor of (?:the polynomial )?{_X}")
 _DIVISIBLE = re.compile(rf"{_X} is divisible by {_X}")
@@ -145,8 +155,9 @@ _FACTOR = re.compile(rf"\bFactor (?:the )?(?:expression |polynomial )?(?:complet
 
 
 def _stated(text: str) -> Iterator[_Equal]:
-    for match in _WRITTEN.finditer(text):
-        yield _Equal(((match.span(1),), (match.span(2),)))
+    for pattern in (_WRITTEN, _SIMPLIFIED):
+        for match in pattern.finditer(text):
+            yield _Equal(((match.span(1),), (match.span(2),)))
     for match in _PRODUCT.finditer(text):
         yield _Equal(((match.span(3),), (match.span(1), match.span(2))))
     for match in _FACTOR_OF.finditer(text):
@@ -168,7 +179,7 @@ def _difference(text: str, equal: _Equal, raised: Span | None) -> Poly:
     for spans in equal.products:
         product: Poly = {"": Fraction(1)}
         for span in spans:
-            product = _times(product, _Reader(text, span, raised).whole())
+            product = _times(product, polynomial(text, span, raised))
         products.append(product)
     if equal.cofactor:
         x = _variable(products[0])
@@ -190,14 +201,14 @@ def _variable(poly: Poly) -> str:
     """The letter with the highest power, where there is one."""
     letters = sorted({letter for m in poly for letter in m}, key=lambda letter: _degree(poly, letter))
     if not letters or _degree(poly, letters[-1]) < 2 or len(letters) > 6:
-        raise _NoPolynomialError
+        raise NoPolynomialError
     return letters[-1]
 
 
 def identities(text: str, values: Values) -> Iterator[Tie]:
     r"""``$10x^2-x-24$ can be written as $(Ax-8)(Bx+3)$``, ``the product of ... and ... is ...``, factors, quotients."""
     if "^" not in text or not any(
-        word in text for word in ("factor", "roduct", "written", "expressed", "divi", "frac{A}", "frac{C}")
+        word in text for word in ("factor", "roduct", "written", "express", "divi", "frac{A}", "frac{C}")
     ):
         return
     known = {n.span for n in values}
@@ -208,7 +219,7 @@ def identities(text: str, values: Values) -> Iterator[Tie]:
             readers = [_Reader(text, span, None) for spans in equal.products for span in spans]
             numbers = [span for reader in readers for span in reader.numbers if span in known]
             told = [span for span in numbers if _is_told(at, _difference(text, equal, span), x)]
-        except _NoPolynomialError:
+        except NoPolynomialError:
             continue
         if told and (at == {} or any(letter != x for m in at for letter in m)):
             yield Tie(tuple(told), "the coefficients of equal polynomials are equal")
@@ -220,7 +231,7 @@ def rectangles(text: str, values: Values) -> Iterator[Tie]:
         try:
             reader = _Reader(text, match.span(1), None)
             poly = reader.whole()
-        except _NoPolynomialError:
+        except NoPolynomialError:
             continue
         both = max(poly, key=len, default="")
         corners = [poly.get(m, Fraction()) for m in (both, both[1:], both[:1], "")]

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from composekit.compose.derivations import Span
+from composekit.compose.idle_bounds import BOUNDS
 from composekit.compose.idle_places import FORMULA_PLACES, PLACES
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
@@ -39,6 +40,7 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
     found: dict[Span, str] = {}
     formulas = any(constant.in_math for constant in constants)
     whole = next((why for rule in _OF_THE_WHOLE if (why := rule(problem))), "") if formulas else ""
+    bounded = formulas or "remainder" in text or "at least" in text
     used = _solution_of(problem, constants)
     for constant in constants:
         why = whole if constant.in_math else ""
@@ -47,6 +49,8 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
         if not why:
             rules = PLACES + FORMULA_PLACES if constant.in_math else PLACES
             why = next((why for rule in rules if (why := rule(text, constant))), "")
+        if not why and bounded:
+            why = next((why for rule in BOUNDS if (why := rule(problem, constant))), "")
         if why:
             found[constant.span] = why
     return found
@@ -73,6 +77,7 @@ _COUNT_QUESTION = re.compile(
     r"\b(?:[Hh]ow many|number of)\b[^.?!]{0,60}?\b(?:intercepts?|asymptotes?"
     r"|(?:real |complex |distinct )?(?:solutions?|roots?|zeroe?s?))\b(?![^.?!]{0,40}\bmod)"
     r"|\b[Hh]ow many (?:real )?values of [^.?!]{1,200}\b(?:not defined|undefined|not in the domain)"
+    r"|\b[Hh]ow many (?:distinct |different )values\b[^.?!]{0,60}\brange of\b"
     r"|\b[Hh]ow many (?:times|points)\b[^.?!]{0,80}\b(?:intersect|cross)"
 )
 _DEGREE_QUESTION = re.compile(r"\b(?:What is|[Ff]ind) the (?:\w+ ){0,2}degree of (?:the polynomial )?\$")

@@ -126,13 +126,15 @@ _SHAPES: dict[str, dict[int, str]] = {
     "side": {3: "triangle", 4: "square|quadrilateral", 5: "pentagon", 6: "hexagon|die|dice", 8: "octagon"},
     "vertices": {3: "triangle", 4: "square|tetrahedron", 5: "pentagon", 6: "hexagon|octahedron", 8: "cube|octagon"},
     "face": {4: "tetrahedron", 6: "cube|die|dice"}, "edge": {12: "cube"}, "corner": {8: "cube"},
+    "equilateral triangle": {6: "hexagon"},
     "star": {50: "flag"}, "stripe": {13: "flag"}, "state": {50: "flag|united states"}, "colon": {13: "flag"},
     "card": {52: "deck"}, "suit": {4: "deck"}, "letter": {26: "alphabet"}, "planet": {8: "solar"},
     "leg": {8: "spider|octopus"},
     "day": {28: "february", 30: "april|june|september|november", 31: "january|march|may|july|august|october|december"},
 }  # fmt: skip
 _NOUN = re.compile(
-    r"\$?\s(?:[a-z-]+\s){0,1}(face|edge|vertices|corner|side|star|state|stripe|colon|planet|leg|suit|letter|card|days in)"
+    r"\$?\s(?:[a-z-]+\s){0,1}"
+    r"(equilateral triangle|face|edge|vertices|corner|side|star|state|stripe|colon|planet|leg|suit|letter|card|days in)"
 )
 
 

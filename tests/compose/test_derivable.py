@@ -99,6 +99,7 @@ def follow(text: str) -> list[str]:
          "3 13 2 5"),
         (r"For which $C$ and $D$ is \[\frac{C}{x-3}+\frac{D}{x+8}=\frac{4x-23}{x^2+5x-24}\]?", "3 8 5 24"),
         (r"Factor $ab+5b+2a+10$.", "5 2 10"),
+        (r"Simplify $4(3r^3+5r-7)-6(2r^3-r^2+8r)$, and express your answer in the form $Ar^2 + Br + C$.", "4 3 6 2"),
         # vectors
         (rf"{column(3, 7, 1)} + t {column(2, -9, -2)} and {column(5, 3, 6)} + u {column(4, -18, -4)}, parallel lines.",
          "2 9 4 18"),
@@ -174,6 +175,7 @@ def test_derivable_numbers_are_found(text: str, expected: str) -> None:
         r"Find $t$ such that $x-3$ is a factor of $x^3-8x^2+tx+27$.",
         r"The polynomial $x^3 - 3x^2 + 4x - 1$ is a factor of $x^9 + px^6 + qx^3 + r.$",
         r"For which $C$ and $D$ is \[\frac{C}{x-3}+\frac{D}{x+8}=\frac{4x-23}{x^2+5x-25}\]?",
+        r"Simplify $4(3r^3+5r-7)-6(2r^3-r^2+8r)$, and express your answer in the form $Ar^3 + Br^2 + Cr + D$.",
         r"Factor $ab+5b+2a+11$.",
         rf"{column(3, 7, 1)} + t {column(2, -9, -2)} and {column(5, 3, 6)} + u {column(4, -18, -5)}, parallel lines.",
         rf"{column(3, 7, 1)} + t {column(2, -9, -2)} and {column(5, 3, 6)} + u {column(4, -18, -4)}. How far are they?",

@@ -107,7 +107,18 @@ ROOTS = "$x^{10} + (13x - 1)^{10} = 0$"
         # what a domain and a hole are due to
         ("What is the domain of $\\frac{2x - 57}{\\sqrt{x^2 - 5x + 6}}$?", 9, "2 57"),
         ("The graph of $\\frac{(x + 57)(x - 7)^5}{(x - 1)(x - 7)^n}$ has a hole at $x = 7$.", 5, "57 1"),
+        # what bounds or scales, while the answer lies elsewhere
+        ("For which smallest integer $x$ is $\\frac{\\sqrt{x-57}}{x-61}$ a real number?", 57, "61"),
+        ("Solve \\[\\frac{57}{x - 5} > 0.\\]", 9, "57"),
+        ("It is written as $\\frac{(x - h)^2}{a^2} - \\frac{(y - k)^2}{b^2} = 1.$ Add 57.", 9, "1"),
+        ("Let $|a| = |b| = |c| = 57$ and $a + b + c = 0$. What is the least value of $|a + b + c|$?", 0, "57"),
+        ("At how many points do at least two of the lines meet? There are 57 lines.", 9, "two"),
+        ("A number, when divided by 2, 3, 4, or 6, leaves the remainder 1. It is a multiple of 57.", 9, "6"),
+        ("When divided by 8 or 9, it leaves the remainder 1. It is less than 115. Which number is it?", 1, "115"),
+        ("For $0 \\le x \\le 57$, find the minimum value of $\\sqrt{x^2 - 8x + 20}$.", 2, "57"),
+        ("How many distinct values are there in the range of $\\lfloor \\sin 57x \\rfloor$?", 3, "57"),
         # what anyone knows
+        ("A regular hexagon is cut into six equilateral triangles of perimeter 57.", 114, "six"),
         ("The volume of a cone is given by the formula $V = \\frac{1}{3}Bh$. The height is 12.", 9, "\\frac{1}{3}"),
         ("The circle is tangent to the ellipse $x^2 + 9y^2 = 57$ at two points on the axis.", 9, "two"),
     ],
@@ -143,6 +154,21 @@ def test_idle_numbers_are_found(text: str, answer: object, expected: str) -> Non
         ("The graph of $\\frac{(x + 57)(x - 7)^5}{(x - 1)(x - 7)^n}$ crosses $x = 7$.", 5),
         ("The volume of a cone is a third of $57$.", 9),
         ("The line $y = kx$ meets the ellipse $x^2 + 9y^2 = 57$ at exactly two points.", 9),
+        ("For which largest real $x$ is $\\frac{\\sqrt{57-x}}{x-61}$ a real number?", 57),
+        ("Solve \\[\\frac{57}{x - 5} > 7.\\]", 9),
+        ("It is written as $\\frac{x^2}{4} - \\frac{y^2}{b^2} = 1.$", 9),
+        ("Let $|a| = |b| = |c| = 57$. What is the greatest value of $|a + b + c|$?", 171),
+        ("Let $|a| = |b| = 57$ and $a + b = 3$. What is the least value of $|a + b - 3|$?", 0),
+        ("He eats at least two of the plums that 57 people picked.", 9),
+        ("A number, when divided by 3, 4, or 5, leaves the remainder 1.", 61),
+        (
+            "When divided by 8 or 9, it leaves the remainder 1. It is less than 115. Which is the largest such number?",
+            73,
+        ),
+        ("When divided by 8 or 9, it leaves the remainder 1. It is less than 115. Which number is it?", 73),
+        ("For $0 \\le x \\le 57$, find the maximum value of $\\sqrt{x^2 - 8x + 20}$.", 9),
+        ("For $0 \\le x \\le 3$, find the minimum value of $\\sqrt{x^2 - 8x + 20}$.", 9),
+        ("Cut a hexagon and six triangles out of 57 sheets.", 9),
         ("Find the sum of the squares of the roots of $x^3 - 49x^2 + 623x - 2015 = 0.$", 1155),
     ],
 )
@@ -192,10 +218,16 @@ def test_idle_takes_linear_time() -> None:
         "$x=a$ and vertical asymptotes ",
         "meets at 2 points ",
         "volume of a cone is given by 3 ",
+        "divided by 2, 3 or 6 remainder less than 5 ",
+        "divided by " + "12, " * 4000,
+        "$|a| = 5$ ",
+        "smallest integer real \\frac{\\sqrt{x}}{x - 5} ",
+        "$0 \\le x \\le 5$ minimum value of $",
+        "$0 \\le x \\le 5$ minimum value of " + "x+" * 4000,
     )
     for unit in units:
         text = unit * (MAX_TEXT // len(unit))
-        problem = Problem(text, 2, solution=text)
+        problem = Problem(text, 0, solution=text)
         constants = numerals(text)
         start = time.process_time()
         idle(problem, constants)
