@@ -553,3 +553,18 @@ def test_exact_verifier_takes_linear_time_for_many_fences() -> None:
     start = time.process_time()
     assert not ExactVerifier().verify(text, Problem("q", "no", verifier="exact")).correct
     assert time.process_time() - start < 0.7
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [
+        ("1. \\boxed{42}\n2. \\boxed{no}", "correct"), ("1. 42\n2. no", "correct"), ("**1.** 42\n**2.** no", "correct"),
+        ("1) First 6*7 = 42, so \\boxed{42}\n\n2) no", "correct"), ("Problem 1: 42\nProblem 2: no", "correct"),
+        ("Part I: 42\nPart II: no", "correct"), ("**Part I**\n42\n**Part II**\nno", "correct"),
+        ("1. 43\n2. no", "wrong"), ("2. no\n1. 42", "unparseable"), ("1. 6 times 7\n2. is 42\n3. and no", "unparseable"),
+        ("1. \\boxed{42}\n1. \\boxed{43}\n2. \\boxed{no}", "unparseable"),
+    ],
+)  # fmt: skip
+def test_a_bundle_may_be_answered_as_a_list(response: str, status: str) -> None:
+    both = bundle(Problem("What is 6 times 7?", 42), Problem("Is 91 prime?", "no", verifier="exact"))
+    assert CompositeVerifier().verify(response, both).status == status

@@ -31,6 +31,8 @@ def _status(gold: object, answer: str, prompt: str = "How many?", *, box: bool =
         (r"6\sqrt5", r"2 \cdot 3\sqrt5"), (r"6\pi", r"2 \cdot \pi \cdot 3"), (r"7+5\sqrt3", r"10+5\sqrt3-3"),
         (r"7\pi", r"20\pi - 13\pi"), ("6+9i", "6+12i-3i"), (r"\frac{\pi}{2}", r"\frac{\pi}{3}+\frac{\pi}{6}"),
         (r"11\sqrt5+11", r"\frac{11}{2}\sqrt5+\frac{11\sqrt5}{2}+11"),
+        ("0", "x - x"), ("0", "P(0)"), ("0", "f^{-1}(0)"), ("0", "0x"), ("1", r"\frac{x}{x}"), ("1", "n^0"),
+        ("3", r"0\cdot y + 3"),
         ("(3,7)", "(1+2, 7)"), ("3,7", "7, 1+2"), ("10", r"50\% \cdot 20"), ("7", r"2 \cdot 3\frac12"),
     ],
 )  # fmt: skip
@@ -370,3 +372,24 @@ def test_words_of_the_question_may_stand_around_an_answer(prompt: str, gold: str
 )  # fmt: skip
 def test_words_that_say_that_this_is_the_answer(gold: str, response: str, correct: bool) -> None:
     assert (_status(gold, response, box=False) == "correct") is correct
+
+
+@pytest.mark.parametrize(
+    ("gold", "response", "correct"),
+    [
+        ("7", "Answer: his 7 friends get the rest", False), ("7", "The answer is that the 7 others share it", False),
+        ("7", "Answer: 7 friends come to the party", True), ("7", "Answer: the 7 dollars that she saved", True),
+        ("1,-2", "Answer: The roots are 1 and -2", True),
+        ("1,-2", "The answer is: the zeros of $f$ are $x=1$ and $x=-2$.", True),
+        ("1,-2", "Answer: The roots are 1 and perhaps -2", False), ("1,-2", "Answer: The roots are not 1 and -2", False),
+        ("1", "Answer: The roots are 1 and -2", False),
+        ("27", "The answer is 27!", False), ("120", "The answer is 5!", True),
+        (r"\frac{14}{3}", "Answer: 14/3 (or 4 2/3)", True), (r"\frac{14}{3}", "Answer: 14/3 (about 4.67)", True),
+        (r"\frac{14}{3}", r"\boxed{\frac{14}{3} (or 5)}", False), ("7", "Answer: 7 (or 8)", False),
+        ("7", "Answer: 8 (or 7)", False),
+        ("1,-2", r"\boxed{1 \quad -2}", True), ("1,-2", r"\boxed{x = 1, \quad x = -2}", True),
+        ("1", r"\boxed{1 \quad -2}", False),
+    ],
+)  # fmt: skip
+def test_lists_in_sentences_and_what_stands_behind_a_number(gold: str, response: str, correct: bool) -> None:
+    assert JUDGE.verify(response, Problem("What is it?", gold)).correct is correct

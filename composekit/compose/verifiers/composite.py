@@ -18,7 +18,7 @@ from composekit.compose.verifiers.thinking import without_thinking
 _HEADING = re.compile(
     r"^[ \t>]{0,40}+(?:[-*+•][ \t]{1,9}+|\d{1,2}[.)][ \t]{1,9}+)?(?:#{1,6}+[ \t]{0,9}+)?[*_]{0,3}+"
     r"[ \t]{0,9}+(?:(?:final[ \t]{1,3}+)?answer[ \t]{1,3}+(?:to|for|of)[ \t]{1,3}+)?"
-    r"\(?Part[ \t]{0,9}+(\d{1,3}+|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b)"
+    r"\(?Part[ \t]{0,9}+(\d{1,3}+|(?:one|two|three|four|five|six|seven|eight|nine|ten|i{1,3}|iv|vi{0,3}|ix|x)\b)"
     r"(?:[ \t]{1,9}+(?:final[ \t]{1,3}+)?answer\b)?"
     r"(?:[ \t]{0,9}+\([^)\n]{0,60}\))?[ \t]{0,40}+[*_]{0,3}+[ \t]{0,40}+"
     r"(?:[:：][ \t]{0,40}+[*_]{0,3}+|[-–—][ \t]{1,9}+|\.(?:[*_]{1,3}+|(?=[ \t\n]|$))|\)[:：.]?(?=[ \t\n]|$)|(?=\n|$))",
@@ -26,7 +26,12 @@ _HEADING = re.compile(
 )
 _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10,
 }  # fmt: skip
+_LIST_MARK = re.compile(
+    r"^[ \t]{0,3}+[*_]{0,3}+(?:(?:problem|question|answer|task)[ \t]{0,3}+)?(\d{1,3}+)[.):][*_]{0,3}+(?=\s)",
+    re.I | re.M,
+)
 _INLINE = re.compile(
     r"(?i)(?<![A-Za-z])[*_]{0,3}+\(?part[ \t]{1,9}+(\d{1,3}+)\)?[ \t]{0,9}+[*_]{0,3}+[ \t]{0,9}+[:：=][*_]{0,3}+"
 )
@@ -89,6 +94,8 @@ class CompositeVerifier(Verifier):
             raise bad_type("CompositeVerifier.verify", "problem", "be a Composite", got, "Use chain() or bundle()")
         text = _on_lines(without_thinking(response), len(problem.parts))
         pieces = sections(text)
+        if problem.topology == "bundle" and not pieces:
+            pieces = _enumerated(text, len(problem.parts))
         verdicts = [self._part(pieces.get(k, ()), part) for k, part in enumerate(problem.parts, start=1)]
         if problem.topology == "bundle":
             return self._bundle(verdicts)
@@ -161,6 +168,17 @@ def sections(text: str) -> dict[int, tuple[str, ...]]:
     for k, _, start, end in _headed(text):
         pieces.setdefault(k, []).append(text[start:end].strip())
     return {k: tuple(found) for k, found in pieces.items()}
+
+
+def _enumerated(text: str, count: int) -> dict[int, tuple[str, ...]]:
+    """The pieces of a response without headings that is a list with one number for each part: ``1. ...``, ``2. ...``."""
+    marks = list(_LIST_MARK.finditer(text))
+    if [int(mark[1]) for mark in marks] != list(range(1, count + 1)):
+        return {}
+    ends = [*(mark.start() for mark in marks[1:]), len(text)]
+    return {
+        k: (text[mark.end() : end].strip(),) for k, (mark, end) in enumerate(zip(marks, ends, strict=True), start=1)
+    }
 
 
 def _headed(text: str) -> list[tuple[int, int, int, int]]:

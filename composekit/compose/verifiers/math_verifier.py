@@ -12,7 +12,7 @@ from composekit.compose.verifiers.asked import is_in_another_unit, without_asked
 from composekit.compose.verifiers.echo import is_echo
 from composekit.compose.verifiers.exactmath.judge import DECIMALS, SAME, Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
-from composekit.compose.verifiers.prose import declared_number, is_sentence
+from composekit.compose.verifiers.prose import declared_list, declared_number, is_sentence, spaced_list
 from composekit.compose.verifiers.statements import without_label
 from composekit.compose.verifiers.undone import is_undone, is_unsimplified
 from composekit.compose.verifiers.wording import says_word, without_counted
@@ -85,9 +85,10 @@ class MathVerifier(Verifier):
         if found.source == "bare":
             verdict = self._bare(found.answers[0], problem.answer)
         elif len(found.answers) == 1:
-            verdict = self.compare(gold=problem.answer, answer=found.answers[0])
+            answer = found.answers[0]
+            verdict = self.compare(gold=problem.answer, answer=answer)
             if verdict.status in ("wrong", "unparseable"):
-                verdict = self._read_again(found.answers[0], problem, verdict)
+                verdict = self._read_again(answer, problem, verdict)
         else:
             verdict = self._listed(found, problem.answer)
         # The gold answer's own text and plain decimals are the usual case, and no echo.
@@ -105,6 +106,9 @@ class MathVerifier(Verifier):
             return verdict
         if says_word(answer, problem.answer, problem.prompt):
             return Verdict(1.0, "correct", answer, "compared as words")
+        listed = spaced_list(answer) or declared_list(answer)
+        if listed is not None and (found := self.compare(gold=problem.answer, answer=listed)).correct:
+            return found
         said = declared_number(answer) if verdict.status == "unparseable" or is_sentence(answer) else None
         counted = without_counted(answer, problem.prompt)
         plain = counted or without_asked_scale(said or answer, problem.prompt) or said

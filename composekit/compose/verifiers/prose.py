@@ -65,6 +65,14 @@ _GOES_ON = re.compile(
 _HARMLESS = re.compile(
     r"(?<=\byears)[ -]old\b|(?<!rather )(?<!other )\bthan\b(?! [b-z]\b| the number\b)|['’]s\b|\bMay\b"
 )
+_LISTED = re.compile(r"(?P<subject>[A-Za-z][A-Za-z\s$]{0,60}) are:? (?P<list>.*\d.*)")
+_COMMAND = re.compile(r"\\[A-Za-z]+|\b[a-z]\b")
+_WIDE = re.compile(r"(?:\\q?quad(?![A-Za-z])\s*)+")
+# "his 7 friends get the rest": a number that is known already
+_KNOWN = re.compile(
+    r"\b(?:the|these|those|my|your|his|her|its|our|their|all|both|same|other|remaining)\s+\Z", re.IGNORECASE
+)
+_NOUN = re.compile(r"\A\s+(?!(?:is|was|dollars?|percent|more|less|per)\b)[a-z]")
 _VARIABLE = re.compile(r"\A\W*(?![aAiI]\b)[A-Za-z]\b")
 _NUMBER_WORDS = (
     frozenset(CARDINALS)
@@ -107,6 +115,27 @@ def declared_number(text: str) -> str | None:
     return rf"{number['plain']} \text{{{word[1]}}}" if word and known else number["plain"]
 
 
+def declared_list(text: str) -> str | None:
+    """The numbers of "The roots are 1 and -2"; None where something else than separators stands among them.
+
+    Example:
+        >>> declared_list("The roots are 1 and -2."), declared_list("The roots are 1 and perhaps -2")
+        ('1 and -2.', None)
+    """
+    match = _LISTED.fullmatch(" ".join(text[: MAX_SENTENCE + 1].split())) if len(text) <= MAX_SENTENCE else None
+    if match is None or DOUBT.search(match["subject"]) or _TAKEN_BACK.search(match["subject"]):
+        return None
+    return match["list"] if not re.search(r"[A-Za-z]{2}", _COMMAND.sub("", match["list"]).replace("and", "")) else None
+
+
+def spaced_list(text: str) -> str | None:
+    r"""A list with commas for the wide spaces between its members: ``x = 1 \quad x = -2``."""
+    members = [member.strip(" ,") for member in _WIDE.split(text)]
+    if not 1 < len(members) <= 16 or not all(re.search(r"\d", member) for member in members):
+        return None
+    return ", ".join(members)
+
+
 def _without_brackets(aside: re.Match[str]) -> str:
     """What stands in brackets without them, nothing where it says the number before it once more: ``27 (twenty-seven)``."""
     value = number_word(aside[1].lower())
@@ -126,6 +155,8 @@ def _states(before: str, after: str) -> bool:
     ):
         return False
     if _BOUND.search(before) or _NAMED.search(before) or (_OPERAND.search(before) and _OPERATION.search(before)):
+        return False
+    if _KNOWN.search(before) and _NOUN.match(after):
         return False
     words = frozenset(re.findall(r"[a-z]+", rest.lower())) - {"and", "score", "scores"}
     return not any(word in _NUMBER_WORDS or word in NAMED_RUNS or units.is_numeral(word) for word in words)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 from composekit.compose.tokens import numerals
@@ -22,6 +23,7 @@ _WRAPPING = frozenset(("abs", "root", "set", "fn", "pow"))
 _FUNCTIONS = frozenset(("log", "fn"))
 _UNFOLDED = frozenset(("neg", "percent", "abs", "div", "ratio", "set", "pm", "mp"))
 _SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
+_HIGHEST_POWER = 64
 _SCALES = frozenset(("num", Fraction(10) ** k) for k in range(3, 31))  # 26 x 1000 is a way to write a number
 _SIMPLEST = re.compile(r"\bsimpl(?:est|ified)\s+(?:\w+\s+){0,2}form\b|\bsimplest\s+radical|\bsimplify\b", re.I)
 _RATIONAL = re.compile(r"\brationali[sz]", re.I)
@@ -33,7 +35,7 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
     Where the gold answer is worked out and has no variables, one that still holds a sum or product of two plain numbers is
     not. Where it is a plain number, neither is one made of nothing but numbers that the question gives, or one in which two
     of them meet; a fraction in lowest terms and a mixed number are numbers. Logarithms and function values leave all to be
-    worked out, unless the gold answer has some.
+    worked out, unless the gold answer has some; so do variables, as in ``x - x`` for 0.
 
     Example:
         >>> question = "How many eggs are in 12 boxes of 16?"
@@ -50,6 +52,8 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
         return False
     nodes = [part for part in inside(sides) if part and isinstance(part[0], str)]
     kinds = {node[0] for node in nodes}
+    if "('var'" not in repr(wanted) and all(map(_cancels, sides)):
+        return True
     if "var" not in kinds and all(map(_has_function, sides)):
         return not _has_function(wanted)
     if all(map(_is_open, sides)) and "('var'" not in repr(wanted) and not any(map(_is_open, wanted)):
@@ -147,6 +151,39 @@ def _is_amount(tree: Any, rooted: bool) -> bool:
     if tree[0] in ("div", "ratio", "mul"):
         return all(_is_amount(part, rooted) for part in tree[1:])
     return rooted and tree[0] == "pow" and _is_amount(tree[1], rooted) and tree[2][0] == "num"
+
+
+def _cancels(tree: Any) -> bool:
+    """Whether an expression has variables and is worth the same for all of them: ``x - x``, ``P(0)``, a product with 0."""
+    if not any(part and part[0] == "var" for part in inside(tree)):
+        return False
+    values = [_value(tree, letter) for letter in (Fraction(7, 3), Fraction(11, 5))]
+    return values[0] is not None and values[0] == values[1]
+
+
+def _value(tree: Any, letter: Fraction) -> Fraction | None:
+    """The value of an expression in which every variable is worth this; None where it is none or takes too long."""
+    kind = tree[0]
+    if kind in ("num", "var"):
+        return Fraction(tree[1]) if kind == "num" else letter
+    if kind not in ("add", "mul", "neg", "div", "pow"):
+        return None
+    found = [_value(part, letter) for part in tree[1:]]
+    values = [value for value in found if value is not None]
+    if len(values) < len(found):
+        return Fraction(0) if kind == "mul" and 0 in values else None
+    if kind == "neg":
+        return -values[0]
+    if kind == "div":
+        return values[0] / values[1] if values[1] else None
+    if kind == "pow":
+        return _power(*values)
+    return sum(values, Fraction(0)) if kind == "add" else prod(values, start=Fraction(1))
+
+
+def _power(base: Fraction, exponent: Fraction) -> Fraction | None:
+    whole = exponent.denominator == 1 and abs(exponent) <= _HIGHEST_POWER and (base or exponent > 0)
+    return base ** int(exponent) if whole else None
 
 
 def _has_function(tree: Any) -> bool:

@@ -33,7 +33,8 @@ _BLOCK = re.compile(
 )
 _REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\(?:overline|bar)\s*\{\s*(\d+)\s*\}")
 _POWER_OF_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
-_ROUNDED_ASIDE = re.compile(r"\((\\approx[^()]{1,40})\)\Z")
+_ROUNDED_ASIDE = re.compile(r"\((?:\\approx|about|approximately|approx\.?|roughly)(?![a-z])([^()]{1,40})\)\Z")
+_OTHER_FORM_ASIDE = re.compile(r"(?<=[\d}]) ?\((?:or|i\.e\.,?|that is,?|which is|also) ([^()]{1,40})\)\Z")
 _OHMS = re.compile(
     r"([\d}\s,;:])(?:\\(?:text|mathrm)\s*\{\s*([kM]?)\s*(?:\\Omega\s*\}|\}\s*\\Omega)|([kM]?)\s*\\Omega)\s*\Z"
 )
@@ -104,8 +105,8 @@ def rewritten(text: str) -> str:
         text = _REPEATING.sub(_repeating, text)
     if "x" in text or "X" in text:
         text = _POWER_OF_TEN.sub(r"\\times ", text)
-    if "(\\approx" in text:
-        text = _ROUNDED_ASIDE.sub(r"\1", text)
+    if text.endswith(")") and "(" in text:
+        text = _OTHER_FORM_ASIDE.sub(r"=\1", _ROUNDED_ASIDE.sub(r"\\approx \1", text))
     if "not" in text:
         text = _NOT_EQUAL.sub(r"\\ne ", text)
     if ("[" in text or "]" in text) and _OUTWARD.fullmatch(text):
