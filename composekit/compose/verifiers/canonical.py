@@ -61,6 +61,8 @@ def _canonical(node: Any) -> Any:
         return ("num", Fraction(node.args[0]))
     if node.kind in ("unit", "degree"):
         return _canonical(node.args[0])
+    if node.kind == "pow" and (root := _root(node)) is not None:
+        return root
     if node.kind == "percent":
         return ("percent", _canonical(node.args[0]))
     if node.kind == "pow" and node.args[1].kind == "num" and node.args[1].args[0] == 1:
@@ -80,6 +82,14 @@ def _canonical(node: Any) -> Any:
         parts += plain[1:] if plain[0] == node.kind else [] if plain == idle else [plain]
     parts.sort(key=repr)
     return (node.kind, *parts) if len(parts) > 1 else parts[0] if parts else idle
+
+
+def _root(node: Node) -> Any:
+    """A power with the exponent 1/n as the root that it is; None for other powers."""
+    exponent = _canonical(node.args[1])
+    if exponent[0] != "div" or exponent[1] != ("num", 1) or exponent[2][0] != "num":
+        return None
+    return ("root", _canonical(node.args[0]), exponent[2])
 
 
 def _negative(tree: Any) -> Any:

@@ -17,6 +17,7 @@ from composekit.compose.verifiers.canonical import COMMUTE, canonical_of, inside
 
 MAX_PROMPT = 20_000
 MAX_PIECES = 200
+_MOST_SHELLS = 8
 _MATHEMATICS = re.compile(
     r"\$\$(.{1,1000}?)\$\$|\$([^$]{1,1000})\$|\\\[(.{1,1000}?)\\\]|\\\((.{1,1000}?)\\\)"
     r"|\\begin\{(?:align|equation|gather|multline)\*?\}(.{1,1000}?)\\end",
@@ -45,7 +46,9 @@ def is_echo(answer: str, prompt: str, gold: str) -> bool:
         (False, False)
     """
     wanted = canonical_of(gold, gold=True)
-    sides = sides_of(answer, wanted)
+    sides = tuple(map(_without_shell, sides_of(answer, wanted)))
+    if len(sides) > 1 and set(sides) != set(wanted) and frozenset(sides) in _equations(prompt):
+        return True
     plain = not _OTHER_FORM.search(prompt[-MAX_PROMPT:])
     rooted = plain and "root" in repr(wanted)
     for given in sides:
@@ -54,6 +57,52 @@ def is_echo(answer: str, prompt: str, gold: str) -> bool:
             return False
     said = _expressions(prompt)
     return bool(sides) and all(given in said or _works_with(given, said, wanted) for given in sides)
+
+
+def _without_shell(tree: Any) -> Any:
+    """The tree without a factor worth one, a term worth nothing, a set, absolute value or rounding around it all."""
+    for _ in range(_MOST_SHELLS):
+        bare = _unwrapped(tree)
+        if bare == tree or _operations(bare) < 1:
+            return tree
+        tree = bare
+    return tree
+
+
+def _unwrapped(tree: Any) -> Any:
+    kind, *parts = tree
+    if kind in ("set", "abs") and len(parts) == 1:
+        return parts[0]
+    if kind == "fn" and parts[0] in ("floor", "ceil") and len(parts) == 2:
+        return parts[1]
+    if kind == "root" and parts[0][0] == "pow" and parts[0][2] == parts[1]:
+        return parts[0][1]
+    if kind == "div" and parts[1] == ("num", 1):
+        return parts[0]
+    if kind == "div" and parts[0][0] == "mul" and parts[1] in parts[0]:
+        rest = list(parts[0][1:])
+        rest.remove(parts[1])
+        return ("mul", *rest) if len(rest) > 1 else rest[0]
+    if kind == "mul":
+        rest = [part for part in parts if not _is_one(part)]
+        return (kind, *rest) if len(rest) > 1 else rest[0] if rest else tree
+    if kind == "add":
+        nothing = [part for part in parts if part[0] == "mul" and ("num", 0) in part]
+        nothing += [part for part in parts if ("neg", part) in parts or (part[0] == "neg" and part[1] in parts)]
+        rest = [part for part in parts if part not in nothing]
+        return (kind, *rest) if len(rest) > 1 else rest[0] if rest else tree
+    return tree
+
+
+def _is_one(tree: Any) -> bool:
+    """Whether a factor is worth one: ``1!``, ``i^4``, a binomial coefficient of n and n, the power zero of a number."""
+    if tree[0] == "fact":
+        return tree[1] in (("num", 0), ("num", 1))
+    if tree[0] == "binom":
+        return tree[2] in (tree[1], ("num", 0))
+    if tree[0] == "pow" and tree[2][0] == "num":
+        return tree[1] == ("num", 1) or tree[2][1] == 0 or (tree[1] == ("const", "i") and tree[2][1] % 4 == 0)
+    return False
 
 
 def _works_with(given: Any, said: frozenset[Any], wanted: Any) -> bool:
@@ -78,6 +127,19 @@ def _is_calculation(tree: Any) -> bool:
     return all(
         part[0] == "num" or part[0] in _CARRIED_OUT for part in inside(tree) if part and isinstance(part[0], str)
     )
+
+
+@lru_cache(maxsize=1024)
+def _equations(prompt: str) -> frozenset[frozenset[Any]]:
+    """The equations of a text, each as the set of its sides."""
+    found: set[frozenset[Any]] = set()
+    for number, match in enumerate(_MATHEMATICS.finditer(prompt[-MAX_PROMPT:])):
+        if number == MAX_PIECES:
+            break
+        formula = next(group for group in match.groups() if group is not None)
+        if "=" in formula:
+            found.add(frozenset(canonical_of(formula.strip(" .,;"), gold=True)))
+    return frozenset(sides for sides in found if len(sides) > 1)
 
 
 @lru_cache(maxsize=1024)

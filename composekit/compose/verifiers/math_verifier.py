@@ -12,9 +12,10 @@ from composekit.compose.verifiers.asked import is_in_another_unit, without_asked
 from composekit.compose.verifiers.echo import is_echo
 from composekit.compose.verifiers.exactmath.judge import DECIMALS, SAME, Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
+from composekit.compose.verifiers.forms import is_in_another_form, is_unsimplified, is_unsolved
 from composekit.compose.verifiers.prose import declared_list, declared_number, is_sentence, spaced_list
 from composekit.compose.verifiers.statements import without_label
-from composekit.compose.verifiers.undone import is_undone, is_unsimplified
+from composekit.compose.verifiers.undone import is_undone
 from composekit.compose.verifiers.wording import says_word, without_counted
 
 _STATUS: dict[str, Status] = {
@@ -182,7 +183,11 @@ def _fault(answer: str, problem: Problem, verdict: Verdict) -> str | None:
         return "the answer only repeats an expression of the question"
     if is_undone(answer, problem.prompt, problem.answer):
         return "the answer leaves a calculation undone"
-    if is_unsimplified(answer, problem.prompt, problem.answer):
+    if is_unsolved(answer, problem.answer):
+        return "the answer is an equation or inequality that nobody solved"
+    if is_unsimplified(answer, problem.prompt, problem.answer) or is_in_another_form(
+        answer, problem.prompt, problem.answer
+    ):
         return "the answer is not in the form that the question asks for"
     return None
 

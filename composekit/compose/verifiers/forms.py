@@ -1,0 +1,110 @@
+r"""The form that a question asks for: solved for its variable, as a decimal, in simplest radical form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from composekit.compose.tokens import numerals
+from composekit.compose.verifiers.canonical import canonical_of, inside, is_fraction, sides_of
+from composekit.compose.verifiers.echo import MAX_PROMPT
+from composekit.compose.verifiers.exactmath.lexer import Unreadable
+from composekit.compose.verifiers.exactmath.reading import readings
+from composekit.compose.verifiers.exactmath.tree import Node
+
+_SIMPLEST = re.compile(r"\bsimpl(?:est|ified)\s+(?:\w+\s+){0,2}form\b|\bsimplest\s+radical|\bsimplify\b", re.I)
+_RATIONAL = re.compile(r"\brationali[sz]", re.I)
+_AS_DECIMAL = re.compile(r"\b(?:as|to|into|in) (?:an? |the )?(?:\w+ )?decimal\b(?! place)", re.I)
+_AS_FRACTION = re.compile(r"\b(?:as|to|into) an? (?:\w+ ){0,2}(?:fraction|mixed number)\b", re.I)
+_DECIMAL = re.compile(r"\s*[-+]?\d*\.(?:\d|\\(?:overline|bar))[^/]*|\s*[-+]?[\d.]+\s*\\?%\s*")
+
+
+def is_unsolved(answer: str, gold: str) -> bool:
+    """Whether an equation or inequality answers one whose variable stands alone, and has it alone on neither side.
+
+    Example:
+        >>> is_unsolved("2x + 6 = 16", "x = 5"), is_unsolved("5 = x", "x = 5"), is_unsolved("2x = 3", "4x = 6")
+        (True, False, False)
+    """
+    if not any(sign in gold for sign in "=<>\\"):
+        return False
+    wanted, given = _statement(gold, gold=True), _statement(answer, gold=False)
+    return wanted is not None and given is not None and _is_solved(wanted) and not _is_solved(given)
+
+
+def _statement(text: str, *, gold: bool) -> Node | None:
+    """The usual reading of a text, if that is an equation or an inequality."""
+    try:
+        found = readings(text, gold=gold)[0]
+    except (Unreadable, RecursionError):
+        return None
+    return found if found.kind in ("assign", "relation") else None
+
+
+def _is_solved(node: Node) -> bool:
+    if node.kind == "assign":
+        return True
+    parts = [part for part in node.args[1] if isinstance(part, Node)]
+    alone = [part for part in parts if part.kind in ("var", "apply")]
+    return any(all(repr(one) not in repr(part) for part in parts if part is not one) for one in alone)
+
+
+def is_in_another_form(answer: str, prompt: str, gold: str) -> bool:
+    r"""Whether a fraction answers where a decimal is asked for, or a decimal where one is to become a fraction.
+
+    Example:
+        >>> is_in_another_form(r"\frac{6}{40}", r"Write $\frac{3}{20}$ as a decimal.", "0.15")
+        True
+        >>> is_in_another_form("0.75", "Express 0.75 as a fraction.", r"\frac{3}{4}")
+        True
+        >>> is_in_another_form("0.75", "What is 1/2 + 1/4, as a fraction?", r"\frac{3}{4}")
+        False
+    """
+    prompt = prompt[-MAX_PROMPT:]
+    if _DECIMAL.fullmatch(gold) and _AS_DECIMAL.search(prompt):
+        sides = sides_of(answer, canonical_of(gold, gold=True))
+        return bool(sides) and all(is_fraction(side) for side in sides)
+    if _DECIMAL.fullmatch(answer) and not _DECIMAL.fullmatch(gold) and _AS_FRACTION.search(prompt):
+        return any("." in number.text for number in numerals(prompt)) or "overline" in prompt
+    return False
+
+
+def is_unsimplified(answer: str, prompt: str, gold: str) -> bool:
+    r"""Whether an answer holds a radical that the question wants simplified, or a denominator that it wants rational.
+
+    Example:
+        >>> question = "How long is the diagonal? Express your answer in simplest radical form."
+        >>> is_unsimplified(r"\sqrt{50}", question, r"5\sqrt{2}"), is_unsimplified(r"\sqrt{50}", "How long?", r"5\sqrt{2}")
+        (True, False)
+    """
+    if "sqrt" not in answer and "√" not in answer and "^" not in answer:
+        return False
+    prompt = prompt[-MAX_PROMPT:]
+    simplest, rational = _SIMPLEST.search(prompt) is not None, _RATIONAL.search(prompt) is not None
+    if not (simplest or rational):
+        return False
+    wanted = canonical_of(gold, gold=True)
+    faults = [set(_awkward(side, simplest, rational)) for side in sides_of(answer, wanted)]
+    return bool(faults) and all(faults) and not any(_awkward(wanted, simplest, rational))
+
+
+def _awkward(tree: Any, simplest: bool, rational: bool) -> Iterator[Any]:
+    """The radicals with a power to be drawn out or a fraction inside, and the quotients by a radical."""
+    for part in inside(tree):
+        if not part:
+            continue
+        if simplest and part[0] == "root" and part[2][0] == "num":
+            radicand, index = part[1], part[2][1]
+            if is_fraction(radicand) or (radicand[0] == "num" and not _is_free_of_powers(radicand[1], index)):
+                yield part
+        elif rational and part[0] == "div" and any(x and x[0] == "root" for x in inside(part[2])):
+            yield part
+
+
+def _is_free_of_powers(value: Fraction, index: Fraction) -> bool:
+    """Whether a radicand is whole, and no power of a small number that its root would draw out divides it."""
+    if value.denominator != 1 or index.denominator != 1 or not 2 <= index <= 9:
+        return value.denominator == 1
+    return value == 0 or all(value % k**index for k in range(2, 100) if k**index <= abs(value))
