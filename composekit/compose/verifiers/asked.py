@@ -27,8 +27,11 @@ _IN = re.compile(r"\bin ([a-z]+)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\b(?:how|what|express|find|give|determine|calculate|compute|answer)\b", re.IGNORECASE)
 _WORD = re.compile(r"[$¢]|[A-Za-z]+")
 _SYMBOLS = names("cm mm km nm ft yd mi kg mg lb oz mL ml")  # but "in" is a word
+_CENTS = re.compile(r"\bcents?\b|¢", re.I)
+_DOLLARS = re.compile(r"\$\s?\d|\bdollars?\b", re.I)
 _KINDS = (
-    names("$ ¢"), names("s ms min h d"), names("m cm mm km nm in ft yd mi"), names("g kg mg lb oz"), names("L mL gal"),
+    names("$ ¢"), names("s ms min h d week month year"), names("m cm mm km nm in ft yd mi"), names("g kg mg lb oz"), names("L mL gal"),
+    names("Pa kPa MPa atm"), names("J kJ"), names("mW W kW MW"), names("Hz kHz MHz"),
 )  # fmt: skip
 
 
@@ -59,6 +62,8 @@ def is_in_another_unit(answer: str, prompt: str, gold: str) -> bool:
     """
     words = _WORD.findall(answer)
     asked = _asked(prompt) if words else None
+    if words and not asked and _CENTS.search(answer) and _DOLLARS.search(prompt) and not _CENTS.search(prompt):
+        return _unit(answer) == "¢" and _unit(gold) is None
     if not asked or not any(name in kind for word in words for name, _ in units.fold(word) for kind in _KINDS):
         return False
     given = _unit(answer)

@@ -23,6 +23,7 @@ _STATUS: dict[str, Status] = {
     "memory": "error", "error": "error", "missing": "unparseable",
 }  # fmt: skip
 _OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
+_OR = re.compile(r"(?<=[)\]])\s?(?:\\text\s?\{\s?or\s?\}|\bor\b)(?=\s?[(\[])")
 _LETTER = re.compile(r"[^\W\d_]")
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
 
@@ -108,6 +109,8 @@ class MathVerifier(Verifier):
         if says_word(answer, problem.answer, problem.prompt):
             return Verdict(1.0, "correct", answer, "compared as words")
         listed = spaced_list(answer) or declared_list(answer)
+        if listed is None and "\\cup" in problem.answer:
+            listed = _OR.sub(r"\\cup", answer)
         if listed is not None and (found := self.compare(gold=problem.answer, answer=listed)).correct:
             return found
         said = declared_number(answer) if verdict.status == "unparseable" or is_sentence(answer) else None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from composekit.compose.verifiers.exactmath.dress import undressed
 from composekit.compose.verifiers.exactmath.lexer import to_ascii
 
+_DRESSED = re.compile(r"[\\\"]|[^\x00-\x7f]|[A-Za-z]{2}|U\.S")
 _PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)((?:\\.|[^$\\])*?)(?<=[^\s\\])\$(?!\d)")
 _BOLD = (r"\mathbf{", r"\boldsymbol{", r"\bm{", r"\mathrm{")
 _CALCULATION = re.compile(
@@ -22,7 +24,7 @@ _TICK = re.compile(r"\\(?:checkmark|blacksquare|square|qed)\Z")
 
 def clean(text: str) -> str:
     """The answer without what only dresses it: mathematics delimiters, one enclosing box, emphasis, a final full stop."""
-    text = _SPACE.sub(" ", to_ascii(text) if not text.isascii() else text)
+    text = _SPACE.sub(" ", to_ascii(undressed(text)) if not text.isascii() else text)
     for _ in range(6):
         before = text
         text = _strip_edges(text)
@@ -38,6 +40,7 @@ def clean(text: str) -> str:
         text = _unboxed(text)
         if "$" in text:
             text = _PAIRED_DOLLARS.sub(r"\1", text)
+        text = undressed(text) if _DRESSED.search(text) else text
         if text == before:
             break
     return text

@@ -9,11 +9,13 @@ from composekit.compose.verifiers.exactmath.grammar import BASES
 _TEXT = r"\\(?:text|textrm|mathrm|mbox|operatorname)\s*\{\s*"
 _BASE = rf"(?P<base>\d{{1,2}}|{'|'.join(BASES)})"
 _IN_WORDS = re.compile(
-    rf"\A(?:{_TEXT})?(?P<digits>\d[0-9A-Z]*)\s*\}}?\s*(?:\\[,;: ]\s*)*(?:{_TEXT})?[,(]?\s*(?:in\s+)?base(?:\s|[-~]|\\[,; ])*"
+    rf"\A(?:{_TEXT})?(?P<digits>\d[0-9A-Z]*)\s*\}}?\s*(?:\\[,;: ]\s*)*[,(]?\s?(?:{_TEXT})?[,(]?\s*(?:in\s+)?base(?:\s|[-~]|\\[,; ])*"
     rf"[}}${{]{{0,2}}\s*{_BASE}[\s}})$]{{0,6}}\Z",
     re.IGNORECASE,
 )
-_SUBSCRIPT = re.compile(rf"_\s*(?:\{{\s*)?(?:\(\s*|{_TEXT}\(?\s*){_BASE}\s*[)}}]{{1,2}}(?P<end>\s*\}})?")
+_SUBSCRIPT = re.compile(
+    rf"_\s*(?:\{{\s*)?(?:\(\s*|{_TEXT}\(?\s*(?:base\s*\}}?\s*)?){_BASE}\s*[)}}]{{1,2}}(?P<end>\s*\}})?"
+)
 _DIGITS = re.compile(rf"(?<![\w}})\]\\])(?:{_TEXT}|\\overline\s*\{{\s*|\{{\s*)(\d[0-9A-Z]*)\s*\}}(?=\s*_)")
 _DEGREE = re.compile(
     r"\\text\s*\{\s*\\(?:textdegree|degree)\s*\}|\\textdegree(?![A-Za-z])"

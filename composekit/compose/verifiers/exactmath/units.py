@@ -18,7 +18,8 @@ _SYMBOLS = {
     "$": "dollar usd buck", "€": "euro eur", "£": "gbp", "¥": "yen jpy", "₹": "rupee inr", "¢": "cent",
     "degree": "deg", "radian": "rad", "K": "kelvin", "mol": "mole", "N": "newton", "J": "joule", "kJ": "kilojoule",
     "W": "watt", "kW": "kilowatt", "mW": "milliwatt", "MW": "megawatt", "V": "volt", "A": "ampere amp", "Pa": "pascal",
-    "kPa": "kilopascal", "Hz": "hertz", "kHz": "kilohertz", "MHz": "megahertz", "C": "coulomb", "F": "farad", "T": "tesla",
+    "kPa": "kilopascal", "MPa": "megapascal",
+    "Hz": "hertz", "kHz": "kilohertz", "MHz": "megahertz", "C": "coulomb", "F": "farad", "T": "tesla",
     "ohm": "", "eV": "electronvolt", "atm": "atmosphere",
 }  # fmt: skip
 _WORDS = {word: symbol for symbol, words in _SYMBOLS.items() for word in words.split()}
