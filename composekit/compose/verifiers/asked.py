@@ -30,8 +30,8 @@ _SYMBOLS = names("cm mm km nm ft yd mi kg mg lb oz mL ml")  # but "in" is a word
 _CENTS = re.compile(r"\bcents?\b|¢", re.I)
 _DOLLARS = re.compile(r"\$\s?\d|\bdollars?\b", re.I)
 _KINDS = (
-    names("$ ¢"), names("s ms min h d week month year"), names("m cm mm km nm in ft yd mi"), names("g kg mg lb oz"), names("L mL gal"),
-    names("Pa kPa MPa atm"), names("J kJ"), names("mW W kW MW"), names("Hz kHz MHz"),
+    names("$ ¢"), names("s ms min h d week month year"), names("m cm mm km nm in ft yd mi"), names("g kg mg lb oz"),
+    names("L mL gal"), names("Pa kPa MPa atm"), names("J kJ"), names("mW W kW MW"), names("Hz kHz MHz"),
 )  # fmt: skip
 
 

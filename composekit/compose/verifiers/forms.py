@@ -52,7 +52,7 @@ def _is_solved(node: Node) -> bool:
 
 
 def is_in_another_form(answer: str, prompt: str, gold: str) -> bool:
-    r"""Whether a fraction answers where a decimal is asked for, or a decimal where one is to become a fraction.
+    r"""Whether a fraction answers where a decimal is asked for, or a decimal that is to become a fraction.
 
     Example:
         >>> is_in_another_form(r"\frac{6}{40}", r"Write $\frac{3}{20}$ as a decimal.", "0.15")
@@ -67,7 +67,10 @@ def is_in_another_form(answer: str, prompt: str, gold: str) -> bool:
         sides = sides_of(answer, canonical_of(gold, gold=True))
         return bool(sides) and all(is_fraction(side) for side in sides)
     if _DECIMAL.fullmatch(answer) and not _DECIMAL.fullmatch(gold) and _AS_FRACTION.search(prompt):
-        return any("." in number.text for number in numerals(prompt)) or "overline" in prompt
+        if "overline" in answer or "bar" in answer:
+            return "overline" in prompt or "bar{" in prompt
+        value = canonical_of(answer, gold=False)
+        return any("." in number.text and (("num", number.value),) == value for number in numerals(prompt))
     return False
 
 

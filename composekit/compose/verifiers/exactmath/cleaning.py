@@ -7,7 +7,10 @@ import re
 from composekit.compose.verifiers.exactmath.dress import undressed
 from composekit.compose.verifiers.exactmath.lexer import to_ascii
 
-_DRESSED = re.compile(r"[\\\"]|[^\x00-\x7f]|[A-Za-z]{2}|U\.S")
+_DRESSED = re.compile(
+    r"[^\x00-\x7f]|\\(?:rm|bf|it|sf|[hv]space|q?quad|boldsymbol|mathbf|bm|over)(?![A-Za-z])|\\\\\Z|\{ ?\\(?:text|mathrm) ?\{"
+    r"|\bUS ?\\?\$|US\\?\$ ?\}|U\.S\.|Q\.?E\.?D|\A\"|(?i:negative|minus)|\bto\b|\b(?:of|in)\b"
+)
 _PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)((?:\\.|[^$\\])*?)(?<=[^\s\\])\$(?!\d)")
 _BOLD = (r"\mathbf{", r"\boldsymbol{", r"\bm{", r"\mathrm{")
 _CALCULATION = re.compile(
@@ -24,7 +27,13 @@ _TICK = re.compile(r"\\(?:checkmark|blacksquare|square|qed)\Z")
 
 def clean(text: str) -> str:
     """The answer without what only dresses it: mathematics delimiters, one enclosing box, emphasis, a final full stop."""
-    text = _SPACE.sub(" ", to_ascii(undressed(text)) if not text.isascii() else text)
+    text = _SPACE.sub(" ", to_ascii(text) if not text.isascii() else text)
+    text = _peeled(text)
+    return _peeled(undressed(text)) if _DRESSED.search(text) else text
+
+
+def _peeled(text: str) -> str:
+    """Without delimiters, boxes and white space around it all, layer by layer."""
     for _ in range(6):
         before = text
         text = _strip_edges(text)
@@ -40,7 +49,6 @@ def clean(text: str) -> str:
         text = _unboxed(text)
         if "$" in text:
             text = _PAIRED_DOLLARS.sub(r"\1", text)
-        text = undressed(text) if _DRESSED.search(text) else text
         if text == before:
             break
     return text

@@ -9,8 +9,8 @@ from composekit.compose.verifiers.exactmath.grammar import BASES
 _TEXT = r"\\(?:text|textrm|mathrm|mbox|operatorname)\s*\{\s*"
 _BASE = rf"(?P<base>\d{{1,2}}|{'|'.join(BASES)})"
 _IN_WORDS = re.compile(
-    rf"\A(?:{_TEXT})?(?P<digits>\d[0-9A-Z]*)\s*\}}?\s*(?:\\[,;: ]\s*)*[,(]?\s?(?:{_TEXT})?[,(]?\s*(?:in\s+)?base(?:\s|[-~]|\\[,; ])*"
-    rf"[}}${{]{{0,2}}\s*{_BASE}[\s}})$]{{0,6}}\Z",
+    rf"\A(?:{_TEXT})?(?P<digits>\d[0-9A-Z]*)\s*\}}?\s*(?:\\[,;: ]\s*)*[,(]?\s?(?:{_TEXT})?[,(]?\s*"
+    rf"(?:in\s+)?base(?:\s|[-~]|\\[,; ])*[}}${{]{{0,2}}\s*{_BASE}[\s}})$]{{0,6}}\Z",
     re.IGNORECASE,
 )
 _SUBSCRIPT = re.compile(
