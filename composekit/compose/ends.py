@@ -201,7 +201,7 @@ def _is_usable(constant: Constant, text: str) -> bool:
     maxsize=64
 )  # asked for twice a problem, and the problem is made again to see whether its text is the template's
 def slot_spans(problem: Problem) -> dict[tuple[int, int], str]:
-    """The spans of the numbers that the problem's generator lets vary, with their names."""
+    """The spans of the numbers that the problem's generator lets vary and its answer hangs on, with their names."""
     if problem.template is None:
         return {}
     from composekit.compose.renewing import generator_of  # it imports this module
@@ -209,7 +209,7 @@ def slot_spans(problem: Problem) -> dict[tuple[int, int], str]:
     generator = generator_of(problem)
     if generator is None:
         return {}
-    return {slot.span: slot.name for slot in generator.slots(problem.template.params)}
+    return {slot.span: slot.name for slot in generator.slots(problem.template.params) if slot.needed}
 
 
 class _Standing:
