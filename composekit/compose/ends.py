@@ -250,7 +250,7 @@ def _tiers(
             continue
         # Of a generated problem the other numbers are part of the wording, or not known to matter.
         unused = problem.template is not None and constant.span not in slots
-        rank = _guessability(constant) + 40 * (not everywhere.once(constant))
+        rank = _guessability(constant, problem.prompt) + 40 * (not everywhere.once(constant))
         rank += _IDLE * (unused or constant.span in unneeded) + _DERIVABLE * (constant.span in follows)
         if constant.in_math:
             following = problem.prompt[constant.span[1] : constant.span[1] + 1]
@@ -262,9 +262,14 @@ def _tiers(
     return tuple(good), tuple(rest), idle_ranks, sum(r >= _DERIVABLE for r in ranks) - idle_ranks
 
 
-def _guessability(constant: Constant) -> int:
+_BANKNOTE = re.compile(r"[\s-](?:dollar[\s-])?bills?\b")
+
+
+def _guessability(constant: Constant, text: str) -> int:
     """0 for what nobody guesses, rising to 3 for the smallest numbers, and 4 for a one, which is often no choice at all."""
     value = constant.value
+    if value in (2, 5, 10, 20, 50, 100) and _BANKNOTE.match(text, constant.span[1]):
+        return 3  # there are few banknotes, and most often one of them fits the price
     if not isinstance(value, int) or value > GUESSABLE:
         return 1 if value in (12, 20, 50, 100, 1000) or value == Fraction(1, 2) else 0
     return 2 if value > 3 else 3 if value > 1 else 4

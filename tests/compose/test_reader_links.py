@@ -1,0 +1,58 @@
+"""What a hostile reader found in composites: shares that a letter turns into amounts, banknotes, an answer met before."""
+
+from __future__ import annotations
+
+import pytest
+
+from composekit.compose import Composer, Problem, chain, load_problems
+from composekit.compose.ends import ends_of
+from composekit.compose.tokens import constants
+
+CRATE = Problem("A crate holds 12 boxes of 16 pencils. How many pencils are in the crate?", 192)
+
+
+@pytest.mark.parametrize(
+    ("text", "linked"),
+    [
+        ("Robi gave $4000, and Rudy gave 1/4 more money than Robi. What did both give?", ["4000"]),
+        ("A desert has 3/5 fewer palms than a forest of 5000 palms. How many has it?", ["5000"]),
+        ("The coat costs $80 and is sold for 1/4 off. What is paid?", ["80"]),
+        ("Each of 25 men drinks 2/3 a gallon of water. How many gallons are needed?", ["25"]),
+        ("Ali is 2/5 the age of Ben, who is 55 years old. How old is Ali?", ["55"]),
+        (r"She got $\frac{1}{3}$ less money than he, who got $\$45$. How much did she get?", ["45"]),
+        ("She got one-third less money than he, who got $45. How much did she get?", ["45"]),
+        ("He ate 2/5 of the 600 cookies. How many are left?", ["2/5", "600"]),
+        ("Susana has 3/4 as many chips as Ann, who has 28. How many chips has Susana?", ["3/4", "28"]),
+        ("He won 5/8 times as many games as Ann, who won 40. How many did he win?", ["5/8", "40"]),
+        ("She had 1.5 more litres than Ann, who had 17 litres. How many did she have?", ["1.5", "17"]),
+    ],
+)
+def test_a_share_that_its_form_tells_from_an_amount_is_no_constant(text: str, linked: list[str]) -> None:
+    """With K = 1/4, ``K more money`` is a quarter of a dollar; ``K of the money`` and ``K times as much`` stay shares."""
+    assert [c.text for c in constants(text)] == linked
+
+
+def test_a_banknote_is_linked_after_what_is_bought() -> None:
+    first = Problem("Jack orders 13 sandwiches that cost $7 each. He pays with a $100 bill. What is his change?", 9)
+    tiers = [[c.text for c in tier] for tier in ends_of(first).link_tiers("needed")]
+    assert tiers[0] == ["13"]
+    assert tiers[-1] == ["100"]
+
+
+def test_a_composer_avoids_a_last_answer_that_an_earlier_part_has() -> None:
+    """Who stops after the first part would be paid."""
+    asked = [Problem(f"Ann has {3 * n + 20} nuts and eats {n}. How many are left?", 2 * n + 20) for n in range(11, 19)]
+    same = [Problem(f"Ben bakes {n + 150} rolls and sells {150 - n}. How many are left?", 2 * n) for n in range(21, 29)]
+    for composite in Composer(asked + same, depth=3, seed=4, size=160):
+        assert composite.answer not in {part.answer for part in composite.parts[:-1]}
+
+
+def test_two_parts_of_one_answer_are_still_linked_where_these_are_given() -> None:
+    second = Problem("A train has 34 cars with 8 seats each, and 80 seats are taken. How many are free?", 192)
+    composite = chain(CRATE, second, seed=1)
+    assert composite.answer == "192"
+
+
+def test_no_composite_of_gsm8k_ends_in_an_earlier_answer(data_dir) -> None:
+    composer = Composer(load_problems(data_dir / "gsm8k_train.jsonl")[310:1310], depth=2, seed=11, size=400)
+    assert not [c for c in composer if ends_of(c.parts[0]).value == ends_of(c.parts[1]).value]
