@@ -26,6 +26,7 @@ from composekit.compose.words import (
     PARTS,
     SCALES,
     singular,
+    word_set,
 )
 
 AMBIGUOUS = "an ambiguous comma"
@@ -349,9 +350,9 @@ def _counted(site: _Site, value: Value) -> str:
     return "said already" if counts_a_list(site.text, site.start, site.end, value) else ""
 
 
-_RELATIVE = frozenset(
+_RELATIVE = word_set(
     """more less fewer off bigger larger smaller greater longer shorter taller higher lower older younger faster slower
-    heavier lighter cheaper farther further a an the my your his her its our their""".split()
+    heavier lighter cheaper farther further a an the my your his her its our their"""
 )
 
 

@@ -1,12 +1,13 @@
-"""What a hostile reader found in composites: shares that a letter turns into amounts, banknotes, an answer met before."""
+"""What a hostile reader found: shares that a letter makes amounts, banknotes, old answers, what everybody fills in."""
 
 from __future__ import annotations
 
 import pytest
 
 from composekit.compose import Composer, Problem, chain, load_problems
+from composekit.compose.derivable import derivable
 from composekit.compose.ends import ends_of
-from composekit.compose.tokens import constants
+from composekit.compose.tokens import constants, numerals
 
 CRATE = Problem("A crate holds 12 boxes of 16 pencils. How many pencils are in the crate?", 192)
 
@@ -56,3 +57,48 @@ def test_two_parts_of_one_answer_are_still_linked_where_these_are_given() -> Non
 def test_no_composite_of_gsm8k_ends_in_an_earlier_answer(data_dir) -> None:
     composer = Composer(load_problems(data_dir / "gsm8k_train.jsonl")[310:1310], depth=2, seed=11, size=400)
     assert not [c for c in composer if ends_of(c.parts[0]).value == ends_of(c.parts[1]).value]
+
+
+@pytest.mark.parametrize(
+    ("text", "follow"),
+    [
+        ("He saves $2 in May, $4 in June, $8 in July, $16 in August and follows this pattern to December.", "2 4 8 16"),
+        ("The first player took 1, the second took 3, the third took 5, and so on. What was taken?", "1 3 5"),
+        ("He saves $2 in May, $4 in June, $8 in July and $16 in August. How much is that?", ""),
+        ("He saves $3 in May, $4 in June, $8 in July and follows the same pattern next year.", ""),
+        ("She made 150 cookies so her 15 neighbours could get 10 cookies each. Ann took 13.", "150 15 10"),
+        ("She made 160 cookies so her 15 neighbours could get 10 cookies each. Ann took 13.", ""),
+        ("She made 150 cookies. Her 15 neighbours got 10 cookies each.", ""),
+        (
+            "Owen has 12 boxes. Each box has 50 masks. He fills 6 of these boxes and sells the other 300 masks.",
+            "12 50 6 300",
+        ),
+        ("Owen has 12 boxes. Each box has 50 masks. He fills 6 of these boxes and sells the other 200 masks.", ""),
+        ("In triangle $ABC$, $AB = 17$, $AC = 8$, and $BC = 15$. Find the area.", "17 8 15"),
+        ("In triangle $ABC$, $AB = 17$, $AC = 8$, and $BC = 16$. Find the area.", ""),
+        ("There were 3 birds, 5 dogs and 4 snakes for sale. How many legs is that?", ""),
+        (
+            r"What is $\left(\frac{37}{8}\right)^{55} \cdot \left(\frac{8}{37}\right)^{55}$?",
+            r"\frac{37}{8} \frac{8}{37}",
+        ),
+        (r"What is $\left(\frac{37}{8}\right)^{55} \cdot \left(\frac{7}{37}\right)^{55}$?", ""),
+    ],
+)
+def test_what_everybody_fills_in_is_derivable(text: str, follow: str) -> None:
+    assert [text[slice(*span)] for span in derivable(text, numerals(text))] == follow.split()
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "and so on ",
+        "$2 in May, $4 in June, ",
+        "12 boxes 6 of these boxes ",
+        "2 so 2 get 1 each ",
+        "triangle 3 4 5 ",
+        "so each ",
+    ],
+)
+def test_long_texts_of_one_piece_are_read_in_time(piece: str) -> None:
+    text = piece * (19_000 // len(piece))
+    derivable(text, numerals(text))
