@@ -50,7 +50,7 @@ def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] 
     values = [n for n in everywhere if n.place in _VALUES]
     found: dict[Span, str] = {}
     ties = [tie for rule in _RULES for tie in rule(text, values)]
-    ties += [tie for rule in patterns.FORMULA_RULES for tie in rule(text, everywhere)]
+    ties += [tie for rule in (*patterns.FORMULA_RULES, *guesses.FORMULA_RULES) for tie in rule(text, everywhere)]
     for spans, why in ties:
         unseen = [span for span in spans if span in hidden]
         if len(unseen) < 2:

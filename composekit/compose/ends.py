@@ -270,6 +270,19 @@ def _guessability(constant: Constant, text: str) -> int:
     value = constant.value
     if value in (2, 5, 10, 20, 50, 100) and _BANKNOTE.match(text, constant.span[1]):
         return 3  # there are few banknotes, and most often one of them fits the price
+    period = _PERIOD.match(text, constant.span[1])
+    if period and value in _PERIODS[period[1]]:
+        return max(2, _guessability_of(value))
+    return _guessability_of(value)
+
+
+_PERIOD = re.compile(r"\s(hour|day|week|month|minute|second)s?\b")
+_PERIODS = {
+    "hour": (12, 24), "day": (7, 14, 30, 365), "week": (52,), "month": (12,), "minute": (30, 60), "second": (30, 60),
+}  # fmt: skip
+
+
+def _guessability_of(value: Value) -> int:
     if not isinstance(value, int) or value > GUESSABLE:
         return 1 if value in (12, 20, 50, 100, 1000) or value == Fraction(1, 2) else 0
     return 2 if value > 3 else 3 if value > 1 else 4

@@ -6,7 +6,7 @@ One rule a function, as in :mod:`composekit.compose.derivations`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from composekit.compose.derivations import Tie, Values, things_of, tie_of
@@ -128,4 +128,65 @@ def reciprocals(text: str, values: Values) -> Iterator[Tie]:
             yield Tie((a.span, b.span), f"{a.value} and {b.value} are reciprocal")
 
 
-RULES = (steps, shared_out, rest_of_boxes, triples, reciprocals)
+# --- formulas of a known form
+
+_POWERS = re.compile(
+    r"\(([a-z])\s*-\s*(\d{1,6})\)\^(\d)\s*\+\s*\(\1\s*-\s*(\d{1,6})\)\^\3\s*=\s*\(2\1\s*-\s*(\d{1,6})\)\^\3(?!\d)"
+)
+_SQUARES = re.compile(r"(?<![\d.^)])(\d{2,6})\^2\s*-\s*(\d{2,6})\^2(?!\d)")
+
+
+def forms(text: str, values: Values) -> Iterator[Tie]:
+    """``$513^2 - 487^2$`` has bases with a round sum, ``$(x-3)^3 + (x-7)^3 = (2x-10)^3$`` a sum of numbers on the right."""
+    for match in _POWERS.finditer(text) if ")^" in text else ():
+        one, other, both = int(match[2]), int(match[4]), int(match[5])
+        if one + other == both:
+            yield _tie_at(values, [match.span(2), match.span(4), match.span(5)], f"{one} + {other} = {both}")
+    for match in _SQUARES.finditer(text) if "^2" in text else ():
+        total = int(match[1]) + int(match[2])
+        if str(total).strip("0") == "1":
+            yield _tie_at(values, [match.span(1), match.span(2)], f"{match[1]} + {match[2]} = {total}")
+
+
+def _tie_at(values: Values, places: Sequence[tuple[int, int]], why: str) -> Tie:
+    return Tie(tuple(n.span for n in values if n.span in places), why)
+
+
+# --- what two divisions of the same whole tell, and what a drawing does
+
+_THE_OTHER = re.compile(r"\b[Tt]he other \Z")
+
+
+def twice_divided(text: str, values: Values) -> Iterator[Tie]:
+    """``ham on 2 days, jam on the other 3 school days, cake on one day, cookies the other four days``."""
+    pairs: dict[tuple[object, str], list[Constant]] = {}
+    for first, other in pairwise(values):
+        if _THE_OTHER.search(text[max(other.span[0] - 12, 0) : other.span[0]]):
+            things = things_of(text, other)
+            if things and things[-1:] == things_of(text, first)[-1:]:
+                pairs.setdefault((first.value + other.value, things[-1]), []).extend((first, other))
+    for (whole, thing), parts in pairs.items():
+        if len(parts) > 2:
+            yield Tie(tuple(n.span for n in parts), f"{whole} {thing}, divided twice")
+
+
+_DRAWING = re.compile(r"\[asy\](.{1,4000}?)\[/asy\]", re.DOTALL)
+_POINT = re.compile(r"\((-?\d{1,4}(?:\.\d{1,4})?),\s?(-?\d{1,4}(?:\.\d{1,4})?)\)")
+_AREA = re.compile(r"\b(?:square|rectangle)\b[^.?!]{0,60}\barea (?:of |is |equal to )?\$?\Z")
+
+
+def drawn_areas(text: str, values: Values) -> Iterator[Tie]:
+    """The area of a square or rectangle whose corners a drawing gives."""
+    drawing = _DRAWING.search(text) if "[asy]" in text and "area" in text else None
+    points = [(float(x), float(y)) for x, y in _POINT.findall(drawing[1])] if drawing else []
+    if len(points) < 3:
+        return
+    sides = [max(axis) - min(axis) for axis in zip(*points, strict=True)]
+    for area in values:
+        if area.value == sides[0] * sides[1] and _AREA.search(text[max(area.span[0] - 100, 0) : area.span[0]]):
+            yield Tie((area.span,), "the drawing shows the sides")
+
+
+RULES = (steps, shared_out, rest_of_boxes, triples, reciprocals, twice_divided, drawn_areas)
+# Those that look at numbers in any place of a formula.
+FORMULA_RULES = (forms,)

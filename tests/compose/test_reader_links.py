@@ -40,6 +40,12 @@ def test_a_banknote_is_linked_after_what_is_bought() -> None:
     assert tiers[-1] == ["100"]
 
 
+def test_a_usual_period_is_linked_after_other_numbers() -> None:
+    """A day has 24 hours, so that ``in K hours`` is filled in."""
+    problem = Problem("Ross takes 17 breaths a minute. How many are that in 24 hours?", 24480)
+    assert [[c.text for c in tier] for tier in ends_of(problem).link_tiers("any")] == [["17"], ["24"]]
+
+
 def test_a_composer_avoids_a_last_answer_that_an_earlier_part_has() -> None:
     """Who stops after the first part would be paid."""
     asked = [Problem(f"Ann has {3 * n + 20} nuts and eats {n}. How many are left?", 2 * n + 20) for n in range(11, 19)]
@@ -82,6 +88,17 @@ def test_no_composite_of_gsm8k_ends_in_an_earlier_answer(data_dir) -> None:
             r"\frac{37}{8} \frac{8}{37}",
         ),
         (r"What is $\left(\frac{37}{8}\right)^{55} \cdot \left(\frac{7}{37}\right)^{55}$?", ""),
+        ("What is $513^2 - 487^2$?", "513 487"),
+        ("What is $513^2 - 486^2$?", ""),
+        ("Find the roots of $(x - 3)^3 + (x -7)^3 = (2x - 10)^3.$", "3 7 10"),
+        ("Find the roots of $(x - 3)^3 + (x -7)^3 = (2x - 11)^3.$", ""),
+        (
+            "Ham on 2 days. The other 3 school days, jam. Cake on one day and cookies the other four days.",
+            "2 3 one four",
+        ),
+        ("Ham on 2 days. The other 3 school days, jam. Cake on one day and cookies the other five days.", ""),
+        ("A square has area 16. [asy]draw((0,0)--(0,4)--(4,4)--(4,0)--cycle);[/asy] What is its side?", "16"),
+        ("A square has area 25. [asy]draw((0,0)--(0,4)--(4,4)--(4,0)--cycle);[/asy] What is its side?", ""),
     ],
 )
 def test_what_everybody_fills_in_is_derivable(text: str, follow: str) -> None:
@@ -97,6 +114,9 @@ def test_what_everybody_fills_in_is_derivable(text: str, follow: str) -> None:
         "2 so 2 get 1 each ",
         "triangle 3 4 5 ",
         "so each ",
+        "the other 2 days ",
+        "513^2 - 487^2 ",
+        "[asy](0,4) ",
     ],
 )
 def test_long_texts_of_one_piece_are_read_in_time(piece: str) -> None:
