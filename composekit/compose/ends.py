@@ -270,12 +270,16 @@ def _guessability(constant: Constant, text: str) -> int:
     value = constant.value
     if value in (2, 5, 10, 20, 50, 100) and _BANKNOTE.match(text, constant.span[1]):
         return 3  # there are few banknotes, and most often one of them fits the price
+    start = constant.span[0]
+    if _ARTICLE.search(text, max(start - 6, 0), start):
+        return max(3, _guessability_of(value))  # "an K hour day": it begins with 8, or is 11 or 18
     period = _PERIOD.match(text, constant.span[1])
     if period and value in _PERIODS[period[1]]:
         return max(2, _guessability_of(value))
     return _guessability_of(value)
 
 
+_ARTICLE = re.compile(r"\b[Aa]n \\?\$?\Z")
 _PERIOD = re.compile(r"\s(hour|day|week|month|minute|second)s?\b")
 _PERIODS = {
     "hour": (12, 24), "day": (7, 14, 30, 365), "week": (52,), "month": (12,), "minute": (30, 60), "second": (30, 60),

@@ -25,6 +25,7 @@ CRATE = Problem("A crate holds 12 boxes of 16 pencils. How many pencils are in t
         ("He ate 2/5 of the 600 cookies. How many are left?", ["2/5", "600"]),
         ("Susana has 3/4 as many chips as Ann, who has 28. How many chips has Susana?", ["3/4", "28"]),
         ("He won 5/8 times as many games as Ann, who won 40. How many did he win?", ["5/8", "40"]),
+        ("Ten of his 27 songs made it on the top 100 charts. How many did not?", ["Ten", "27"]),
         ("She had 1.5 more litres than Ann, who had 17 litres. How many did she have?", ["1.5", "17"]),
     ],
 )
@@ -44,6 +45,13 @@ def test_a_usual_period_is_linked_after_other_numbers() -> None:
     """A day has 24 hours, so that ``in K hours`` is filled in."""
     problem = Problem("Ross takes 17 breaths a minute. How many are that in 24 hours?", 24480)
     assert [[c.text for c in tier] for tier in ends_of(problem).link_tiers("any")] == [["17"], ["24"]]
+
+
+@pytest.mark.parametrize("text", ["They work an 88 hour day, 25 days long.", "She got an $80 rebate on 25 coats."])
+def test_a_number_that_its_article_tells_is_linked_last(text: str) -> None:
+    """``an K hour day`` tells the first digit."""
+    tiers = ends_of(Problem(text, 7)).link_tiers("any")
+    assert [[c.text for c in tier] for tier in tiers] == [["25"], [text.split()[3].lstrip("$")]]
 
 
 def test_a_composer_avoids_a_last_answer_that_an_earlier_part_has() -> None:
