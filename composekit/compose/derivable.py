@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from composekit.compose import counting, derivations, identities, parting, patterns, vectors
+from composekit.compose import counting, derivations, guesses, identities, parting, patterns, vectors
 from composekit.compose.derivations import Span
 from composekit.compose.giveaways import SHOWN
 from composekit.compose.places import BASE_OF_POWER
@@ -18,7 +18,9 @@ MAX_TEXT = 20_000  # in longer texts nobody looks for what follows from what
 # Where a number is a value that a reader may calculate with.
 _VALUES = frozenset(("", "said already", "one", "the whole", "common knowledge"))
 _IN_FORMULAS = _VALUES | {BASE_OF_POWER, SHOWN}
-_RULES = derivations.RULES + parting.RULES + counting.RULES + patterns.RULES + identities.RULES + vectors.RULES
+_RULES = (
+    *guesses.RULES, *derivations.RULES, *parting.RULES, *counting.RULES, *patterns.RULES, *identities.RULES, *vectors.RULES,
+)  # fmt: skip
 
 
 def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] = ()) -> dict[Span, str]:
@@ -48,7 +50,7 @@ def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] 
     values = [n for n in everywhere if n.place in _VALUES]
     found: dict[Span, str] = {}
     ties = [tie for rule in _RULES for tie in rule(text, values)]
-    ties += [tie for rule in patterns.FORMULA_RULES for tie in rule(text, everywhere)]
+    ties += [tie for rule in (*patterns.FORMULA_RULES, *guesses.FORMULA_RULES) for tie in rule(text, everywhere)]
     for spans, why in ties:
         unseen = [span for span in spans if span in hidden]
         if len(unseen) < 2:

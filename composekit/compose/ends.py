@@ -201,7 +201,7 @@ def _is_usable(constant: Constant, text: str) -> bool:
     maxsize=64
 )  # asked for twice a problem, and the problem is made again to see whether its text is the template's
 def slot_spans(problem: Problem) -> dict[tuple[int, int], str]:
-    """The spans of the numbers that the problem's generator lets vary, with their names."""
+    """The spans of the numbers that the problem's generator lets vary and its answer hangs on, with their names."""
     if problem.template is None:
         return {}
     from composekit.compose.renewing import generator_of  # it imports this module
@@ -209,7 +209,7 @@ def slot_spans(problem: Problem) -> dict[tuple[int, int], str]:
     generator = generator_of(problem)
     if generator is None:
         return {}
-    return {slot.span: slot.name for slot in generator.slots(problem.template.params)}
+    return {slot.span: slot.name for slot in generator.slots(problem.template.params) if slot.needed}
 
 
 class _Standing:
@@ -250,7 +250,7 @@ def _tiers(
             continue
         # Of a generated problem the other numbers are part of the wording, or not known to matter.
         unused = problem.template is not None and constant.span not in slots
-        rank = _guessability(constant) + 40 * (not everywhere.once(constant))
+        rank = _guessability(constant, problem.prompt) + 40 * (not everywhere.once(constant))
         rank += _IDLE * (unused or constant.span in unneeded) + _DERIVABLE * (constant.span in follows)
         if constant.in_math:
             following = problem.prompt[constant.span[1] : constant.span[1] + 1]
@@ -262,9 +262,31 @@ def _tiers(
     return tuple(good), tuple(rest), idle_ranks, sum(r >= _DERIVABLE for r in ranks) - idle_ranks
 
 
-def _guessability(constant: Constant) -> int:
+_BANKNOTE = re.compile(r"[\s-](?:dollar[\s-])?bills?\b")
+
+
+def _guessability(constant: Constant, text: str) -> int:
     """0 for what nobody guesses, rising to 3 for the smallest numbers, and 4 for a one, which is often no choice at all."""
     value = constant.value
+    if value in (2, 5, 10, 20, 50, 100) and _BANKNOTE.match(text, constant.span[1]):
+        return 3  # there are few banknotes, and most often one of them fits the price
+    start = constant.span[0]
+    if _ARTICLE.search(text, max(start - 6, 0), start):
+        return max(3, _guessability_of(value))  # "an K hour day": it begins with 8, or is 11 or 18
+    period = _PERIOD.match(text, constant.span[1])
+    if period and value in _PERIODS[period[1]]:
+        return max(2, _guessability_of(value))
+    return _guessability_of(value)
+
+
+_ARTICLE = re.compile(r"\b[Aa]n \\?\$?\Z")
+_PERIOD = re.compile(r"\s(hour|day|week|month|minute|second)s?\b")
+_PERIODS = {
+    "hour": (12, 24), "day": (7, 14, 30, 365), "week": (52,), "month": (12,), "minute": (30, 60), "second": (30, 60),
+}  # fmt: skip
+
+
+def _guessability_of(value: Value) -> int:
     if not isinstance(value, int) or value > GUESSABLE:
         return 1 if value in (12, 20, 50, 100, 1000) or value == Fraction(1, 2) else 0
     return 2 if value > 3 else 3 if value > 1 else 4

@@ -162,8 +162,8 @@ def join(
         feeds: Which answers feed which parts.
         topology: What to call the result.
         stream: Decides every choice.
-        strict: Refuse also what is sound but could be better: parts that share a name, constants whose digits stand in an
-            exponent too.
+        strict: Refuse also what is sound but could be better: parts that share a name or an answer, constants whose digits
+            stand in an exponent too.
         only: ``"needed"``: refuse constants that follow from the rest of their part, or on which its answer may not depend;
             ``"no idle"``: only the latter; ``"any"``: take them too, for want of others.
         new_value: Give constants new values where a solver vouches for the answer.
@@ -175,6 +175,9 @@ def join(
     shared = work.share_names()
     if shared and strict:
         return Refusal(len(parts) - 1, "share no name with an earlier part", "a shared name", "Choose another pair")
+    if strict and work.repeats_an_answer():
+        got = "the answer of an earlier part"
+        return Refusal(len(parts) - 1, "have an answer of its own", got, "Choose another pair")
     for source, target in feeds:
         refusal = work.tie(source, target, new_value, must_renew)
         if refusal is not None:
@@ -226,6 +229,11 @@ class _Work:
                     return True
                 seen |= ends.names
         return False
+
+    def repeats_an_answer(self) -> bool:
+        """Whether the last part has the answer of an earlier one, so that who stops there is paid."""
+        *earlier, last = (ends.value for ends in self.ends)
+        return last is not None and last in earlier
 
     def tie(self, source: int, target: int, new_value: bool, must_renew: bool) -> Refusal | None:
         """Make one link, or say why not."""

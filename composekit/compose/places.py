@@ -26,6 +26,7 @@ from composekit.compose.words import (
     PARTS,
     SCALES,
     singular,
+    word_set,
 )
 
 AMBIGUOUS = "an ambiguous comma"
@@ -349,6 +350,18 @@ def _counted(site: _Site, value: Value) -> str:
     return "said already" if counts_a_list(site.text, site.start, site.end, value) else ""
 
 
+_RELATIVE = word_set(
+    """more less fewer off bigger larger smaller greater longer shorter taller higher lower older younger faster slower
+    heavier lighter cheaper farther further a an the my your his her its our their"""
+)
+
+
+def _share(site: _Site, value: Value) -> str:
+    """``1/4 more money`` is a share of the money, ``K more money`` is an amount; ``1/4 the price``, but ``1/4 of`` it."""
+    written = isinstance(value, Fraction) and 0 < value < 1 and "." not in site.raw
+    return "a share, by its form" if written and site.word_after().lower() in _RELATIVE else ""
+
+
 _TRIANGLE = re.compile(r"\barea of a (?:triangle|trapezoid)\b[^.?!]*\Z")  # half of base times height
 _FACTS = frozenset(value for values in CONVERSIONS.values() for value in values)
 
@@ -390,5 +403,6 @@ def _number_word(site: _Site, value: Value) -> str:
 
 _MATH_RULES = (_in_formula,)
 _TEXT_RULES = (
-    _joined, _list_number, _label, _following, _time, _year, _small_definite, _counted, _known_fact, _number_word,
+    _joined, _list_number, _label, _following, _time, _year, _small_definite, _counted, _share, _known_fact,
+    _number_word,
 )  # fmt: skip

@@ -75,7 +75,8 @@ def _by_template(
         return None
     params = {**old, slot.name: value}
     made = generator.make(**params)
-    span = next((again.span for again in generator.slots(params) if again.name == slot.name), None)
+    # The new value must be needed, too: a longer road may no longer be on the shortest way.
+    span = next((again.span for again in generator.slots(params) if again.name == slot.name and again.needed), None)
     if span is None:
         return None
     return _same_problem(problem, made, constant), span

@@ -50,7 +50,7 @@ LABELS = word_set(
     lines model no nos number numbers option page pages part parts pen period phase player point points position
     problem problems question questions quiz road room round route row rows rule runner season section set shift
     size slot square stage step street student team test track trial trip truck type types unit version volume week
-    weeks year years zone # code pin rank score seat table theorem lemma"""
+    weeks year years zone # code pin rank score seat table theorem lemma top"""
 )
 MONTHS = word_set(
     """january february march april may june july august september october november december jan feb mar apr jun jul

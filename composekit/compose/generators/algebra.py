@@ -91,8 +91,8 @@ class LinearSystem(Family):
         return Fraction(x, det), Fraction(y, det)
 
     def valid(self, p: P) -> bool:
-        if p["a"] * p["d"] == p["b"] * p["c"]:
-            return False
+        if p["a"] * p["d"] == p["b"] * p["c"] or p["a"] == p["b"] or p["c"] == p["d"]:
+            return False  # from 9x + 9y alone one has x + y
         return all(v.denominator == 1 and v > 0 for v in self._solution(p))
 
     def solve(self, p: P) -> int:

@@ -46,6 +46,11 @@ class Slot:
             return False
         return self.family.valid({**self.params, self.name: value})
 
+    @property
+    def needed(self) -> bool:
+        """Whether the answer hangs on this number: whoever does not know it cannot answer."""
+        return self.name not in self.family.unneeded(self.params)
+
     @cached_property
     def values(self) -> tuple[int, ...]:
         """The values that the slot admits within 1,000 of the present one, in ascending order."""
@@ -82,6 +87,10 @@ class Family:
     def valid(self, p: Mapping[str, Any]) -> bool:
         """Whether the numbers, each within its range, fit together."""
         return True
+
+    def unneeded(self, p: Mapping[str, Any]) -> Sequence[str]:
+        """Numbers that the answer does not hang on here, such as the weight of a chest without the treasure."""
+        return ()
 
     def fields(self, p: Mapping[str, Any]) -> Mapping[str, Any]:
         """Texts of the wording's fields that are no parameters, such as a list of statements."""

@@ -30,8 +30,9 @@ class Remainder(Family):
     def draw(self, rng: Stream, level: int) -> dict[str, Any]:
         return {k: scaled(rng, level, 11, 90) for k in "abc"} | {"m": scaled(rng, level, 23, 60)}
 
-    def valid(self, p: P) -> bool:
-        return self.solve(p) > 1
+    def valid(self, p: P) -> bool:  # where b is a multiple of m, nobody needs a
+        periods = (p["m"] // gcd(p[k], p["m"]) for k in "ab")
+        return self.solve(p) > 1 and min(periods) > 2
 
     def solve(self, p: P) -> int:
         return int((p["a"] * p["b"] + p["c"]) % p["m"])
@@ -213,6 +214,11 @@ class ShortestRoad(Family):
                     best[other] = length + road
                     heappush(queue, (length + road, other))
         return best["g"]
+
+    def unneeded(self, p: P) -> tuple[str, ...]:
+        """The roads off the shortest way."""
+        shortest = self.solve(p)
+        return tuple(road for road in self.ranges if self.solve({**p, road: p[road] + 1}) == shortest)
 
 
 discrete = Generator(

@@ -123,6 +123,9 @@ class KnightsToll(Knights):
     def valid(self, p: P) -> bool:
         return p["knight_pays"] != p["knave_pays"] and super().valid(p)
 
+    def unneeded(self, p: P) -> tuple[str, ...]:
+        return ("knave_pays",) if super().solve(p) == len(p["names"]) else ()
+
     def solve(self, p: P) -> int:
         knights = super().solve(p)
         return int(knights * p["knight_pays"] + (len(p["names"]) - knights) * p["knave_pays"])
@@ -225,6 +228,11 @@ class Treasure(Logic):
     def solve(self, p: P) -> int:
         return int(p[f"w{self._solutions(p)[0] + 1}"])
 
+    def unneeded(self, p: P) -> tuple[str, ...]:
+        """The weights of the other chests."""
+        right = f"w{self._solutions(p)[0] + 1}"
+        return tuple(weight for weight in self.ranges if weight != right)
+
     def fields(self, p: P) -> dict[str, str]:
         def text(kind: str, *chests: int) -> str:
             which = (" or " if kind == "in" else " nor ").join(f"in the {self.colours[c]} chest" for c in chests)
@@ -286,6 +294,9 @@ class Race(Logic):
         n = len(p["names"])
         fits = set(p["names"]) <= set(NAMES) and n == len(set(p["names"])) and 0 <= p["asked"] < n
         return fits and p["prize"] > p["less"] * (n - 1) and len(self._orders(p)) == 1
+
+    def unneeded(self, p: P) -> tuple[str, ...]:
+        return ("less",) if self._orders(p)[0][p["asked"]] == 0 else ()
 
     def solve(self, p: P) -> int:
         place = self._orders(p)[0][p["asked"]]

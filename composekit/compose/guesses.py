@@ -1,0 +1,192 @@
+r"""Numbers that nobody is told and everybody fills in: the next one of a pattern in prose, an equal share, a right triangle.
+
+One rule a function, as in :mod:`composekit.compose.derivations`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from composekit.compose.derivations import Tie, Values, things_of, tie_of
+from composekit.compose.tokens import Constant
+from composekit.compose.words import singular
+
+# --- a pattern in prose
+
+_GOES_ON = re.compile(
+    r"[^.?!]{0,60}(?:[.?!]\s[^.?!]{0,60})?\b(?:(?:this|the same|that|the) (?:[a-z]+ )?(?:pattern|progression|trend)"
+    r"|and so on|so forth|etc\b)"
+)
+_GAP = 40  # characters between two numbers that are seen together
+
+
+def steps(text: str, values: Values) -> Iterator[Tie]:
+    """``$2 in January, $4 in February, $8 in March, $16 in April and follows this pattern``."""
+    if not ("pattern" in text or "progression" in text or "trend" in text or "so on" in text or "so forth" in text):
+        return
+    numbers = [n for n in values if not n.in_math and n.kind != "fraction"]
+    for index in range(len(numbers) - 2):
+        run = numbers[index : index + 2]
+        while len(run) < len(numbers) - index and _continues(text, [*run[-2:], numbers[index + len(run)]]):
+            run.append(numbers[index + len(run)])
+        if len(run) > 2 and _GOES_ON.match(text, run[-1].span[1]):
+            yield Tie(tuple(n.span for n in run), "a pattern of " + ", ".join(str(n.value) for n in run))
+            return
+
+
+def _continues(text: str, three: Values) -> bool:
+    """Whether three numbers of the same thing, near each other, are in progression."""
+    a, b, c = (n.value for n in three)
+    if a == b or not (b - a == c - b or a * c == b * b):
+        return False
+    if any(second.span[0] - first.span[1] > _GAP for first, second in pairwise(three)):
+        return False
+    return len({things_of(text, n)[:1] for n in three}) == 1
+
+
+# --- equal shares
+
+_SO_THAT = re.compile(r"[^.?!]{1,40}?\b(?:so|enough)\b[^.?!]{0,40}?")
+_GET = re.compile(r"[^.?!]{1,60}?\b(?:could|can|would|will|gets?|got|receives?|have|has)\b[^.?!]{0,30}?")
+_EACH = re.compile(r"[^.?!]{0,30}\b(?:each|apiece)\b")
+
+
+def shared_out(text: str, values: Values) -> Iterator[Tie]:
+    """``She made 150 cookies so her 15 neighbours could get 10 cookies each``."""
+    if "each" not in text and "apiece" not in text:
+        return
+    for total, people, each in zip(values, values[1:], values[2:], strict=False):
+        if (
+            total.value == people.value * each.value
+            and 1 not in (people.value, each.value)
+            and _SO_THAT.fullmatch(text, total.span[1], people.span[0])
+            and _GET.fullmatch(text, people.span[1], each.span[0])
+            and _EACH.match(text, each.span[1])
+        ):
+            yield tie_of(total, (people, each), "*")
+
+
+BEFORE = 8  # numbers before a rest among which its whole is looked for
+_REST = re.compile(r"\b(?:the|The) (?:other|remaining|rest,?)\s\\?[$(]?\Z")
+_OF_THESE = re.compile(r"\sof (?:these|those|the|her|his|their) (?:[a-z]+ ){0,2}?([a-z]+)\b|\sof them\b")
+
+
+def rest_of_boxes(text: str, values: Values) -> Iterator[Tie]:
+    """``12 boxes. Each box has 50 masks. He repacked 6 of these boxes and sold the remaining 300 masks``."""
+    if not _OF_THESE.search(text):
+        return
+    rests = [i for i, n in enumerate(values) if i > 2 and _REST.search(text[max(n.span[0] - 20, 0) : n.span[0]])]
+    things = [(things_of(text, n) or ("",))[-1] for n in values] if rests else []
+    parts = [_OF_THESE.match(text, n.span[1]) for n in values] if rests else []
+    for index in rests:
+        rest, earlier = values[index], range(max(index - BEFORE, 0), index)
+        for used in earlier:
+            part = parts[used]
+            for boxes in range(earlier.start, used) if part else ():
+                if not things[boxes] or (part and part[1] and singular(part[1]) != things[boxes]):
+                    continue
+                left = values[boxes].value - values[used].value
+                for each in earlier:
+                    worth = values[each].value
+                    if worth != 1 and left * worth == rest.value and _is_each(text, values[each], things[boxes]):
+                        spans = sorted(n.span for n in (values[boxes], values[used], values[each], rest))
+                        yield Tie(tuple(spans), f"{left} * {worth} = {rest.value}")
+
+
+def _is_each(text: str, numeral: Constant, thing: str) -> bool:
+    """``each box has 50 masks``, ``50 masks per box``."""
+    before = text[max(numeral.span[0] - 60, 0) : numeral.span[0]].lower()
+    after = text[numeral.span[1] : numeral.span[1] + 40].lower()
+    name = re.escape(thing.removesuffix("e")) + "e?"  # boxes, boxe, box
+    said = re.search(rf"\b(?:each|every|per|in an?) {name}\b[^.?!,]*\Z", before)
+    return bool(said or re.match(rf"[^.?!,]{{1,25}}\b(?:per|in each|in every|in an?|a) {name}\b", after))
+
+
+# --- right triangles and reciprocals
+
+_SIDES = re.compile(r"\btriangle|\\triangle|\bhypotenuse", re.IGNORECASE)
+
+
+def triples(text: str, values: Values) -> Iterator[Tie]:
+    """``In triangle ABC, AB = 17, AC = 8, and BC = 15``: whoever sees two of them guesses the third."""
+    if not _SIDES.search(text):
+        return
+    for three in zip(values, values[1:], values[2:], strict=False):
+        near = all(b.span[0] - a.span[1] <= _GAP for a, b in pairwise(three))
+        a, b, c = sorted(n.value for n in three)
+        if near and isinstance(a * b * c, int) and a > 2 and a * a + b * b == c * c:
+            yield Tie(tuple(n.span for n in three), f"{a}, {b} and {c} are the sides of a right triangle")
+
+
+def reciprocals(text: str, values: Values) -> Iterator[Tie]:
+    r"""``$(\frac{3}{7})^{55} \cdot (\frac{7}{3})^{55}$``: a product that nobody would ask for unless it is one."""
+    for a, b in pairwise(values):
+        near = a.in_math and b.in_math and b.span[0] - a.span[1] <= _GAP
+        if near and a.kind == b.kind == "fraction" and a.value * b.value == 1 and a.value != 1 and "^" in text:
+            yield Tie((a.span, b.span), f"{a.value} and {b.value} are reciprocal")
+
+
+# --- formulas of a known form
+
+_POWERS = re.compile(
+    r"\(([a-z])\s*-\s*(\d{1,6})\)\^(\d)\s*\+\s*\(\1\s*-\s*(\d{1,6})\)\^\3\s*=\s*\(2\1\s*-\s*(\d{1,6})\)\^\3(?!\d)"
+)
+_SQUARES = re.compile(r"(?<![\d.^)])(\d{2,6})\^2\s*-\s*(\d{2,6})\^2(?!\d)")
+
+
+def forms(text: str, values: Values) -> Iterator[Tie]:
+    """``$513^2 - 487^2$`` has bases with a round sum, ``$(x-3)^3 + (x-7)^3 = (2x-10)^3$`` a sum of numbers on the right."""
+    for match in _POWERS.finditer(text) if ")^" in text else ():
+        one, other, both = int(match[2]), int(match[4]), int(match[5])
+        if one + other == both:
+            yield _tie_at(values, [match.span(2), match.span(4), match.span(5)], f"{one} + {other} = {both}")
+    for match in _SQUARES.finditer(text) if "^2" in text else ():
+        total = int(match[1]) + int(match[2])
+        if str(total).strip("0") == "1":
+            yield _tie_at(values, [match.span(1), match.span(2)], f"{match[1]} + {match[2]} = {total}")
+
+
+def _tie_at(values: Values, places: Sequence[tuple[int, int]], why: str) -> Tie:
+    return Tie(tuple(n.span for n in values if n.span in places), why)
+
+
+# --- what two divisions of the same whole tell, and what a drawing does
+
+_THE_OTHER = re.compile(r"\b[Tt]he other \Z")
+
+
+def twice_divided(text: str, values: Values) -> Iterator[Tie]:
+    """``ham on 2 days, jam on the other 3 school days, cake on one day, cookies the other four days``."""
+    pairs: dict[tuple[object, str], list[Constant]] = {}
+    for first, other in pairwise(values):
+        if _THE_OTHER.search(text[max(other.span[0] - 12, 0) : other.span[0]]):
+            things = things_of(text, other)
+            if things and things[-1:] == things_of(text, first)[-1:]:
+                pairs.setdefault((first.value + other.value, things[-1]), []).extend((first, other))
+    for (whole, thing), parts in pairs.items():
+        if len(parts) > 2:
+            yield Tie(tuple(n.span for n in parts), f"{whole} {thing}, divided twice")
+
+
+_DRAWING = re.compile(r"\[asy\](.{1,4000}?)\[/asy\]", re.DOTALL)
+_POINT = re.compile(r"\((-?\d{1,4}(?:\.\d{1,4})?),\s?(-?\d{1,4}(?:\.\d{1,4})?)\)")
+_AREA = re.compile(r"\b(?:square|rectangle)\b[^.?!]{0,60}\barea (?:of |is |equal to )?\$?\Z")
+
+
+def drawn_areas(text: str, values: Values) -> Iterator[Tie]:
+    """The area of a square or rectangle whose corners a drawing gives."""
+    drawing = _DRAWING.search(text) if "[asy]" in text and "area" in text else None
+    points = [(float(x), float(y)) for x, y in _POINT.findall(drawing[1])] if drawing else []
+    if len(points) < 3:
+        return
+    sides = [max(axis) - min(axis) for axis in zip(*points, strict=True)]
+    for area in values:
+        if area.value == sides[0] * sides[1] and _AREA.search(text[max(area.span[0] - 100, 0) : area.span[0]]):
+            yield Tie((area.span,), "the drawing shows the sides")
+
+
+RULES = (steps, shared_out, rest_of_boxes, triples, reciprocals, twice_divided, drawn_areas)
+# Those that look at numbers in any place of a formula.
+FORMULA_RULES = (forms,)
