@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from composekit.compose import counting, derivations, identities, parting, patterns, vectors
+from composekit.compose import counting, derivations, identities, parting, patterns, remaining, vectors
 from composekit.compose.derivations import Span
 from composekit.compose.giveaways import SHOWN
 from composekit.compose.places import BASE_OF_POWER
@@ -18,7 +18,8 @@ MAX_TEXT = 20_000  # in longer texts nobody looks for what follows from what
 # Where a number is a value that a reader may calculate with.
 _VALUES = frozenset(("", "said already", "one", "the whole", "common knowledge"))
 _IN_FORMULAS = _VALUES | {BASE_OF_POWER, SHOWN}
-_RULES = derivations.RULES + parting.RULES + counting.RULES + patterns.RULES + identities.RULES + vectors.RULES
+_KINDS = (derivations, parting, counting, remaining, patterns, identities, vectors)
+_RULES = tuple(rule for kind in _KINDS for rule in kind.RULES)
 
 
 def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] = ()) -> dict[Span, str]:
