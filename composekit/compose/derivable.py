@@ -17,7 +17,7 @@ from composekit.compose.tokens import Constant
 MAX_TEXT = 20_000  # in longer texts nobody looks for what follows from what
 # Where a number is a value that a reader may calculate with.
 _VALUES = frozenset(("", "said already", "one", "the whole", "common knowledge"))
-_IN_FORMULAS = _VALUES | {BASE_OF_POWER, SHOWN}
+_IN_FORMULAS = _VALUES | {BASE_OF_POWER, SHOWN, "zero"}
 _KINDS = (derivations, parting, counting, remaining, patterns, identities, vectors)
 _RULES = tuple(rule for kind in _KINDS for rule in kind.RULES)
 

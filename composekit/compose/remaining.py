@@ -85,7 +85,7 @@ def _the_extreme(text: str, count: Count, values: Values) -> tuple[Span, ...]:
 
 
 _LIST_OPENS = re.compile(r"\b(?:scores?|values?|are|were|is|have|has|had|got|received)(?:(?: [a-z]+)? of)?:? \\?\$?\Z")
-_ONE_OF_THEM = r"\b(?:one|another) of (?:(?:these|those|the|her|his|their) (?:[a-z]+ )?{}|them\b)"
+_ONE_OF_THEM = r"\b(?:[Oo]ne|another) of (?:(?:these|those|the|her|his|their) (?:[a-z]+ )?{}|them\b)"
 
 
 def _all_but_one_listed(text: str, count: Count, values: Values) -> tuple[Span, ...]:
@@ -214,7 +214,7 @@ _Rule = Callable[[str, Count, Values], tuple[Span, ...]]
 _RULES: tuple[tuple[_Rule, tuple[tuple[str, ...], ...]], ...] = (
     (_one_more, (("all ",), ("a ", "an ", "another ", "one "))),
     (_the_extreme, (("er ",), ("st ", "er "), ("he two ", "he 2 ", "he three ", "he 3 ", "he four ", "he 4 "))),
-    (_all_but_one_listed, (("one of ", "another of "), (",",))),
+    (_all_but_one_listed, (("ne of ", "another of "), (",",))),
     (_corners, (("vertices of", "corners of"),)),
     (_named_but_one, (("the other ",),)),
     (_one_of_each, (("one of each", "one from each"),)),
