@@ -46,7 +46,7 @@ def _lists(text: str, end: int, number: int) -> bool:
 
 def _numbered(text: str, counted: re.Match[str], number: int) -> bool:
     """Whether the first, the second, ... of the things are mentioned, up to their number."""
-    rest = text[counted.end() : counted.end() + FAR].lower()
+    rest = text[counted.end() : counted.end() + FAR].lower() if "irst " in text else ""
     if "first" not in rest or not any(
         re.search(rf"\bfirst {re.escape(singular(word))}\b", rest) for word in counted[1].split()
     ):
@@ -108,14 +108,19 @@ _NAMES = re.compile(
 
 def _named(text: str, end: int, number: int) -> bool:
     """Whether that many letters follow: ``four circles of radius 1 with centers $P$, $Q$, $R$, and $S$``."""
-    match = _NAMES.match(text, end)
+    match = _NAMES.match(text, end) if "and $" in text else None
     return match is not None and match[1].count("$") == 2 * number
 
 
 def _valued(text: str, run: Values, number: int) -> bool:
     """Whether a list of that many values follows that says "respectively"."""
     items = run[1 : number + 1]
-    if len(items) < number or number < 3 or not _RESPECTIVELY.match(text, items[-1].span[1]):
+    if (
+        len(items) < number
+        or number < 3
+        or "respectively" not in text
+        or not _RESPECTIVELY.match(text, items[-1].span[1])
+    ):
         return False
     listed = all(LIST_GAP.fullmatch(text, a.span[1], b.span[0]) for a, b in pairwise(items))
     return listed and not LIST_GAP.fullmatch(text, run[0].span[1], items[0].span[0])

@@ -77,7 +77,7 @@ _TOTAL_WORDS = re.compile(
     r"total|in all\b|al(?:l )?together|combined|\bsum\b|adds? up|\b(?:the|these|those|all) \$?[0-9]", re.I
 )
 LIST_GAP = re.compile(
-    r"(?:[\s$%]|\\%)*+(?:[A-Za-z'-]++\s*+){0,4}?(?:[,;]\s*(?:and\s+|plus\s+)?|(?<=\s)(?:and|plus)\s+)(?:[A-Za-z'-]++\s++){0,2}?\\?[$]?"
+    r"[\s$%\\]*+(?:[A-Za-z'-]++\s*+){0,4}?(?:[,;]\s*(?:and\s+|plus\s+)?|(?<=\s)(?:and|plus)\s+)(?:[A-Za-z'-]++\s++){0,2}?\\?[$]?"
 )
 _SPREADS = re.compile(
     r"[\s$]*+(?:[A-Za-z'-]++\s*+){0,3}?(?::|\(|(?<=\s)[-\u2013]\s|\u2014)\s*+(?:[A-Za-z'-]++\s++){0,2}?\\?[$]?"

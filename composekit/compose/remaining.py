@@ -31,7 +31,7 @@ _COUNTED = re.compile(r"\$?\s((?:[a-z-]+\s){0,3}[a-z]+)\b")
 
 def remaining(text: str, values: Values) -> Iterator[Tie]:
     """``seven bags ... a bag more ... all eight bags``, ``three dogs. The two smaller ones ... the largest``."""
-    rules = [rule for rule, hints in _RULES if all(any(word in text for word in hint) for hint in hints)]
+    rules = [rule for rule, one, other, hint in _RULES if (one in text or other in text) and hint.search(text)]
     small = (n for n in values if n.kind != "fraction" and n.value in range(2, MAX_ADDENDS + 1))
     for number in islice(small, MAX_COUNTS) if rules else ():
         match = _COUNTED.match(text, number.span[1])
@@ -209,18 +209,19 @@ def _more(count: Count, number: int) -> range:
     return range(_int(count) + number, _int(count) + number + 1)
 
 
+_FEW = r"\$?(?:[2-9]|two|three|four|five|six|seven|eight|nine)\b"
 _Rule = Callable[[str, Count, Values], tuple[Span, ...]]
-# A rule is tried where the text has a word of each hint.
-_RULES: tuple[tuple[_Rule, tuple[tuple[str, ...], ...]], ...] = (
-    (_one_more, (("all ",), ("a ", "an ", "another ", "one "))),
-    (_the_extreme, (("er ",), ("st ", "er "), ("he two ", "he 2 ", "he three ", "he 3 ", "he four ", "he 4 "))),
-    (_all_but_one_listed, (("ne of ", "another of "), (",",))),
-    (_corners, (("vertices of", "corners of"),)),
-    (_named_but_one, (("the other ",),)),
-    (_one_of_each, (("one of each", "one from each"),)),
-    (_the_last, (("another", "a second"), ("the last ", "the other ", "the remaining "))),
-    (_one_and_the_others, (("he other ",), (" of ",))),
-    (_last_from_the_first, (("combined", "total", "sum", "average", "mean"), ("the first ",))),
+# A rule is tried where the text has one of two strings, and the pattern.
+_RULES: tuple[tuple[_Rule, str, str, re.Pattern[str]], ...] = (
+    (_one_more, "all ", "all ", re.compile(rf"all (?:of )?(?:the |these |his |her |their |your )?{_FEW}")),
+    (_the_extreme, "st ", "er ", re.compile(rf"he {_FEW} [a-z]{{3,12}}er ")),
+    (_all_but_one_listed, "ne of ", "another of ", re.compile("er of the|ne of (?:the|those|his|her)")),
+    (_corners, "vertices of", "corners of", _CORNERS),
+    (_named_but_one, "the other ", "the other ", _OTHER_PERSON),
+    (_one_of_each, "one of each", "one from each", re.compile(" each")),
+    (_the_last, "another", "a second", re.compile(rf"the (?:last|other|remaining) {_FEW}")),
+    (_one_and_the_others, "he other ", "he other ", re.compile(rf"he other {_FEW}")),
+    (_last_from_the_first, "the first ", "the first ", re.compile(rf"the first {_FEW}")),
 )
 
 RULES = (remaining,)
