@@ -13,7 +13,7 @@ FAR = 1500  # characters in which things that were counted are listed
 
 _COUNTED = re.compile(r"\$?\s((?:[a-z-]+\s){0,3}[a-z]+)\b")
 _COLON_LIST = re.compile(r"(?:\s(?:in|of) [a-z ]{1,20})?\s?:\s*((?:[^.:;()?\n,]+,)+[^.:;()?\n,]*?\band\b[^.:;()?\n,]*)")
-_NTH = {value: word for word, value in ORDINALS.items()}
+NTH = {value: word for word, value in ORDINALS.items()}
 _RESPECTIVELY = re.compile(r"[^.?!\n]{0,80}\brespectively\b")
 
 
@@ -46,13 +46,14 @@ def _lists(text: str, end: int, number: int) -> bool:
 
 def _numbered(text: str, counted: re.Match[str], number: int) -> bool:
     """Whether the first, the second, ... of the things are mentioned, up to their number."""
-    rest = text[counted.end() : counted.end() + FAR].lower()
+    rest = text[counted.end() : counted.end() + FAR].lower() if "irst " in text else ""
     if "first" not in rest or not any(
         re.search(rf"\bfirst {re.escape(singular(word))}\b", rest) for word in counted[1].split()
     ):
         return False
-    every = all(re.search(rf"\b{_NTH[k]}\b", rest) for k in range(1, number + 1))
-    return every and not re.search(rf"\b(?:{_NTH[number + 1]}|last|final)\b", rest)
+    every = all(re.search(rf"\b{NTH[k]}\b", rest) for k in range(1, number + 1))
+    after = rf"(?:{NTH[number + 1]}|last|final)\b"  # a third of the songs is no third song
+    return every and not re.search(rf"(?<!\ba )(?<!\bone[ -])\b{after}|\b{after}(?! of\b)", rest)
 
 
 _FIRST = re.compile(r"\bfirst\s\$?\Z")
@@ -62,17 +63,17 @@ def _all_but_the_next(text: str, start: int, counted: re.Match[str], number: int
     """Whether the next thing is told: ``the first four houses have 3 gnomes each ... the fifth house``, ``two sides of a
     triangle ... the third side``.
     """
-    things = _things(counted) if _NTH.get(number + 1, "?") in text else ""
+    things = things_pattern(counted) if NTH.get(number + 1, "?") in text else ""
     article = "" if _FIRST.search(text[max(start - 8, 0) : start]) else "[Tt]he "
-    rest = rf"\b{article}{_NTH.get(number + 1)} {things}\b"
+    rest = rf"\b{article}{NTH.get(number + 1)} {things}\b"
     return bool(things) and re.compile(rest).search(text, counted.end(), counted.end() + FAR) is not None
 
 
 _OF_THE = re.compile(r"of (?:the|these|those|his|her|their|its) ")
-_STOP = re.compile(r"\b(?:an?|the|per|each|every|more|of|in|to|on|for|at|and|or)\b.*")
+_STOP = re.compile(r"\b(?:an?|the|per|each|every|more|of|in|to|on|for|at|and|or|is|are|was|were|has|have|had)\b.*")
 
 
-def _things(counted: re.Match[str]) -> str:
+def things_pattern(counted: re.Match[str]) -> str:
     """A pattern for any word of what is counted, in the singular; empty where there is none."""
     words = _STOP.sub("", _OF_THE.sub("", counted[1])).split()
     return "(?:" + "|".join(re.escape(singular(word)) for word in words) + ")" if words else ""
@@ -89,7 +90,7 @@ def _one_and_the_other(text: str, start: int, counted: re.Match[str], number: in
     """Whether one of two things is told from the other: ``2 planes. The first plane ... The other plane``, ``one of the
     two factors ... the other factor``.
     """
-    things = _things(counted) if number == 2 and "ther" in text else ""
+    things = things_pattern(counted) if number == 2 and "ther" in text else ""
     if not things:
         return False
     amount = any(
@@ -107,14 +108,19 @@ _NAMES = re.compile(
 
 def _named(text: str, end: int, number: int) -> bool:
     """Whether that many letters follow: ``four circles of radius 1 with centers $P$, $Q$, $R$, and $S$``."""
-    match = _NAMES.match(text, end)
+    match = _NAMES.match(text, end) if "and $" in text else None
     return match is not None and match[1].count("$") == 2 * number
 
 
 def _valued(text: str, run: Values, number: int) -> bool:
     """Whether a list of that many values follows that says "respectively"."""
     items = run[1 : number + 1]
-    if len(items) < number or number < 3 or not _RESPECTIVELY.match(text, items[-1].span[1]):
+    if (
+        len(items) < number
+        or number < 3
+        or "respectively" not in text
+        or not _RESPECTIVELY.match(text, items[-1].span[1])
+    ):
         return False
     listed = all(LIST_GAP.fullmatch(text, a.span[1], b.span[0]) for a, b in pairwise(items))
     return listed and not LIST_GAP.fullmatch(text, run[0].span[1], items[0].span[0])

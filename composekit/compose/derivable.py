@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from composekit.compose import counting, derivations, guesses, identities, parting, patterns, vectors
+from composekit.compose import counting, derivations, guesses, identities, parting, patterns, remaining, vectors
 from composekit.compose.derivations import Span
 from composekit.compose.giveaways import SHOWN
 from composekit.compose.places import BASE_OF_POWER
@@ -17,10 +17,9 @@ from composekit.compose.tokens import Constant
 MAX_TEXT = 20_000  # in longer texts nobody looks for what follows from what
 # Where a number is a value that a reader may calculate with.
 _VALUES = frozenset(("", "said already", "one", "the whole", "common knowledge"))
-_IN_FORMULAS = _VALUES | {BASE_OF_POWER, SHOWN}
-_RULES = (
-    *guesses.RULES, *derivations.RULES, *parting.RULES, *counting.RULES, *patterns.RULES, *identities.RULES, *vectors.RULES,
-)  # fmt: skip
+_IN_FORMULAS = _VALUES | {BASE_OF_POWER, SHOWN, "zero"}
+_KINDS = (guesses, derivations, parting, counting, remaining, patterns, identities, vectors)
+_RULES = tuple(rule for kind in _KINDS for rule in kind.RULES)
 
 
 def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] = ()) -> dict[Span, str]:

@@ -77,7 +77,7 @@ _TOTAL_WORDS = re.compile(
     r"total|in all\b|al(?:l )?together|combined|\bsum\b|adds? up|\b(?:the|these|those|all) \$?[0-9]", re.I
 )
 LIST_GAP = re.compile(
-    r"[\s$%]*+(?:[A-Za-z'-]++\s*+){0,4}?(?:[,;]\s*(?:and\s+|plus\s+)?|(?<=\s)(?:and|plus)\s+)(?:[A-Za-z'-]++\s++){0,2}?\\?[$]?"
+    r"[\s$%\\]*+(?:[A-Za-z'-]++\s*+){0,4}?(?:[,;]\s*(?:and\s+|plus\s+)?|(?<=\s)(?:and|plus)\s+)(?:[A-Za-z'-]++\s++){0,2}?\\?[$]?"
 )
 _SPREADS = re.compile(
     r"[\s$]*+(?:[A-Za-z'-]++\s*+){0,3}?(?::|\(|(?<=\s)[-\u2013]\s|\u2014)\s*+(?:[A-Za-z'-]++\s++){0,2}?\\?[$]?"
@@ -164,6 +164,21 @@ def shares(text: str, values: Values) -> Iterator[Tie]:
                 yield Tie((first.span, second.span), f"{first.value} + {second.value} = {whole}")
 
 
+_SO_MANY_FAIL = re.compile(
+    r"(?:\\?%| percent)?(?:\s[a-z]+){1,6},? (?:because|since|as) (?:only |about )?(?:the (?:other|remaining) )?\\?[$]?"
+    r"[0-9./%\\$]{1,9} of (?:the (?:[a-z]+ )?)?[a-z]+ "
+    r"(?:do|did|will|ca|wo|can|could|would)(?: ?not|n['\u2019]t)\b"
+)
+
+
+def complements(text: str, values: Values) -> Iterator[Tie]:
+    """A share, and the one that it leaves out: ``.75 bags a guest, because 1/4 of the guests do not come``."""
+    for first, second in pairwise(values) if "n't " in text or "not " in text or "n\u2019t " in text else ():
+        whole = 100 if _PERCENT.match(text, second.span[1]) else 1
+        if first.value + second.value == whole and 0 < first.value < whole and _SO_MANY_FAIL.match(text, first.span[1]):
+            yield Tie((first.span, second.span), f"{first.value} + {second.value} = {whole}")
+
+
 def _make_a_whole(text: str, first: Constant, second: Constant) -> bool:
     if _REST_BEFORE.search(text[max(second.span[0] - 20, 0) : second.span[0]]):
         return True
@@ -244,4 +259,4 @@ def moduli(text: str, values: Values) -> Iterator[Tie]:
                     yield Tie((modulus.span,), f"residues go up to {top}")
 
 
-RULES = (totals, shares, remainders, equations, conversions, moduli)
+RULES = (totals, shares, complements, remainders, equations, conversions, moduli)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 from composekit.compose.derivations import Span
 from composekit.compose.idle_bounds import BOUNDS
-from composekit.compose.idle_places import FORMULA_PLACES, PLACES
+from composekit.compose.idle_coefficients import FORMULA_PLACES
+from composekit.compose.idle_places import PLACES
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
 from composekit.compose.used import Used

@@ -25,6 +25,12 @@ _TOPICS = {
     "sum of asymptotes": re.compile(
         r"\bvertical asymptotes (?:at )?\$x ?= ?([a-z])\$ and \$x ?= ?([a-z])\$.{1,120}\$\1 ?\+ ?\2 ?[+$]", re.DOTALL
     ),
+    "product of roots": re.compile(
+        r"\b(?:What is|[Ff]ind|[Cc]ompute|[Dd]etermine) the product of (?:all )?(?:the |its )?(?:complex )?(?:roots|zeros)\b"
+    ),
+    "sum of logarithms": re.compile(
+        r"\bsum of (?:the )?(?:(?!of )[a-z0-9$-]{1,12} ){0,2}logarithms of (?:the |its )?(?:roots|zeros|solutions)\b"
+    ),
     "flat": re.compile(r"\bhorizontal asymptote\b"),
     "steep": re.compile(r"\bvertical\b"),
     "quotient": re.compile(r"\bquotient\b"),
@@ -33,12 +39,12 @@ _TOPICS = {
 
 
 @lru_cache(maxsize=64)
-def _topics(text: str) -> frozenset[str]:
+def topics_of(text: str) -> frozenset[str]:
     """What a text speaks of, asked for once for all its numbers."""
     return frozenset(topic for topic, words in _TOPICS.items() if words.search(text))
 
 
-def _before(text: str, constant: Constant, length: int = NEAR) -> str:
+def before(text: str, constant: Constant, length: int = NEAR) -> str:
     """What stands before a constant."""
     start = constant.span[0]
     return text[max(start - length, 0) : start]
@@ -62,7 +68,7 @@ _POINTS_AT = re.compile(r"\b(?:[Bb]elow (?:are|is)|[Tt]he following|[Cc]onsider 
 def _pointer(text: str, constant: Constant) -> str:
     """``Below are two equations``"""
     small = isinstance(constant.value, int) and constant.value <= 12
-    return "it counts what stands there" if small and _POINTS_AT.search(_before(text, constant, 24)) else ""
+    return "it counts what stands there" if small and _POINTS_AT.search(before(text, constant, 24)) else ""
 
 
 _ROOTS = re.compile(r"\$?\s(?:[a-z-]+\s){0,2}(?:roots?|zeros|zeroes)\b")
@@ -105,9 +111,9 @@ def _range_of_an_angle(text: str, constant: Constant) -> str:
     r"""``$0 < x < 180$``, ``an argument between $90^\circ$ and $180^\circ$``, ``$0 \le \theta < 2 \pi$``"""
     multiple_of_pi = constant.kind == "radical" and "pi" in constant.text and "sqrt" not in constant.text
     multiple_of_pi = multiple_of_pi or text.startswith(("\\pi", " \\pi"), constant.span[1])
-    if not (constant.value in _TURNS or multiple_of_pi) or "angle" not in _topics(text):
+    if not (constant.value in _TURNS or multiple_of_pi) or "angle" not in topics_of(text):
         return ""
-    bounds = _BOUND_BEFORE.search(_before(text, constant)) or _BOUND_AFTER.match(text, constant.span[1])
+    bounds = _BOUND_BEFORE.search(before(text, constant)) or _BOUND_AFTER.match(text, constant.span[1])
     return "it bounds an angle" if bounds else ""
 
 
@@ -118,7 +124,7 @@ def _right_angle(text: str, constant: Constant) -> str:
     r"""``In right triangle $ABC$, $\angle B = 90^\circ$``"""
     if constant.value != 90 or not text.startswith(("^\\circ", "^{\\circ", " degrees", "\u00b0"), constant.span[1]):
         return ""
-    near = _before(text, constant, 3 * NEAR) + text[constant.span[0] : constant.span[1] + 3 * NEAR]
+    near = before(text, constant, 3 * NEAR) + text[constant.span[0] : constant.span[1] + 3 * NEAR]
     return "the text says that the angle is right" if _RIGHT.search(near) else ""
 
 
@@ -151,7 +157,7 @@ _EACH_HAS = re.compile(r"\b[Ee]ach ([a-z]+) has an? (?:[a-z]+ )?\\?\$?\Z")
 
 def _even_chance(text: str, constant: Constant) -> str:
     """``Two candidates run. Each candidate has a 50% chance of winning.``"""
-    one = _EACH_HAS.search(_before(text, constant)) if constant.value in _EVEN else None
+    one = _EACH_HAS.search(before(text, constant)) if constant.value in _EVEN else None
     return "of two, each has the same chance" if one and re.search(rf"\b[Tt]wo {one[1]}s\b", text) else ""
 
 
@@ -163,7 +169,7 @@ _FORMULA = re.compile(
 
 def _known_formula(text: str, constant: Constant) -> str:
     """``The volume of a cone is given by the formula $V = \\frac{1}{3}Bh$``"""
-    known = "is given by" in text and _FORMULA.search(_before(text, constant, 2 * NEAR))
+    known = "is given by" in text and _FORMULA.search(before(text, constant, 2 * NEAR))
     return "a formula that anyone knows" if known else ""
 
 
@@ -177,102 +183,16 @@ _POINTS = re.compile(r"\$? (?:distinct |different )?points?\b")
 def _points_of_meeting(text: str, constant: Constant) -> str:
     """``The line meets the parabola at two points``"""
     counts = constant.value in (2, 3, 4) and _POINTS.match(text, constant.span[1])
-    return "the curves tell where they meet" if counts and _MEET.search(_before(text, constant, 2 * NEAR)) else ""
+    return "the curves tell where they meet" if counts and _MEET.search(before(text, constant, 2 * NEAR)) else ""
 
 
 def _known_name(text: str, constant: Constant) -> str:
     """``where $F_0 = 0$ and $F_1 = 1$`` of the Fibonacci numbers"""
-    told = constant.value in (1, 2) and _before(text, constant, 8).rstrip("$ ").endswith("=") and "Fibonacci" in text
+    told = constant.value in (1, 2) and before(text, constant, 8).rstrip("$ ").endswith("=") and "Fibonacci" in text
     return "the name of the sequence tells it" if told else ""
-
-
-_INDEX_BEFORE = re.compile(
-    r"\b(?:for|when)\b[\s\\}$]{0,4}(?:(?:all|every|each|positive|integers?)\s){0,3}\$?\s?[nkij]\s?(?:\\geq?(?:slant)?|>=?|\u2265)\s?\Z"
-)
-
-
-def _bound_of_an_index(text: str, constant: Constant) -> str:
-    r"""``$x_n = x_{n-1} - x_{n-2}$ when $n \geq 5$``"""
-    return "it bounds an index" if _INDEX_BEFORE.search(_before(text, constant)) else ""
-
-
-_DIVIDED = re.compile(r"\)?\$? is divided by")
-
-
-def _constant_of_a_quotient(text: str, constant: Constant) -> str:
-    """``the quotient when $x^6 - 3$ is divided by $x + 1$``"""
-    topics = _topics(text) if _DIVIDED.match(text, constant.span[1]) else ()
-    return "it changes the remainder alone" if "quotient" in topics and "remainder" not in topics else ""
-
-
-_USE = re.compile(r"(?<![A-Za-z\\])f\s?\((-?)([a-z0-9]{1,3})\)")
-_DIFFERENCE = re.compile(r"(?<![A-Za-z\\])f\s?\([a-z0-9]{1,3}\)\s?-\s?f\s?\([a-z0-9]{1,3}\)")
-_LAST_TERM = re.compile(r"(?<![A-Za-z\\])f\s?\(x\)\s?=\s?([0-9a-z^{}+\-. ]{1,80}[+-])\s?\Z")
-_TERM_ENDS = re.compile(r"\s?[.,;]?\s?(?:\$|\\\])|\s?,? (?:and|for)\b")
-_UNKNOWN_TERM = re.compile(r"[a-wyz]\s?x(?:\^\{?([0-9]{1,2}))?")
-
-
-def _constant_term(text: str, constant: Constant) -> str:
-    """``Let $f(x) = x^3 + 3x^2 + 1$``, where the rest speaks of $f(x) - f(a)$ alone; ``$f(x) = ax^4 + bx^2 + x + 5$ and
-    $f(-3) = 2$``, where it asks for $f(3)$.
-    """
-    last = _TERM_ENDS.match(text, constant.span[1]) and _LAST_TERM.search(_before(text, constant, 2 * NEAR))
-    if not last:
-        return ""
-    rest = text[constant.span[1] :]
-    uses = _USE.findall(rest)
-    differences = len(_DIFFERENCE.findall(rest))
-    powers = [int(power or 1) for power in _UNKNOWN_TERM.findall(last[1])]
-    mirrored = len(uses) == 2 and uses[0][1] == uses[1][1] and uses[0][0] != uses[1][0] and uses[0][1].isdigit()
-    if (differences and len(uses) == 2 * differences) or (mirrored and powers and not any(p % 2 for p in powers)):
-        return "it cancels in differences"
-    return ""
-
-
-_NO_POLYNOMIAL = re.compile(r"[^0-9a-z^+\-=\s\\]|\\[a-z]+|[a-z]{2,}")
-_POWER = re.compile(r"[a-z]\^([0-9])")
-_ITS_POWER = re.compile(r"\s?[a-z](?:\^([0-9]))?(?![a-z])")
-
-
-def _low_coefficient(text: str, constant: Constant) -> str:
-    """A coefficient that the sum of the roots, or the horizontal asymptote, does not depend on."""
-    topics = _topics(text)
-    sum_of_roots = not topics.isdisjoint(("sum of roots", "sum of asymptotes"))
-    if not (sum_of_roots or ("flat" in topics and "steep" not in topics)):
-        return ""
-    start, end = constant.span
-    ends_before = (match.end() for match in _NO_POLYNOMIAL.finditer(text, max(start - NEAR, 0), start))
-    first = max(ends_before, default=start - NEAR)
-    last = _NO_POLYNOMIAL.search(text, end, end + NEAR)
-    around = text[max(first, 0) : last.start() if last else end + NEAR]
-    degree = max((int(n) for n in _POWER.findall(around)), default=1)
-    power = _ITS_POWER.match(text, end)
-    own = (int(power[1] or 1) if power else 0) if text[start - 1 : start] != "^" else degree
-    return "the answer goes by higher coefficients" if degree > 1 and own < degree - bool(sum_of_roots) else ""
-
-
-_DOMAIN = re.compile(r"\b(?:[Dd]omain of|in the domain)\b")
-_HOLE = re.compile(r"\bhole at \$?x ?= ?(-?)([0-9]{1,9})(?![0-9])")
-_NUMERATOR = re.compile(r"\\[dt]?frac\s?\{([^{}\\]{0,80})\Z")
-_FACTOR = re.compile(r"\([a-z]\s?([-+])\s?\Z")
-
-
-def _of_a_fraction(text: str, constant: Constant) -> str:
-    """A number of a numerator, where a domain is asked for; of another factor than the one that a hole is due to."""
-    before = _before(text, constant)
-    numerator = _NUMERATOR.search(before) if "omain" in text and _DOMAIN.search(text) else None
-    if numerator and re.match(r"[^{}\\]{0,80}\}", text[constant.span[1] : constant.span[1] + NEAR]):
-        return "a numerator has no part in the domain"
-    factor = _FACTOR.search(before) if "hole" in text else None
-    hole = _HOLE.search(text) if factor and text.startswith(")", constant.span[1]) else None
-    if factor and hole and (int(hole[2]) != constant.value or bool(hole[1]) is not (factor[1] == "+")):
-        return "the hole is due to another factor"
-    return ""
 
 
 PLACES: tuple[Callable[[str, Constant], str], ...] = (
     _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _even_chance, _known_name,
     _known_formula, _points_of_meeting, drawn,
 )  # fmt: skip
-# Those that look at numbers of formulas alone.
-FORMULA_PLACES = (_bound_of_an_index, _constant_of_a_quotient, _constant_term, _low_coefficient, _of_a_fraction)

@@ -7,11 +7,13 @@ the parts are marked by a word that goes with each of them, and all that are so 
 from __future__ import annotations
 
 import re
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections.abc import Iterator
+from itertools import islice
 
 from composekit.compose.derivations import AROUND, MAX_ADDENDS, Tie, Values, things_of, tie_of
 from composekit.compose.tokens import Constant
+from composekit.compose.words import singular
 
 
 def groups(text: str, values: Values) -> Iterator[Tie]:
@@ -71,4 +73,22 @@ def sides(text: str, values: Values) -> Iterator[Tie]:
                 yield Tie((whole.span, n.span), f"{whole.value} = {count} sides * {n.value}")
 
 
-RULES = (groups, stretches, sides)
+_HALF = re.compile(r"\b[Hh]alf (?:of )?(?:the |these |those )([a-z]{3,20})\b")
+
+
+def halves(text: str, values: Values) -> Iterator[Tie]:
+    """``6 people come. Half of the people eat 3 plums each, 2 of the people eat 4, and 1 person eats 5``"""
+    for half in islice(_HALF.finditer(text), MAX_ADDENDS) if "alf " in text else ():
+        thing = {"people": "(?:person|people)"}.get(half[1], re.escape(singular(half[1])))
+        of_them = re.compile(rf"\$?\s(?:of (?:the|these|those) )?{thing}")
+        at = bisect_left(values, half.end(), key=lambda n: n.span[0])
+        stop = text.find(".", half.end())
+        near = [n for n in values[at : at + AROUND] if stop < 0 or n.span[0] < stop]
+        parts = [n for n in near if of_them.match(text, n.span[1])]
+        before = [n for n in values[max(at - AROUND, 0) : at] if of_them.match(text, n.span[1])]
+        if len(parts) > 1 and before and before[-1].value == 2 * sum(part.value for part in parts):
+            told = " + ".join(str(part.value) for part in parts)
+            yield Tie((before[-1].span, *(part.span for part in parts)), f"half of {before[-1].value} = {told}")
+
+
+RULES = (groups, stretches, sides, halves)

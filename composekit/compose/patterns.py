@@ -2,11 +2,17 @@ r"""Numbers in a pattern that anyone continues: one rule a function."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import islice, pairwise
+from typing import NamedTuple
 
-from composekit.compose.derivations import Tie, Values
+from composekit.compose.derivations import Span, Tie, Values
+from composekit.compose.numbers import Value
+from composekit.compose.tokens import Constant
+from composekit.compose.words import CARDINALS
 
 _LETTER = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
 _JOINS = re.compile(r"[\s$&]|\\[,;:! ]|\band\b|\\cdot(?![a-z])|\\times(?![a-z])")
@@ -16,16 +22,31 @@ MAX_GAP = 40  # characters between two numbers of a pattern
 _SERIES = re.compile(r"\b(geometric|arithmetic) (?:series|sequence|progression)\b")
 
 
+class _Number(NamedTuple):
+    value: Value
+    span: Span  # with a sign
+
+
 def patterns(text: str, values: Values) -> Iterator[Tie]:
     r"""Numbers of a formula in the same surroundings, in progression: ``\sin 20^\circ \sin 40^\circ \sin 60^\circ``."""
-    numbers = [n for n in values if n.in_math and n.kind == "digits"]
+    numbers = [_signed(text, n) for n in values if n.in_math and n.kind == "digits"]
     for lag in (1, 2) if len(numbers) > 2 else ():
         gaps = [_surroundings(text[a.span[1] : b.span[0]]) for a, b in zip(numbers, numbers[lag:], strict=False)]
         for offset in range(lag):
-            yield from _runs(numbers[offset::lag], gaps[offset::lag])
+            yield from _runs(text, numbers[offset::lag], gaps[offset::lag])
 
 
-def _runs(numbers: Values, gaps: Sequence[str]) -> Iterator[Tie]:
+def _signed(text: str, number: Constant) -> _Number:
+    """A number, with the minus sign that opens a parenthesis before it: ``f(-2)``."""
+    start, end = number.span
+    return (
+        _Number(-number.value, (start - 1, end))
+        if text[start - 2 : start] == "(-"
+        else _Number(number.value, (start, end))
+    )
+
+
+def _runs(text: str, numbers: Sequence[_Number], gaps: Sequence[str]) -> Iterator[Tie]:
     """The longest stretches in progression whose numbers have the same text between them."""
     start = 0
     while start + 2 < len(numbers):
@@ -39,7 +60,8 @@ def _runs(numbers: Values, gaps: Sequence[str]) -> Iterator[Tie]:
         # Some numbers in steps may be chance, 3x + 5y + 7z = 9, but not in functions, sin 3 + sin 4 + sin 5.
         if kinds and (end - start > 4 or "ratio" in kinds or _FUNCTION.search(gaps[start])):
             run = numbers[start:end]
-            yield Tie(tuple(n.span for n in run), "a pattern of " + ", ".join(str(n.value) for n in run))
+            spans = tuple((start + (text[start] == "-"), end) for start, end in (n.span for n in run))
+            yield Tie(spans, "a pattern of " + ", ".join(str(n.value) for n in run))
         start = end - 2 if kinds else start + 1
 
 
@@ -51,7 +73,7 @@ def _surroundings(gap: str) -> str:
     return _LETTER.sub("L", re.sub("[0-9]+", "#", gap)).replace("-", "+").replace("=", "+")
 
 
-def _progressions(three: Values) -> frozenset[str]:
+def _progressions(three: Sequence[_Number]) -> frozenset[str]:
     """Which progressions three different numbers are in: with a constant step, with a constant ratio."""
     a, b, c = (n.value for n in three)
     found = {"step": b - a == c - b, "ratio": a * c == b * b}
@@ -151,6 +173,40 @@ def nodes(text: str, values: Values) -> Iterator[Tie]:
         yield Tie(tuple(n.span for n in values if n.span in ends), "as many points as the degree needs")
 
 
-RULES = (series, tails, ones, divisors, powers, nodes)
+_CONSECUTIVE = re.compile(
+    r"\b(?P<what>product|sum) of (?P<count>two|three|four|five|six|[2-6]) consecutive (?:positive |natural )?"
+    r"(?P<step>even |odd )?(?:integers|numbers|whole numbers) is \$?(?P<worth>[0-9]{1,12})(?![0-9.,]*[0-9])"
+)
+_OF_THEM = re.compile(
+    r"\b(?:(?:That|[Tt]he|[Tt]heir) product,? (?:when )?divided by (?:the|their) (?P<by>mean|average|median|sum)"
+    r"|(?:[Tt]he|[Tt]heir) (?P<what>product|sum|mean|average|median))"
+    r"(?: of (?:the|these|those)(?: [a-z]+){1,4}?)? is \$?(?P<worth>[0-9]{1,12})(?![0-9.,]*[0-9])"
+)
+
+
+def consecutive(text: str, values: Values) -> Iterator[Tie]:
+    """``The product of three consecutive integers is 120. That product divided by their mean is 24``: each tells all."""
+    first = _CONSECUTIVE.search(text) if "onsecutive" in text else None
+    again = _OF_THEM.search(text, first.end()) if first else None
+    if not first or not again:
+        return
+    count = int(CARDINALS.get(first["count"], 0) or first["count"])
+    told = int(first["worth"])
+    middle = told / count if first["what"] == "sum" else told ** (1 / count)
+    step = 2 if first["step"] else 1
+    for start in range(int(middle) - step * count, int(middle) + 2):
+        numbers = [start + step * k for k in range(count)]
+        total, product = sum(numbers), math.prod(numbers)
+        worth = {"product": Fraction(product), "sum": Fraction(total)}
+        worth |= dict.fromkeys(("mean", "average", "median"), Fraction(total, count))
+        if start > 0 and worth[first["what"]] == told:
+            second = product / worth[again["by"]] if again["by"] else worth[again["what"]]
+            if second == int(again["worth"]):
+                places = (first.span("worth"), again.span("worth"))
+                why = "the integers are " + ", ".join(map(str, numbers))
+                yield Tie(tuple(n.span for n in values if n.span in places), why)
+
+
+RULES = (series, tails, ones, divisors, powers, nodes, consecutive)
 # Those that look at numbers in any place of a formula.
 FORMULA_RULES = (patterns,)
