@@ -24,6 +24,8 @@ from composekit.compose.symbols import fresh_symbols
 from composekit.compose.tokens import Constant
 
 _NOWHERE = Constant((0, 0), "", 0, False, "digits", "")  # of a knot that looks for one
+SMALL_ANSWER = 12  # up to this a reader may try all answers of the part before
+_TOO_FEW = 3  # of them that leave the next part with an exact answer
 LARGEST = 10**18  # larger numbers are no fun to read in a relation
 
 
@@ -286,7 +288,9 @@ class _Work:
                 continue
             if new_value and not taken and self._renewed(open_end, constant, shown):
                 return None
-            if not must_renew and _fits(constant.value, value, ends, self.strict):
+            if must_renew or (self.strict and _is_pinned(self.parts[target], constant, value)):
+                continue
+            if _fits(constant.value, value, ends, self.strict):
                 self.knots.append(open_end._replace(constant=constant))
                 return None
         if must_renew:
@@ -307,9 +311,23 @@ class _Work:
         again = next((c for tier in ends.tiers + ends.spare for c in tier if c.span == span), None)
         if again is None or again.value in shown or not _fits(again.value, open_end.value, ends, self.strict):
             return False
+        if self.strict and _is_pinned(problem, again, open_end.value):
+            return False
         self.parts[target], self.ends[target] = problem, ends
         self.knots.append(open_end._replace(constant=again))
         return True
+
+
+def _is_pinned(problem: Problem, constant: Constant, value: Value) -> bool:
+    """Whether few small X give a problem with an exact answer, so that a reader finds Y without knowing X."""
+    if problem.template is None or not isinstance(value, int) or not isinstance(constant.value, int):
+        return False
+    if not 0 <= value <= SMALL_ANSWER:
+        return False
+    from composekit.compose.renewing import admitted
+
+    count = admitted(problem, constant, (constant.value - value + x for x in range(SMALL_ANSWER + 1)))
+    return count is not None and count <= _TOO_FEW
 
 
 def _overlap(a: tuple[int, int], b: tuple[int, int]) -> bool:

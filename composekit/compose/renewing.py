@@ -6,6 +6,7 @@ annotations is recalculated from them. A constant that neither can vouch for kee
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from composekit._errors import ComposeKitError
@@ -51,6 +52,15 @@ def renew(problem: Problem, constant: Constant, stream: Stream) -> tuple[Problem
         if found is not None:
             return found
     return None
+
+
+def admitted(problem: Problem, constant: Constant, values: Iterable[int]) -> int | None:
+    """How many of these values the generator of a problem admits for a constant; None where no generator made it."""
+    generator = generator_of(problem)
+    if generator is None or problem.template is None:
+        return None
+    slot = next((slot for slot in generator.slots(problem.template.params) if slot.span == constant.span), None)
+    return sum(slot.admits(value) for value in values) if slot is not None else None
 
 
 def generator_of(problem: Problem) -> Generator | None:

@@ -21,6 +21,7 @@ _FRACTION = re.compile(
 )
 _SEPARATOR = re.compile(r"[, ](?<=[0-9].)(?=[0-9]{3}(?![0-9]))")
 _WORD = re.compile(r"[a-z]+")
+_ORDINAL = re.compile(r"\bthe (?:third|fourth)\b(?! of)")  # of the three hills, the third
 _RADICAND = re.compile(r"sqrt\s?\{?([0-9]{1,9})")
 
 
@@ -41,7 +42,7 @@ class Used:
     @cached_property
     def words(self) -> frozenset[str]:
         """The words in small letters."""
-        return frozenset(_WORD.findall(self.text.lower()))
+        return frozenset(_WORD.findall(_ORDINAL.sub(" ", self.text.lower())))
 
     def has(self, constant: Constant) -> bool:
         """Whether a number is there: in digits, in words, as a percentage, in cents, as what words make of it."""

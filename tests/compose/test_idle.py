@@ -255,6 +255,14 @@ def test_idle_takes_linear_time() -> None:
 
 # --- links
 
+
+def test_an_ordinal_is_no_use_of_a_number() -> None:
+    text = "Near a pond are three ant hills. The first has 45 ants, the next twice as many. How many has the last?"
+    solution = "The second has 2 * 45 = 90 ants, the third 90 / 2 = 45."
+    assert "three" in found(text, solution=solution)
+    assert "three" not in found(text, solution="A third of 45 is 15.")
+
+
 INVERSE = Problem(
     "Suppose that $f(2) = 6$ and $f(8) = 35$. As $f(2) = 6$, what is $f^{-1}(6)$?",
     2,

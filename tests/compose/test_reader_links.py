@@ -7,6 +7,9 @@ import pytest
 from composekit.compose import Composer, Problem, chain, load_problems
 from composekit.compose.derivable import derivable
 from composekit.compose.ends import ends_of
+from composekit.compose.generators import GENERATORS
+from composekit.compose.linking import SMALL_ANSWER
+from composekit.compose.renewing import admitted
 from composekit.compose.tokens import constants, numerals
 
 CRATE = Problem("A crate holds 12 boxes of 16 pencils. How many pencils are in the crate?", 192)
@@ -130,3 +133,19 @@ def test_what_everybody_fills_in_is_derivable(text: str, follow: str) -> None:
 def test_long_texts_of_one_piece_are_read_in_time(piece: str) -> None:
     text = piece * (19_000 // len(piece))
     derivable(text, numerals(text))
+
+
+def test_a_small_answer_is_not_linked_where_whole_numbers_tell_it() -> None:
+    """Who tries the answers 0 to 12 of the first part must find more than three that the last part makes sense with."""
+    pool = [problem for generator in GENERATORS.values() for problem in generator(40, seed=17)]
+    composer = Composer(pool, depth=2, cross_domain=True, seed=11, size=600)
+    small = 0
+    for composite in composer:
+        link, last = composite.links[0], composite.parts[1]
+        spot = next((c for c in constants(last.prompt) if c.span == link.span), None)
+        if spot is None or not isinstance(link.value_in, int) or not 0 <= link.value_in <= SMALL_ANSWER:
+            continue
+        left = admitted(last, spot, (link.value_out - link.value_in + x for x in range(SMALL_ANSWER + 1)))
+        small += left is not None
+        assert left is None or left > 3
+    assert small > 5
