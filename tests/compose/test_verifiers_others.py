@@ -568,3 +568,51 @@ def test_exact_verifier_takes_linear_time_for_many_fences() -> None:
 def test_a_bundle_may_be_answered_as_a_list(response: str, status: str) -> None:
     both = bundle(Problem("What is 6 times 7?", 42), Problem("Is 91 prime?", "no", verifier="exact"))
     assert CompositeVerifier().verify(response, both).status == status
+
+
+@pytest.mark.parametrize(
+    ("response", "correct"),
+    [
+        ("The output is **42**", True), ("Therefore, the output is **42**.", True), ("The output is: **42**", True),
+        ("The program prints **42**.", True), ("The output is **`42`**", True), ("**Output:** **42**", True),
+        ("**Output: 42**", True), ("- **Output:** 42", True), ("* **Output**: `42`", True), ("**The output is 42.**", True),
+        ("**So** the output is **42**", True), ("*Output:* 42", True), ("The output is **43**", False),
+        ("The output is **42** or **43**", False), ("The output is not **42**", False), ("The output is **4**2", False),
+        ("The output is **42", False),
+    ],
+)  # fmt: skip
+def test_what_a_program_prints_may_be_set_in_bold(response: str, correct: bool) -> None:
+    problem = Problem("What does it print?", "42", verifier="exact", domain="code")
+    assert ExactVerifier().verify(response, problem).correct is correct
+
+
+@pytest.mark.parametrize(
+    ("response", "correct"),
+    [
+        (r"\boxed{\text{No, 91 is not prime}}", True), ("Answer: No (91 = 7 × 13)", True), ('The answer is: "No".', True),
+        ("Answer: 'No'", True), (r"\boxed{\text{No}, 91 \text{ is not prime}}", True), ("Answer: “No”, 7 divides it", True),
+        (r"\boxed{\text{No, or yes}}", False), ("Answer: No (or yes)", False), ('The answer is: "No" or "Yes".', False),
+        ("Answer: 'No' 'Yes'", False), (r"\boxed{\text{No}, \text{Yes}}", False), ("Answer: No (91 = 7 × 13) yes", False),
+        (r"\boxed{\text{Yes, 91 is not prime}}", False), ("Answer: No (maybe)", False), ("Answer: No (possibly)", False),
+    ],
+)  # fmt: skip
+def test_a_declared_verdict_may_give_its_reason_and_stand_in_quotes(response: str, correct: bool) -> None:
+    assert ExactVerifier().verify(response, Problem("Is 91 prime?", "no", verifier="exact")).correct is correct
+
+
+@pytest.mark.parametrize(
+    ("response", "correct"),
+    [
+        ("Selected answer: B", True), ("97 is prime.\nIt is therefore option **B**.", True), ("✅ **B. 97**", True),
+        ("91 is 7 * 13.\n\n✅ **B. 97**", True), ("**Conclusion:** B is correct.", True), ("Chosen option: (B)", True),
+        (r"\boxed{\text{B} \text{ 97}}", True), ("✔️ **B**", True), ("**Selected answer: B**", True), ("❌ A. 91\n✅ B. 97", True),
+        ("Selected answer: A", False), ("It is therefore not option **B**.", False), ("✅ A. 91\nx\n✅ **B. 97**", False),
+        ("**Conclusion:** A is correct.", False), (r"\boxed{\text{B} \text{ or C}}", False),
+        (r"\boxed{\text{B} \text{C}}", False), ("Chosen option: (B) or (A)", False), ("It is option B or A", False),
+        ("✅ B or A", False), ("✅ **B. 91**", False), (r"\boxed{\text{B} \text{ is wrong}}", False),
+        ("If it is prime, it is option B.", False), (r"\boxed{\text{B} \text{ 91}}", False), ("It is B, or not.", False),
+    ],
+)  # fmt: skip
+def test_letters_may_be_selected_ticked_or_concluded(response: str, correct: bool) -> None:
+    problem = Problem("Which is prime?\nA. 91\nB. 97\nC. 87", "B", verifier="choice")
+    assert ChoiceVerifier().verify(response, problem).correct is correct
