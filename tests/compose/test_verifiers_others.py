@@ -605,7 +605,8 @@ def test_a_declared_verdict_may_give_its_reason_and_stand_in_quotes(response: st
     [
         ("Selected answer: B", True), ("97 is prime.\nIt is therefore option **B**.", True), ("✅ **B. 97**", True),
         ("91 is 7 * 13.\n\n✅ **B. 97**", True), ("**Conclusion:** B is correct.", True), ("Chosen option: (B)", True),
-        (r"\boxed{\text{B} \text{ 97}}", True), ("✔️ **B**", True), ("**Selected answer: B**", True), ("❌ A. 91\n✅ B. 97", True),
+        (r"\boxed{\text{B} \text{ 97}}", True), ("✔️ **B**", True), ("**Selected answer: B**", True),
+        ("❌ A. 91\n✅ B. 97", True),
         ("Selected answer: A", False), ("It is therefore not option **B**.", False), ("✅ A. 91\nx\n✅ **B. 97**", False),
         ("**Conclusion:** A is correct.", False), (r"\boxed{\text{B} \text{ or C}}", False),
         (r"\boxed{\text{B} \text{C}}", False), ("Chosen option: (B) or (A)", False), ("It is option B or A", False),
