@@ -16,9 +16,11 @@ _COURTESY = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(
-    r"[\s>#*_-]{0,12}(?:(?:here(?:['’]s|\s+(?:is|are))\s+(?:the|an?|my)\s+)?(?:(?:brief|short|detailed|step[- ]by[- ]step|quick|full)\s+)?"
+    r"[\s>#*_-]{0,12}(?:(?:here(?:['’]s|\s+(?:is|are))\s+(?:the|an?|my)\s+)?"
+    r"(?:(?:brief|short|detailed|step[- ]by[- ]step|quick|full)\s+)?"
     r"(?:explanation|reasoning|reasons?|rationale|justification|verification|check(?:ing)?|proof|solution|workings?|steps|details"
-    r"|derivation|calculations?|computations?|break\s?down|(?P<note>notes?)|step[- ]by[- ]step)\b[^:：\n]{0,30}(?:[:：]|\*\*|\Z)"
+    r"|derivation|calculations?|computations?|break\s?down|(?P<note>notes?)|step[- ]by[- ]step)"
+    r"\b[^:：\n]{0,30}(?:[:：]|\*\*|\Z)"
     r"|(?:this|that|it)\s+is\s+because\b|because\b|here(?:['’]s|\s+is)\s+(?:why|how)\b|to\s+(?:check|verify)\b)",
     re.IGNORECASE,
 )
@@ -88,7 +90,7 @@ def _turns(line: str, stated: str, *, note: bool) -> bool:
 
 
 def _is_restated(lines: list[str]) -> bool:
-    """Whether the last line says in a sentence, which may end in it, the number that the line before states as the answer."""
+    """Whether the last line says in a sentence, which may end in it, the number that the line before states."""
     before = next((line for line in reversed(lines[:-1]) if line.strip()), "")
     last = lines[-1].strip()
     stated = statement(before)
