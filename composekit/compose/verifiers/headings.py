@@ -3,6 +3,8 @@ r"""Where a response answers which part: under headings, at the numbers of a lis
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from composekit.compose.verifiers.extract import final_answer
@@ -58,6 +60,8 @@ _CONCLUSION = re.compile(
     r"|^[ \t>*]{0,9}+####[ \t]{0,9}+[-+$(\\]{0,3}\d",
     re.IGNORECASE | re.MULTILINE,
 )
+_FINAL = re.compile(r"final|overall|####", re.IGNORECASE)
+_PART = re.compile("part", re.IGNORECASE)
 _LEADS_ON = re.compile(r"\s*(?:#.*|[*_]{2}.*[*_]{2}|[-*_=]{3,}|.*[:：]|\$\$|\\\[)\s*")
 _LONGEST_LIST = 2_000
 _CUT = re.compile(
@@ -153,7 +157,7 @@ def recap(section: str, count: int) -> Recap | None:
     found = final_answer(section) if count > 1 and _BOX.search(section) else None
     if found is None or found.source != "box":
         return None
-    answers = _entries(found.answers[-1], count) if len(found.answers) <= 2 else ()
+    answers = _entries(found.answers[-1], count) if len(found.answers) == 1 + found.apart else ()
     first = 1 if answers else count  # of the boxes from behind
     if not answers and len(found.answers) in (count, count + 1):
         answers = found.answers[-count:]
@@ -184,15 +188,26 @@ def _entries(box: str, count: int) -> tuple[str, ...]:
     return tuple(entries) if len(entries) == count else ()
 
 
+def _lines_with(mark: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    """Where the lines start and end that hold a mark, so that patterns need not be tried at all the others."""
+    end = -1
+    for found in mark.finditer(text):
+        if found.start() > end:
+            start, end = text.rfind("\n", 0, found.start()) + 1, text.find("\n", found.start())
+            end = end if end >= 0 else len(text)
+            yield start, end
+
+
 def _headed(text: str) -> list[tuple[int, int, int, int]]:
     """For every heading its number, its start, and where what stands under it starts and ends."""
     code = list(fences(text))
     headings = []
     fence = 0
-    for match in _HEADING.finditer(text):
-        while fence < len(code) and code[fence].end <= match.start():
+    for start, _ in _lines_with(_PART, text):
+        while fence < len(code) and code[fence].end <= start:
             fence += 1
-        if fence == len(code) or match.start() < code[fence].start:
+        match = _HEADING.match(text, start)
+        if match and (fence == len(code) or start < code[fence].start):
             headings.append(match)
     ends = [*(h.start() for h in headings[1:]), len(text)]
     return [
@@ -206,8 +221,10 @@ def concluded(text: str, count: int) -> int:
     headed = _headed(text)
     if not headed or headed[-1][0] >= count:
         return len(text)
-    _, _, start, end = headed[-1]
-    found = next((c for c in _CONCLUSION.finditer(text, start, end) if text[start : c.start()].strip()), None)
+    start = headed[-1][2]
+    said = len(text) - len(text[start:].lstrip())
+    tried = (line for line, _ in _lines_with(_FINAL, text) if line > said)
+    found = next((c for c in (_CONCLUSION.match(text, line) for line in tried) if c), None)
     behind = _behind_answer(text[start : found.start()] if found else "")
     return found.start() if found and final_answer(behind).source not in ("box", "marker") else len(text)
 
@@ -238,16 +255,7 @@ def _behind_answer(section: str) -> str:
     first, _, rest = text.partition("\n")
     if len(first) <= _LONGEST_LINE and _VALUE.fullmatch(first):
         return rest
-    end, tried = -1, 0
-    for mark in _MARKED.finditer(text):
-        if mark.start() < end:
-            continue
-        start = text.rfind("\n", 0, mark.start()) + 1
-        end = text.find("\n", mark.start())
-        end = end if end >= 0 else len(text)
+    for start, end in islice(_lines_with(_MARKED, text), _MOST_LINES):
         if final_answer(text[start:end]).source in ("box", "marker"):
             return text[end + 1 :]
-        tried += 1
-        if tried == _MOST_LINES:
-            break
     return rest
