@@ -647,6 +647,12 @@ def test_a_recap_says_the_parts_answers_again(answers: str, recap: str) -> None:
     assert not judge.verify(f"{answers}\n\n{swapped}", SUMS).correct
 
 
+def test_a_recap_that_differs_costs_its_part_whatever_the_others_are() -> None:
+    for last in ("\\boxed{18}\n\nIn all: ", ""):
+        said = f"Part 1: 16\nPart 2: 74\nPart 3: {last}\\boxed{{15}}, \\boxed{{74}}, \\boxed{{17}}"
+        assert CompositeVerifier(partial=True).verify(said, SUMS).score == 0.0
+
+
 def test_a_recap_of_two_parts_is_no_list_for_the_last() -> None:
     roots = bundle(Problem("What is 8 times 2?", 16), Problem("Solve (x - 1)(x - 2) = 0.", "1, 2"))
     judge = CompositeVerifier()
@@ -655,6 +661,9 @@ def test_a_recap_of_two_parts_is_no_list_for_the_last() -> None:
     assert not judge.verify("Part 1: 16\nPart 2: \\boxed{1, 3}", roots).correct
     assert judge.verify("Part 1: 16\nPart 2: \\boxed{1, 2}\n\nIn all: \\boxed{16}, \\boxed{1, 2}", roots).correct
     assert not judge.verify("Part 1: 16\nPart 2: \\boxed{1, 2}\n\nIn all: \\boxed{15}, \\boxed{1, 2}", roots).correct
+    no_own = "Part 1: 16\nPart 2: \\boxed{16, 17}"
+    assert not judge.verify(no_own, bundle(*SUMS.parts[::2])).correct
+    assert judge.verify(no_own.replace("\\boxed", "17\n\\boxed"), bundle(*SUMS.parts[::2])).correct
     mixed = "Part 1:\n\\boxed{42}\n\nPart 2:\n\\boxed{no}\n\nPart 3:\n\\boxed{B}\n\nSo: \\boxed{42, no, B}"
     assert _statuses(mixed)[1] == "correct"
     assert _statuses(mixed.replace("no, B", "yes, B"))[2] == ["correct", "wrong", "correct"]

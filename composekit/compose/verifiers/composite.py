@@ -118,11 +118,13 @@ class CompositeVerifier(Verifier):
         """The pieces of a bundle, where all answers that stand again behind the last one are pieces of their own parts."""
         count = len(problem.parts)
         *before, last = pieces.get(count, ("",))
-        found = recap(last, count)
+        found = recap(last, count) if problem.parts[-1].verifier != "code" else None
         if found is None or self._part((last,), problem.parts[-1]).correct:  # correct: a list is the answer
             return pieces
-        own = {**pieces, count: (*before, found.own)}
-        return {k: (*own.get(k, ()), rf"\boxed{{{said}}}") for k, said in enumerate(found.answers, start=1)}
+        again = {k: (*pieces.get(k, ()), rf"\boxed{{{said}}}") for k, said in enumerate(found.answers, start=1)}
+        if self._part((found.own,), problem.parts[-1]).extracted is None:  # nothing that it could say again
+            return {**again, count: pieces[count]}
+        return {**again, count: (*before, found.own, again[count][-1])}
 
     def _bundle(self, verdicts: list[Verdict]) -> Verdict:
         status = _overall(verdicts)
