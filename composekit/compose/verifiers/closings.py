@@ -35,9 +35,13 @@ _TAKEN_BACK = re.compile(
 # A note may say what was assumed; one that says when another answer would hold is no explanation.
 _CONDITION = re.compile(
     r"\b(?:if|unless|or|also|possible|possibly|perhaps|maybe|alternative\w*|instead|rather|otherwise|depend\w*|other|another|but"
-    r"|would|not|n['’]t|however|though|valid|accept\w*)\b",
+    r"|would|not|n['’]t|however|though|valid|accept\w*"
+    r"|works?|too|well)\b",
     re.IGNORECASE,
 )
+_VALUE = re.compile(
+    r"[:：][\s*]{0,9}(?:[A-Za-z]\s?=\s?)?([-+$]{0,2}[\d.,/]{1,30})[\s*.]{0,9}\Z"
+)  # a name and nothing but that
 _SO = re.compile(r"[\s>*_-]{0,9}(?:so|thus|hence|therefore|total)\b", re.IGNORECASE)
 _SEAL = re.compile(
     r"[\s>*_$\\]{0,12}(?:q\.?\s?e\.?\s?d\b\.?|(?:black)?square\b|(?:[✅✔☑🎉👍🙂😊□■◻▪∎]\ufe0f?\s{0,3}){1,4}"
@@ -70,13 +74,17 @@ def without_closing(text: str) -> str:
         while not lines[-1].strip():
             lines.pop()
     names = [(k, name) for k, line in enumerate(lines) if k and (name := _NAME.match(line))]
-    for k, name in names[:_MOST_NAMES]:
+    for k, _ in names[:_MOST_NAMES]:
         answer = "\n".join(lines[:k]).rstrip()
         marked = marked_answers(answer)
         if not marked and not answer.lower().endswith("</answer>") and (head or "\n" in answer):
             continue
         stated = _digits(marked[-1]) if marked else ""
-        if not any(_turns(line, stated, note=name["note"] is not None) for line in lines[k:]):
+        value = _VALUE.search(lines[k]) if stated else None
+        if value is not None and _digits(value[1]) != stated:
+            continue
+        noted = next((n for n, named in names if n >= k and named["note"]), len(lines))
+        if not any(_turns(line, stated, note=n >= noted) for n, line in enumerate(lines[k:], start=k)):
             return head + answer
     return head + "\n".join(lines)
 
