@@ -119,7 +119,7 @@ def enumerated(text: str, count: int) -> dict[int, tuple[str, ...]]:
 
 
 def boxed_lines(text: str, count: int) -> dict[int, tuple[str, ...]]:
-    """The pieces of a response without headings that has a box for each part, each alone on its line, and no other.
+    r"""The pieces of a response without headings that has a box for each part, each alone on its line, and no other.
 
     Example:
         >>> boxed_lines("So:\n$\\boxed{42}$\n$\\boxed{7}$", 2)
@@ -148,7 +148,7 @@ class Recap(NamedTuple):
 
 
 def recap(section: str, count: int) -> Recap | None:
-    """The answers to all parts that end the section of the last one: a run of boxes, or one box with as many entries.
+    r"""The answers to all parts that end the section of the last one: a run of boxes, or one box with as many entries.
 
     Example:
         >>> recap("\\boxed{7}\n\nIn all:\n\\boxed{42, 7}", 2)
