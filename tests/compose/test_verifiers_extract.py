@@ -113,6 +113,32 @@ def test_courtesies_and_explanations_may_follow_an_answer(response: str, answers
     assert found.answers == answers or (not answers and found.source in ("none", "bare"))
 
 
+@pytest.mark.parametrize("answer", ["Answer: 18", "Nine times two.\n\n**Answer:** $18$"])
+@pytest.mark.parametrize(
+    ("behind", "hidden"),
+    [
+        ("Calculation: 9*2=18", False), ("**Breakdown:**\n- 9 eggs x $2 = $18", False), ("Step-by-step:\n9*2=18", False),
+        ("Note: We assumed each egg costs $2.", False), ("Here is the breakdown:\n9*2=18", False),
+        ("Confidence: 95%", False),
+        ("(Janet makes 18 dollars.)", False), ("Janet sells 9 eggs for $2 each, making $18.", False), ("✅", False),
+        ("QED", False), ("Q.E.D.", False), ("□", False), ("∎", False), (r"$\square$", False), ("✅ 19", True),
+        ("19 □", True),
+        ("Calculation: wait, 19", True), ("**Breakdown:**\n- the answer is 19", True),
+        ("Step-by-step:\n9*2=18\nSo 19.", True),
+        ("Note: It is 19 if each egg costs $3.", True), ("Note: 19 is also possible.", True),
+        ("Note: 19 works as well", True), ("Check: 9 * 2 = 18\nNote: if they cost $3 it is 27.", True),
+        ("Calculation: 19", True), ("Calculation: 18", False), ("Solution: x = 19", True), ("Confidence: 5% or 19", True),
+        ("(Janet makes 19 dollars.)", True), ("(Janet makes 19 or 18 dollars.)", True), ("It is 19, making 18.", True),
+        ("Janet sells 9 eggs for $2 each, making $19.", True), ("The values are 19, 18.", True), ("∞", True),
+        ("It is 19, or rather 18.", True), ("She makes 19 dollars, not 18.", True), ("She has 19, so it could be 18.", True),
+    ],
+)  # fmt: skip
+def test_what_only_explains_or_seals_an_answer_hides_it_not(answer: str, behind: str, hidden: bool) -> None:
+    for between in ("\n", "\n\n"):
+        found = final_answer(answer + between + behind)
+        assert (found.source == "none" or found.answers[-1].strip("$") != "18") is hidden, found
+
+
 def test_final_answer_says_why_there_is_none() -> None:
     assert "empty" in final_answer("").detail
     assert "think" in final_answer(r"<think>\boxed{7}").detail
@@ -138,7 +164,8 @@ def test_final_answer_returns_the_content_of_a_last_box_verbatim(before: str, co
     [r"\boxed{", r"\boxed{1}", r"\boxed{1} or ", "{", "}", "<think>", "</think>", "#### 1\n", "Answer: 1\n",
     "answer to ", "(", "a ", "\\",
      "$", r"\text{", "\\fbox", "the answer is ", "answer of a ", "**", "`", "\n", "####", "Part 1:\n",
-     "answer to a b ", "Answer: 1\nCheck: 2\n", "Check:\n", "let me know\n", "please "],
+     "answer to a b ", "Answer: 1\nCheck: 2\n", "Check:\n", "let me know\n", "please ",
+     "✅\n", "✅ ", "Answer: 1\nNote: so\n", "here is the ", "making 1, ", "Confidence: 1", "Answer: 1\nSo 1\n"],
 )  # fmt: skip
 def test_final_answer_is_linear_in_hostile_responses(unit: str) -> None:
     text = unit * (400_000 // len(unit))

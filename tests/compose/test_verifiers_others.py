@@ -568,3 +568,193 @@ def test_exact_verifier_takes_linear_time_for_many_fences() -> None:
 def test_a_bundle_may_be_answered_as_a_list(response: str, status: str) -> None:
     both = bundle(Problem("What is 6 times 7?", 42), Problem("Is 91 prime?", "no", verifier="exact"))
     assert CompositeVerifier().verify(response, both).status == status
+
+
+@pytest.mark.parametrize(
+    ("response", "correct"),
+    [
+        ("The output is **42**", True), ("Therefore, the output is **42**.", True), ("The output is: **42**", True),
+        ("The program prints **42**.", True), ("The output is **`42`**", True), ("**Output:** **42**", True),
+        ("**Output: 42**", True), ("- **Output:** 42", True), ("* **Output**: `42`", True), ("**The output is 42.**", True),
+        ("**So** the output is **42**", True), ("*Output:* 42", True), ("The output is **43**", False),
+        ("The output is **42** or **43**", False), ("The output is not **42**", False), ("The output is **4**2", False),
+        ("The output is **42", False),
+    ],
+)  # fmt: skip
+def test_what_a_program_prints_may_be_set_in_bold(response: str, correct: bool) -> None:
+    problem = Problem("What does it print?", "42", verifier="exact", domain="code")
+    assert ExactVerifier().verify(response, problem).correct is correct
+
+
+@pytest.mark.parametrize(
+    ("response", "correct"),
+    [
+        (r"\boxed{\text{No, 91 is not prime}}", True), ("Answer: No (91 = 7 × 13)", True), ('The answer is: "No".', True),
+        ("Answer: 'No'", True), (r"\boxed{\text{No}, 91 \text{ is not prime}}", True), ("Answer: “No”, 7 divides it", True),
+        (r"\boxed{\text{No, or yes}}", False), ("Answer: No (or yes)", False), ('The answer is: "No" or "Yes".', False),
+        ("Answer: 'No' 'Yes'", False), (r"\boxed{\text{No}, \text{Yes}}", False), ("Answer: No (91 = 7 × 13) yes", False),
+        (r"\boxed{\text{Yes, 91 is not prime}}", False), ("Answer: No (maybe)", False), ("Answer: No (possibly)", False),
+    ],
+)  # fmt: skip
+def test_a_declared_verdict_may_give_its_reason_and_stand_in_quotes(response: str, correct: bool) -> None:
+    assert ExactVerifier().verify(response, Problem("Is 91 prime?", "no", verifier="exact")).correct is correct
+
+
+@pytest.mark.parametrize(
+    ("response", "correct"),
+    [
+        ("Selected answer: B", True), ("97 is prime.\nIt is therefore option **B**.", True), ("✅ **B. 97**", True),
+        ("91 is 7 * 13.\n\n✅ **B. 97**", True), ("**Conclusion:** B is correct.", True), ("Chosen option: (B)", True),
+        (r"\boxed{\text{B} \text{ 97}}", True), ("✔️ **B**", True), ("**Selected answer: B**", True),
+        ("❌ A. 91\n✅ B. 97", True),
+        ("Selected answer: A", False), ("It is therefore not option **B**.", False), ("✅ A. 91\nx\n✅ **B. 97**", False),
+        ("**Conclusion:** A is correct.", False), (r"\boxed{\text{B} \text{ or C}}", False),
+        (r"\boxed{\text{B} \text{C}}", False), ("Chosen option: (B) or (A)", False), ("It is option B or A", False),
+        ("✅ B or A", False), ("✅ **B. 91**", False), (r"\boxed{\text{B} \text{ is wrong}}", False),
+        ("If it is prime, it is option B.", False), (r"\boxed{\text{B} \text{ 91}}", False), ("It is B, or not.", False),
+    ],
+)  # fmt: skip
+def test_letters_may_be_selected_ticked_or_concluded(response: str, correct: bool) -> None:
+    problem = Problem("Which is prime?\nA. 91\nB. 97\nC. 87", "B", verifier="choice")
+    assert ChoiceVerifier().verify(response, problem).correct is correct
+
+
+# --- bundles and chains as models lay them out
+
+SUMS = bundle(Problem("What is 8 times 2?", 16), Problem("What is 70 + 4?", 74), Problem("What is 9 + 8?", 17))
+RECAPS = [
+    "The final answers are \\boxed{16}, \\boxed{74}, \\boxed{17}.", "\\boxed{16}\n\\boxed{74}\n\\boxed{17}",
+    "### Final Answer\n\n\\boxed{16, 74, 17}", "**Final answers:** \\boxed{16}, \\boxed{74} and \\boxed{17}",
+    "\\[\\boxed{16}\\]\n\\[\\boxed{74}\\]\n\\[\\boxed{17}\\]", "\\boxed{16; 74; 17}", "\\boxed{(16, 74, 17)}",
+    "---\n\n**Final Answer**\n\n$$\\boxed{16,\\ 74,\\ 17}$$\n\nI hope this helps!",
+    "In all: \\boxed{16, 74 \\text{ and } 17}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("recap", RECAPS)
+@pytest.mark.parametrize(
+    "answers",
+    ["Part 1: \\boxed{16}\n\nPart 2: \\boxed{74}\n\nPart 3: \\boxed{17}", "Part 1: 16\nPart 2: 74\nPart 3: 17",
+     "### Question 1\n8 * 2 = 16\n\\boxed{16}\n\n### Question 2\n\\boxed{74}\n\n### Question 3\nSo\n\\boxed{17}"],
+)  # fmt: skip
+def test_a_recap_says_the_parts_answers_again(answers: str, recap: str) -> None:
+    judge = CompositeVerifier()
+    assert judge.verify(f"{answers}\n\n{recap}", SUMS).correct
+    for right, other in (("16", "15"), ("74", "75"), ("17", "18")):
+        assert not judge.verify(f"{answers}\n\n{recap.replace(right, other)}", SUMS).correct
+        assert not judge.verify(f"{answers.replace(right, other)}\n\n{recap}", SUMS).correct
+    swapped = recap.replace("16", "@").replace("17", "16").replace("@", "17")
+    assert not judge.verify(f"{answers}\n\n{swapped}", SUMS).correct
+
+
+def test_a_recap_that_differs_costs_its_part_whatever_the_others_are() -> None:
+    for last in ("\\boxed{18}\n\nIn all: ", ""):
+        said = f"Part 1: 16\nPart 2: 74\nPart 3: {last}\\boxed{{15}}, \\boxed{{74}}, \\boxed{{17}}"
+        assert CompositeVerifier(partial=True).verify(said, SUMS).score == 0.0
+
+
+def test_a_recap_of_two_parts_is_no_list_for_the_last() -> None:
+    roots = bundle(Problem("What is 8 times 2?", 16), Problem("Solve (x - 1)(x - 2) = 0.", "1, 2"))
+    judge = CompositeVerifier()
+    assert judge.verify("Part 1: 16\nPart 2: \\boxed{1, 2}", roots).correct
+    assert judge.verify("Part 1: 16\nPart 2: \\boxed{1}, \\boxed{2}", roots).correct
+    assert not judge.verify("Part 1: 16\nPart 2: \\boxed{1, 3}", roots).correct
+    assert judge.verify("Part 1: 16\nPart 2: \\boxed{1, 2}\n\nIn all: \\boxed{16}, \\boxed{1, 2}", roots).correct
+    assert not judge.verify("Part 1: 16\nPart 2: \\boxed{1, 2}\n\nIn all: \\boxed{15}, \\boxed{1, 2}", roots).correct
+    no_own = "Part 1: 16\nPart 2: \\boxed{16, 17}"
+    assert not judge.verify(no_own, bundle(*SUMS.parts[::2])).correct
+    assert judge.verify(no_own.replace("\\boxed", "17\n\\boxed"), bundle(*SUMS.parts[::2])).correct
+    mixed = "Part 1:\n\\boxed{42}\n\nPart 2:\n\\boxed{no}\n\nPart 3:\n\\boxed{B}\n\nSo: \\boxed{42, no, B}"
+    assert _statuses(mixed)[1] == "correct"
+    assert _statuses(mixed.replace("no, B", "yes, B"))[2] == ["correct", "wrong", "correct"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "\\textbf{{Part {k}:}} {x}", "\\section*{{Part {k}}}\n{x}", "🔹 **Part {k}:** {x}", "**Solution to Part {k}:**\n{x}",
+        "<u>Part {k}:</u> {x}", "### Question {k}\n{x}", "✅ Part {k}: {x}", "1️⃣ **Part {k}:** {x}", "➡️ Part {k}\n{x}",
+        "\\textbf{{Part {k}}}: {x}", "\\subsection*{{Part {k}: Solve}}\n{x}", "<b>Part {k}</b>: {x}", "● Part {k}: {x}",
+        "### Question {k}: what it is\n1. One\n2. Two\n{x}", "$\\boxed{{{y}}}$", "\\[\\boxed{{{y}}}\\]", "- \\boxed{{{y}}}",
+        "**<u>Part {k}:</u>** {x}", "\\paragraph{{Part {k}.}} {x}", "## 🔹 Part {k}: the sum\n{x}", "**🔹 Part {k}:** {x}",
+    ],
+)  # fmt: skip
+def test_headings_in_the_dress_that_models_give_them(form: str) -> None:
+    judge = CompositeVerifier()
+
+    def said(*answers: int) -> str:
+        return "\n\n".join(form.format(k=k, x=f"\\boxed{{{y}}}", y=y) for k, y in enumerate(answers, start=1))
+
+    assert judge.verify(said(16, 74, 17), SUMS).correct
+    assert judge.verify(said(16, 75, 17), SUMS).status == "wrong"
+    assert not judge.verify(said(16, 17, 74), SUMS).correct
+    assert not judge.verify(said(16, 74), SUMS).correct
+    assert not judge.verify(said(16, 74, 17) + "\n\n" + form.format(k=2, x="\\boxed{75}", y="75"), SUMS).correct
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "\\boxed{16}\n\\boxed{74}\n\\boxed{75}\n\\boxed{17}", "\\boxed{16}, \\boxed{74}, \\boxed{17}",
+        "I think \\boxed{16}\n\\boxed{74}\n\\boxed{17}", "\\boxed{16}\nor\n\\boxed{74}\n\\boxed{17}",
+        "\\boxed{16}\\boxed{3}\n\\boxed{74}\n\\boxed{17}",
+        "Question 1\n\\boxed{16}\nQuestion 1\n\\boxed{15}\nQuestion 2\n\\boxed{74}\nQuestion 3\n\\boxed{17}",
+    ],
+)  # fmt: skip
+def test_boxes_in_lines_of_their_own_are_one_for_each_part(response: str) -> None:
+    assert CompositeVerifier().verify(response, SUMS).status == "unparseable"
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [
+        ("### Part 1: Find X\nX = 192\n\n### Final Answer\n\\boxed{24}", "correct"),
+        ("**Part 1:** We find X.\n\nX = 192\n\n**Final Answer:** \\boxed{24}", "correct"),
+        ("Part 1: X = 192\n\nSecond part: total 24.\n\n#### 24", "correct"), ("Part 1: 192\n\nFinal answer: 24", "correct"),
+        ("Part 1: 12 * 16 = 192\nThen 24.\nThe final answer is 24.", "correct"),
+        ("## Part 1\n192\n## The second problem\nso \\boxed{24}", "correct"),
+        ("### Part 1: Find X\nX = 192\n\n### Final Answer\n\\boxed{25}", "wrong"),
+        ("Part 1: X = 192\n\nSecond part: total 25.\n\n#### 25", "wrong"), ("Part 1:\n#### 24", "unparseable"),
+        ("**Part 1**\n**Answer:** \\boxed{24}", "unparseable"), ("### Part 1\n\\boxed{24}", "unparseable"),
+        ("Part 1: 192\nThe final answer to part 1 is 24.", "unparseable"), ("Part 1: X = 24", "unparseable"),
+        ("### Part 1\n#### Step 1\nx\n#### Step 2\n\\boxed{24}", "unparseable"), ("Part 1: X = 24.\nSo X = 24", "wrong"),
+        ("### Part 1\n### Solution\n\\boxed{24}", "unparseable"), ("Part 1: so\nX = \\boxed{24}", "unparseable"),
+    ],
+)  # fmt: skip
+def test_a_final_answer_ends_the_section_of_an_earlier_part(response: str, status: str) -> None:
+    crate = Problem("A crate holds 12 boxes of 16 pencils. How many pencils?", 192)
+    both = chain(crate, Problem("Tom has 35 nuts and eats 11. How many are left?", 24))
+    assert CompositeVerifier().verify(response, both).status == status
+
+
+def test_a_chain_of_three_may_number_two_parts_before_its_final_answer() -> None:
+    crate = Problem("A crate holds 12 boxes of 16 pencils. How many pencils?", 192)
+    nuts, pens = (
+        Problem("Tom has 35 nuts and eats 11. How many are left?", 24),
+        Problem("Ann has 9 pens, buys 5. How many?", 14),
+    )
+    three = chain(crate, nuts, pens)
+    judge = CompositeVerifier(partial=True)
+    for final in ("**Final Answer:** \\boxed{14}", "#### 14", "### Final Answer\n14", "Final answer: 14"):
+        said = f"Part 1: \\boxed{{192}}\n\nPart 2: \\boxed{{24}}\n\n{final}"
+        assert judge.verify(said, three).correct
+        assert judge.verify(said.replace("14", "15"), three).score == pytest.approx(2 / 3)
+    assert judge.verify("Part 1: \\boxed{192}\n\nPart 2: \\boxed{14}", three).score == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["a\n", "box\n", "Answer\n", "#### a\n", "#### 1\n", "Final answer\n", "## \n", "part ", "Part 1: ", "\\textbf{", "🔹",
+     "<u>", "### Question 1", "### Question 1\n", "\\boxed{1,", "- ", "final ", "X = 1\n", "\n", "* part"],
+)  # fmt: skip
+def test_composite_verifier_takes_linear_time_for_hostile_responses(unit: str) -> None:
+    three = chain(
+        Problem("6 times 7?", 42),
+        Problem("Tom has 35 nuts, eats 11. Left?", 24),
+        Problem("Ann has 9 pens, buys 5?", 14),
+    )
+    text = "Part 1: 7\nPart 2: " + unit * (400_000 // len(unit))
+    for problem in (three, SUMS):
+        start = time.process_time()
+        CompositeVerifier().verify(text, problem)
+        assert time.process_time() - start < 1.0

@@ -28,7 +28,7 @@ _SEVERAL = re.compile(
     r"[(\[]?\s*[A-Za-z]\s*[)\]]?(?:\s*(?:,|;|&|\band\b)+\s*[(\[]?\s*[A-Za-z]\s*[)\]]?)+", re.IGNORECASE
 )
 _WITH_TEXT = re.compile(
-    r"\(?([A-Za-z])\)?\s*(?:,?\s*(?:which|that) is\b|\(|[-,:\u2013\u2014])\s*(.+?)\s*\)?", re.DOTALL
+    r"\(?([A-Za-z])\)?(?:\s*(?:,?\s*(?:which|that) is\b|\(|[-,:\u2013\u2014])|\s)\s*(.+?)\s*\)?", re.DOTALL
 )
 _OPTION = re.compile(r"(?m)^[ \t]*\(?([A-Z])[.):][ \t]+(\S[^\n]{0,300})")
 _TAKEN_BACK = re.compile(
@@ -40,8 +40,14 @@ _OTHER_LABEL = re.compile(
     r"\b(?i:and|also|unless|actually|otherwise|alternatively)\s+[(]?[A-Z]\b[).]?|^\s*(?:[,;/|&+]|and\b)"
 )
 
+# The letter in a group of its own before a text: \text{B} \text{ 97}
+_OWN_GROUP = re.compile(r"\A\s*(\\text\w{0,9}\s{0,9}\{)\s*\(?([A-Za-z])\)?[.:]?\s*\}[\s~]*(?=\\text)")
+_TICK = re.compile(
+    r"[\s>*_-]{0,9}(?:[✅✔☑👉➡🎯][\ufe0f\s*_]{0,9})++(?P<said>(?i:option\s+|choice\s+)?\(?[A-Z]\b.{0,300})"
+)
+
 # "Option B is correct", "so B is the right answer"; "I choose B", "my choice is B: 97"
-_SO = r"(?:(?:so|thus|hence|therefore|then|and so),?\s+)?"
+_SO = r"(?:(?:conclusion|summary|verdict):\s+)?(?:(?:so|thus|hence|therefore|then|and so),?\s+)?"
 _IS_RIGHT = re.compile(
     rf"{_SO}(?:the\s+)?(?P<said>(?:(?:option|choice|answer)\s+)?\(?[A-Z]\b.{{0,300}}?),?\s+is\s+"
     r"(?:(?:thus|therefore|clearly|indeed|hence)\s+)?(?:the\s+)?(?:only\s+)?"
@@ -50,7 +56,8 @@ _IS_RIGHT = re.compile(
 )
 _CHOSEN = re.compile(
     rf"{_SO}(?:i(?:\s+would|\s+will|['’]d|['’]ll)?\s+(?:choose|chose|pick|select|go\s+with|went\s+with)|"
-    r"my\s+(?:choice|pick|selection|final\s+choice)\s+is)\s+(?:the\s+)?(?P<said>\S.*)",
+    r"my\s+(?:choice|pick|selection|final\s+choice)\s+is|(?:selected|chosen|final)\s+(?:answer|option|choice)\s*(?:is\b|[:=])|"
+    r"(?:it|this)\s+is\s+(?:(?:therefore|thus|hence|clearly|indeed)\s+)?(?=(?:option|choice)\b))\s*(?<![a-z])(?:the\s+)?(?P<said>\S.*)",
     re.IGNORECASE,
 )
 _CAPITAL = re.compile(r"(?:(?i:option|choice|answer|letter)\s+)?[(\[]?\s*[A-Z](?![A-Za-z])")
@@ -124,6 +131,7 @@ class ChoiceVerifier(Verifier):
 
 def letters(text: str, options: Mapping[str, str] | None = None) -> frozenset[str] | None:
     """The options that a bare answer names, None where it names none or hedges; ``options`` has their folded texts."""
+    text = _OWN_GROUP.sub(r"\1\2. } ", text)
     plain = re.sub(r"\*\*|[{}]", "", _TEXT.sub("", clean(text))).replace("\\", " ").strip(" .*_$\n\t!\"'`")
     single = _LABEL.fullmatch(plain)
     if single:
@@ -153,6 +161,8 @@ def _chosen(text: str) -> tuple[str, ...]:
     """What the last sentences of a text say is chosen, or is the right option; none where they leave a doubt."""
     found: list[str] = []
     lines = [line.strip() for line in text[-2_000:].splitlines() if line.strip()]
+    if lines and _TICK.fullmatch(lines[-1]):  # every option with a tick is one that is said to be right
+        return tuple(re.sub(r"[*_$]", "", tick["said"]) for tick in map(_TICK.fullmatch, lines) if tick)
     for line in reversed(lines):
         said = [_said(sentence) for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z(])", re.sub(r"[*_$]", "", line))]
         if said[-1] is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from composekit.compose.verifiers.prose import declared_number
-from composekit.compose.verifiers.statements import marked_answers, statement, without_long_runs
+from composekit.compose.verifiers.statements import DOUBT, marked_answers, statement, without_long_runs
 
 MAX_TAIL = 20_000
 _MOST_NAMES = 8  # at which an explanation may start
@@ -16,8 +16,11 @@ _COURTESY = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(
-    r"[\s>#*_-]{0,12}(?:(?:(?:brief|short|detailed|step[- ]by[- ]step|quick)\s+)?(?:explanation|reasoning|reasons?|"
-    r"rationale|justification|verification|check(?:ing)?|proof|solution|workings?|steps|details|derivation)\b[^:：\n]{0,30}(?:[:：]|\*\*|\Z)"
+    r"[\s>#*_-]{0,12}(?:(?:here(?:['’]s|\s+(?:is|are))\s+(?:the|an?|my)\s+)?"
+    r"(?:(?:brief|short|detailed|step[- ]by[- ]step|quick|full)\s+)?"
+    r"(?:explanation|reasoning|reasons?|rationale|justification|verification|check(?:ing)?|proof|solution|workings?|steps|details"
+    r"|derivation|calculations?|computations?|break\s?down|(?P<note>notes?)|step[- ]by[- ]step)"
+    r"\b[^:：\n]{0,30}(?:[:：]|\*\*|\Z)"
     r"|(?:this|that|it)\s+is\s+because\b|because\b|here(?:['’]s|\s+is)\s+(?:why|how)\b|to\s+(?:check|verify)\b)",
     re.IGNORECASE,
 )
@@ -29,14 +32,32 @@ _TAKEN_BACK = re.compile(
     r"|\b(?:final|correct|real|actual|right|other|another|true)\s+(?:answer|value|result)\b",
     re.IGNORECASE,
 )
+# A note may say what was assumed; one that says when another answer would hold is no explanation.
+_CONDITION = re.compile(
+    r"\b(?:if|unless|or|also|possible|possibly|perhaps|maybe|alternative\w*|instead|rather|otherwise|depend\w*|other|another|but"
+    r"|would|not|n['’]t|however|though|valid|accept\w*"
+    r"|works?|too|well)\b",
+    re.IGNORECASE,
+)
+_VALUE = re.compile(
+    r"[:：][\s*]{0,9}(?:[A-Za-z]\s?=\s?)?([-+$]{0,2}[\d.,/]{1,30})[\s*.]{0,9}\Z"
+)  # a name and nothing but that
+_SO = re.compile(r"[\s>*_-]{0,9}(?:so|thus|hence|therefore|total)\b", re.IGNORECASE)
+_SEAL = re.compile(
+    r"[\s>*_$\\]{0,12}(?:q\.?\s?e\.?\s?d\b\.?|(?:black)?square\b|(?:[✅✔☑🎉👍🙂😊□■◻▪∎]\ufe0f?\s{0,3}){1,4}"
+    r"|confidence(?:\s+level)?[*_\s]{0,4}[:=][*_\s]{0,4}(?:\d{1,3}(?:\.\d{1,3})?\s?\\?%|(?:very\s+)?high|[01]?\.\d{1,3}|1))[\s*_$.]{0,9}",
+    re.IGNORECASE,
+)
+_CLAIM = re.compile(r"\b(?:is|are|was|be|equals?|makes?|totals?|gives?|gets?|earns?)\W{0,4}\d|=", re.IGNORECASE)
 _ANOTHER = re.compile(r"\b(?:(?i:yes|no|true|false|or\s+(?:is|it|its|rather))|[B-HJ-Z])\b")
 
 
 def without_closing(text: str) -> str:
     r"""The text without courtesies at its end, and without an explanation or a sentence that repeats the answer behind it.
 
-    An explanation has a name ("Explanation:", "Check:", "This is because ...") right behind the line that states the answer,
-    states no other one and takes nothing back.
+    An explanation has a name ("Explanation:", "Breakdown:", "This is because ...") right behind the line that states the
+    answer, states no other one and takes nothing back; a note states no condition either. A sign that all is done (QED, a
+    tick) goes, too.
 
     Example:
         >>> without_closing("**Answer:** 18\n\nI hope this helps!"), without_closing("Answer: 18\n\nCheck: 9 + 9 = 18")
@@ -46,29 +67,50 @@ def without_closing(text: str) -> str:
     """
     head, tail = text[:-MAX_TAIL], without_long_runs(text[-MAX_TAIL:])
     lines = tail.rstrip().split("\n")
-    while len(lines) > 1 and (not lines[-1].strip() or _is_courtesy(lines[-1])):
+    while len(lines) > 1 and (not lines[-1].strip() or _is_courtesy(lines[-1]) or _SEAL.fullmatch(lines[-1])):
         lines.pop()
     while len(lines) > 1 and _is_restated(lines):
         lines.pop()
         while not lines[-1].strip():
             lines.pop()
-    names = [k for k, line in enumerate(lines) if k and _NAME.match(line)]
-    for k in names[:_MOST_NAMES]:
+    names = [(k, name) for k, line in enumerate(lines) if k and (name := _NAME.match(line))]
+    for k, _ in names[:_MOST_NAMES]:
         answer = "\n".join(lines[:k]).rstrip()
-        if not marked_answers(answer) and not answer.lower().endswith("</answer>") and (head or "\n" in answer):
+        marked = marked_answers(answer)
+        if not marked and not answer.lower().endswith("</answer>") and (head or "\n" in answer):
             continue
-        if not any(_TAKEN_BACK.search(line) or statement(line) is not None for line in lines[k:]):
+        stated = _digits(marked[-1]) if marked else ""
+        value = _VALUE.search(lines[k]) if stated else None
+        if value is not None and _digits(value[1]) != stated:
+            continue
+        noted = next((n for n, named in names if n >= k and named["note"]), len(lines))
+        if not any(_turns(line, stated, note=n >= noted) for n, line in enumerate(lines[k:], start=k)):
             return head + answer
     return head + "\n".join(lines)
 
 
+def _turns(line: str, stated: str, *, note: bool) -> bool:
+    """Whether a line of an explanation takes the answer back, states one, or concludes with another number."""
+    if _TAKEN_BACK.search(line) or statement(line) is not None or (note and _CONDITION.search(line)):
+        return True
+    concluded = declared_number(line) if stated and _SO.match(line) else None
+    return concluded is not None and _digits(concluded) != stated
+
+
 def _is_restated(lines: list[str]) -> bool:
-    """Whether the last line says in a sentence the number that the line before it states as the answer."""
+    """Whether the last line says in a sentence, which may end in it, the number that the line before states."""
     before = next((line for line in reversed(lines[:-1]) if line.strip()), "")
-    stated, again = statement(before), declared_number(lines[-1])
-    if not stated or again is None or statement(lines[-1]) is not None:
+    last = lines[-1].strip()
+    stated = statement(before)
+    if not stated or statement(last) is not None:
         return False
-    return bool(_digits(again)) and _digits(again) == _digits(stated)
+    if last.startswith("(") and last.rstrip(".").endswith(")"):
+        last = last.rstrip(".")[1:-1]
+    again = declared_number(last)
+    if again is None and not (_TAKEN_BACK.search(last) or DOUBT.search(last) or _ANOTHER.search(last)):
+        told, comma, clause = last.rpartition(", ")
+        again = declared_number(clause) if comma and not _CLAIM.search(told) and re.search("[a-z]{4}", clause) else None
+    return again is not None and bool(_digits(again)) and _digits(again) == _digits(stated)
 
 
 def _digits(text: str) -> str:

@@ -11,36 +11,20 @@ from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.dispatch import judge_for
 from composekit.compose.verifiers.extract import final_answer
-from composekit.compose.verifiers.program_text import fences
+from composekit.compose.verifiers.headings import (
+    boxed_lines,
+    concluded,
+    enumerated,
+    final_text,
+    on_lines,
+    recap,
+    sections,
+)
 from composekit.compose.verifiers.thinking import without_thinking
 
-# White space is bounded or kept wherever two patterns could share it, or a long run of it takes quadratic time.
-_HEADING = re.compile(
-    r"^[ \t>]{0,40}+(?:[-*+•][ \t]{1,9}+|\d{1,2}[.)][ \t]{1,9}+)?(?:#{1,6}+[ \t]{0,9}+)?[*_]{0,3}+"
-    r"[ \t]{0,9}+(?:(?:final[ \t]{1,3}+)?answer[ \t]{1,3}+(?:to|for|of)[ \t]{1,3}+)?"
-    r"\(?Part[ \t]{0,9}+(\d{1,3}+|(?:one|two|three|four|five|six|seven|eight|nine|ten|i{1,3}|iv|vi{0,3}|ix|x)\b)"
-    r"(?:[ \t]{1,9}+(?:final[ \t]{1,3}+)?answer\b)?"
-    r"(?:[ \t]{0,9}+\([^)\n]{0,60}\))?[ \t]{0,40}+[*_]{0,3}+[ \t]{0,40}+"
-    r"(?:[:：][ \t]{0,40}+[*_]{0,3}+|[-–—][ \t]{1,9}+|\.(?:[*_]{1,3}+|(?=[ \t\n]|$))|\)[:：.]?(?=[ \t\n]|$)|(?=\n|$))",
-    re.IGNORECASE | re.MULTILINE,
+_LABEL = re.compile(
+    r"(?:(?i:so|thus|hence|therefore)\b,?)?[\s$({\\]*(?:(?:text|mathrm|mathbf|mathit)\s*\{\s*)?([A-Za-z]\w{0,9})\s*\}?\s*="
 )
-_NUMBERS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10,
-}  # fmt: skip
-_LIST_MARK = re.compile(
-    r"^[ \t]{0,3}+[*_]{0,3}+(?:(?:problem|question|answer|task)[ \t]{0,3}+)?(\d{1,3}+)[.):][*_]{0,3}+(?=\s)",
-    re.I | re.M,
-)
-_INLINE = re.compile(
-    r"(?i)(?<![A-Za-z])[*_]{0,3}+\(?part[ \t]{1,9}+(\d{1,3}+)\)?[ \t]{0,9}+[*_]{0,3}+[ \t]{0,9}+[:：=][*_]{0,3}+"
-)
-_GLUE = re.compile(r"\A\s+|(?:\s|[,;.]|\band\b|[*_]{2,3})+\Z", re.IGNORECASE)
-_SHORT = re.compile(
-    r"[^\sA-Za-z]{1,60}|[A-Za-z]{1,30}|\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)|[-+]?\$?[\d.,]{1,30}%?(?: [A-Za-z]{1,30})?"
-)
-_LONGEST_LINE = 4_000
-_LABEL = re.compile(r"[\s$({\\]*(?:(?:text|mathrm|mathbf|mathit)\s*\{\s*)?([A-Za-z]\w{0,9})\s*\}?\s*=")
 _MOST_PIECES = 16  # under headings of one part
 _SEVERITY: tuple[Status, ...] = ("wrong", "error", "timeout", "unparseable")
 
@@ -49,8 +33,9 @@ class CompositeVerifier(Verifier):
     r"""Judges a chain or tree by its final answer, and a bundle by every part, each with the part's own verifier.
 
     A response to a bundle is cut at headings ``Part 1:``, ``Part 2:``, ... at the starts of lines, or in one line that
-    answers all parts. A part that is answered more than once must be answered rightly every time: listing several values is
-    a hedge. A chain's steps may be boxed before its final answer, each apart.
+    answers all parts; at the numbers of a list or at ``Question k``; or into boxes on lines of their own, one a part. A part
+    that is answered more than once, as in a recap of all at the end, must be answered rightly every time: listing several
+    values is a hedge. A chain's steps may be boxed before its final answer, each apart.
 
     With ``partial`` credit, part k pays :math:`1/n` only if parts 1 to k-1 pay: the score of a bundle, or of a chain whose
     final answer is not right, is :math:`m/n`, where m parts from the first on are declared and right. A chain whose
@@ -92,14 +77,16 @@ class CompositeVerifier(Verifier):
         if not isinstance(problem, Composite):
             got = type(problem).__name__
             raise bad_type("CompositeVerifier.verify", "problem", "be a Composite", got, "Use chain() or bundle()")
-        text = _on_lines(without_thinking(response), len(problem.parts))
-        pieces = sections(text)
-        if problem.topology == "bundle" and not pieces:
-            pieces = _enumerated(text, len(problem.parts))
+        count, is_bundle = len(problem.parts), problem.topology == "bundle"
+        text = on_lines(without_thinking(response), count)
+        end = len(text) if is_bundle else concluded(text, count)
+        pieces = sections(text[:end])
+        if is_bundle:
+            pieces = self._without_recap(pieces or enumerated(text, count) or boxed_lines(text, count), problem)
         verdicts = [self._part(pieces.get(k, ()), part) for k, part in enumerate(problem.parts, start=1)]
-        if problem.topology == "bundle":
+        if is_bundle:
             return self._bundle(verdicts)
-        return self._final(text, problem, verdicts)
+        return self._final(final_text(text, count, end), problem, verdicts)
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
         """Compare two bare answers, of a bundle line by line, as mathematics."""
@@ -127,6 +114,18 @@ class CompositeVerifier(Verifier):
                 undeclared = undeclared or verdict
         return right or undeclared or Verdict(0.0, "unparseable", None, "there is no heading for this part")
 
+    def _without_recap(self, pieces: dict[int, tuple[str, ...]], problem: Composite) -> dict[int, tuple[str, ...]]:
+        """The pieces of a bundle, where all answers that stand again behind the last one are pieces of their own parts."""
+        count = len(problem.parts)
+        *before, last = pieces.get(count, ("",))
+        found = recap(last, count) if problem.parts[-1].verifier != "code" else None
+        if found is None or self._part((last,), problem.parts[-1]).correct:  # correct: a list is the answer
+            return pieces
+        again = {k: (*pieces.get(k, ()), rf"\boxed{{{said}}}") for k, said in enumerate(found.answers, start=1)}
+        if self._part((found.own,), problem.parts[-1]).extracted is None:  # nothing that it could say again
+            return {**again, count: pieces[count]}
+        return {**again, count: (*before, found.own, again[count][-1])}
+
     def _bundle(self, verdicts: list[Verdict]) -> Verdict:
         status = _overall(verdicts)
         right = sum(v.correct for v in verdicts)
@@ -139,7 +138,7 @@ class CompositeVerifier(Verifier):
         if last.answer != problem.answer:
             last = last.replace(answer=problem.answer)
         judge = self if isinstance(last, Composite) else judge_for(last.verifier, self.timeout)
-        said = _without_named_boxes(_final_text(text, len(problem.parts)), problem.links)
+        said = _without_named_boxes(text, problem.links)
         final = judge.verify(_without_steps(said, problem), last)
         if final.status == "unparseable" and verdicts[-1].status != "unparseable":
             final = verdicts[-1]
@@ -155,67 +154,6 @@ class CompositeVerifier(Verifier):
             return 0.0
         leading = next((k for k, v in enumerate(verdicts) if not v.correct), len(verdicts))
         return leading / len(verdicts)
-
-
-def sections(text: str) -> dict[int, tuple[str, ...]]:
-    """The pieces of a response under ``Part k:`` headings, by k; headings inside fenced code do not count.
-
-    Example:
-        >>> sections("Part 1: 42\\n**Part 2:**\\nso 7\\n")
-        {1: ('42',), 2: ('so 7',)}
-    """
-    pieces: dict[int, list[str]] = {}
-    for k, _, start, end in _headed(text):
-        pieces.setdefault(k, []).append(text[start:end].strip())
-    return {k: tuple(found) for k, found in pieces.items()}
-
-
-def _enumerated(text: str, count: int) -> dict[int, tuple[str, ...]]:
-    """The pieces of a response without headings that is a list with one number for each part: ``1. ...``, ``2. ...``."""
-    marks = list(_LIST_MARK.finditer(text))
-    if [int(mark[1]) for mark in marks] != list(range(1, count + 1)):
-        return {}
-    ends = [*(mark.start() for mark in marks[1:]), len(text)]
-    return {
-        k: (text[mark.end() : end].strip(),) for k, (mark, end) in enumerate(zip(marks, ends, strict=True), start=1)
-    }
-
-
-def _headed(text: str) -> list[tuple[int, int, int, int]]:
-    """For every heading its number, its start, and where what stands under it starts and ends."""
-    code = list(fences(text))
-    headings = []
-    fence = 0
-    for match in _HEADING.finditer(text):
-        while fence < len(code) and code[fence].end <= match.start():
-            fence += 1
-        if fence == len(code) or match.start() < code[fence].start:
-            headings.append(match)
-    ends = [*(h.start() for h in headings[1:]), len(text)]
-    return [
-        (_NUMBERS.get(h[1].lower()) or int(h[1]), h.start(), h.end(), end)
-        for h, end in zip(headings, ends, strict=False)
-    ]
-
-
-def _final_text(text: str, count: int) -> str:
-    """The text without what stands under the headings of earlier parts: it answers those.
-
-    Where the last heading of all is an earlier part's, what follows its answer may go on without a heading, and is kept.
-    """
-    headed = _headed(text)
-    kept, at = [], 0
-    for k, start, _, end in headed:
-        kept.append(text[at:start] if k < count else text[at:end])
-        at = end
-    if headed and headed[-1][0] < count:
-        _, _, start, end = headed[-1]
-        inline = re.search(
-            rf"(?i)\bpart[ \t]{{1,9}}{count}[ \t]{{0,9}}[*_]{{0,3}}[ \t]{{0,9}}[:：–—-].*", text[start:end], re.DOTALL
-        )
-        kept.append(inline[0] if inline else _behind_answer(text[start:end]))
-    asked = rf"(?i)(\banswer\s{{1,9}}(?:to|of|for)\s{{1,9}})part\s{{1,9}}{count}\b"
-    return re.sub(asked, r"\1the question", "\n".join([*kept, text[at:]]))
 
 
 def _without_named_boxes(text: str, links: Sequence[Link]) -> str:
@@ -276,39 +214,6 @@ def _names_a_link(answer: str, problem: Composite) -> bool:
     if label is None or label[1] not in symbols:
         return False
     return re.search(rf"(?<![A-Za-z\\]){re.escape(label[1])}(?![A-Za-z])", problem.parts[-1].prompt) is None
-
-
-def _on_lines(text: str, count: int) -> str:
-    """The text with a line for each part where one line answers them all: ``Part 1: 42, Part 2: 43``.
-
-    Such a line names every part once, in order, and gives each a box or one short answer.
-    """
-    if count < 2 or len(_INLINE.findall(text)) < count:
-        return text
-    code, at, end = list(fences(text)), 0, -1
-    lines = text.split("\n")
-    for k, line in enumerate(lines):
-        start, end = end + 1, end + 1 + len(line)
-        while at < len(code) and code[at].end < start:
-            at += 1
-        labels = list(_INLINE.finditer(line)) if len(line) <= _LONGEST_LINE else []
-        in_code = at < len(code) and code[at].start <= start
-        if in_code or [int(label[1]) for label in labels] != list(range(1, count + 1)):
-            continue
-        stops = [*(label.start() for label in labels[1:]), len(line)]
-        given = [_GLUE.sub("", line[label.end() : stop]) for label, stop in zip(labels, stops, strict=True)]
-        if all(final_answer(piece).source == "box" or _SHORT.fullmatch(piece) for piece in given):
-            lines[k] = "\n".join([line[: labels[0].start()], *(f"Part {i}: {x}" for i, x in enumerate(given, start=1))])
-    return "\n".join(lines)
-
-
-def _behind_answer(section: str) -> str:
-    """What follows the line of a section that first declares an answer, or its first line if none does."""
-    lines = section.splitlines()
-    said = [k for k, line in enumerate(lines) if line.strip()]
-    declaring = (k for k in said if final_answer(lines[k]).source in ("box", "marker"))
-    first = next(declaring, said[0] if said else len(lines))
-    return "\n".join(lines[first + 1 :])
 
 
 def _judged_piece(judge: Verifier, piece: str, part: Problem) -> Verdict:

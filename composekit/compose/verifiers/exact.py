@@ -16,21 +16,27 @@ from composekit.compose.verifiers.statements import DOUBT, states_answer
 from composekit.compose.verifiers.thinking import without_thinking
 
 _WRAPPERS = (("`", "`"), ("**", "**"), ("*", "*"), ("$", "$"), (r"\(", r"\)"))
-_COMMAND = re.compile(
-    r"\\(?:text(?:bf|tt|it|rm|sf|normal)?|math(?:rm|tt|bf|it|sf)|mbox|emph|operatorname)\s*\{(.*)\}", re.DOTALL
-)
+_NAMES = r"\\(?:text(?:bf|tt|it|rm|sf|normal)?|math(?:rm|tt|bf|it|sf)|mbox|emph|operatorname)\s{0,9}"
+_COMMAND = re.compile(rf"{_NAMES}\{{(.*)\}}", re.DOTALL)
+_INNER_COMMAND = re.compile(rf"{_NAMES}\{{([^{{}}]*)\}}")
 _VERDICTS = frozenset(("yes", "no", "true", "false"))
-_REASONED = re.compile(r"(yes|no|true|false)(?:[,;:.]|\s[–—-])\s+(?P<reason>\S.*)", re.IGNORECASE | re.DOTALL)
+_QUOTES = "\"'“”‘’«»"
+_REASONED = re.compile(
+    rf"(yes|no|true|false)[{_QUOTES}]?(?:(?:[,;:.]|\s[–—-])\s+|\s+(?=\(.*\)\Z))(?P<reason>\S.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 _TURNED = re.compile(
-    r"\b(?:yes|no|true|false|or|but|wait|actually|unless|if|maybe|perhaps|however|wrong|sometimes|both|might|could|part)\b",
+    r"\b(?:yes|no|true|false|or|but|wait|actually|unless|if|maybe|perhaps|however|wrong|sometimes|both|might|could|part"
+    r"|possibly|alternatively|otherwise|unsure|not\s+sure)\b",
     re.IGNORECASE,
 )
 _OUTPUT = re.compile(r"\b(?:output|prints|printed|result|returns|displays|answer)\b[^\n]{0,60}:\W*\Z", re.IGNORECASE)
 _PRINTED = re.compile(
     r"(?P<before>.{0,200}?)\b(?:output[*_]{0,3}|(?:it|program|code|function|script|snippet)\s+(?:will\s+|would\s+)?"
-    r"(?:prints?|outputs?|returns?|displays?))(?:\s*\b(?:is|will\s+be|would\s+be)\b)?\s*[:：]?[\s*]*(?P<what>\S.*)",
+    r"(?:prints?|outputs?|returns?|displays?))(?:\s*\b(?:is|will\s+be|would\s+be)\b)?\s*[:：]?\s*(?P<what>\S.*)",
     re.IGNORECASE,
 )
+_STARS = re.compile(r"\*{1,3}+(?!\s)|(?<=\S)\*{1,3}+")  # but no bullet
 _ESCAPED = re.compile(r"\\([_{}%$#&])")
 
 
@@ -102,7 +108,7 @@ class ExactVerifier(Verifier):
             return Verdict(0.0, "unparseable", None, "the answer is empty")
         forms = map(self._fold, _unwrapped(answer))
         if word:
-            right = self._fold(gold).casefold() in (form.casefold().strip(" .!_") for form in forms)
+            right = self._fold(gold).casefold() in (form.casefold().strip(f" .!_{_QUOTES}") for form in forms)
         else:
             right = self._fold(gold) in forms
         return Verdict(float(right), "correct" if right else "wrong", answer, "compared as text")
@@ -114,8 +120,8 @@ class ExactVerifier(Verifier):
 
 
 def _verdict(text: str) -> str:
-    """The word of a verdict, without the reason that may follow it: ``no, 91 is 7 times 13``."""
-    reasoned = _REASONED.fullmatch(text.replace("**", "").strip(" .!_"))
+    """The word of a verdict, without the reason that may follow it: ``no, 91 is 7 times 13``, ``No (91 = 7 * 13)``."""
+    reasoned = _REASONED.fullmatch(_INNER_COMMAND.sub(r"\1", text).replace("**", "").strip(f" .!_$\n{_QUOTES}"))
     return reasoned[1] if reasoned is not None and _TURNED.search(reasoned["reason"]) is None else text
 
 
@@ -134,7 +140,15 @@ def _printed(text: str) -> str | None:
     """What a last line says that a program writes; None where it says nothing of it, or with a doubt."""
     lines = [line for line in text[-2_000:].splitlines() if line.strip()]
     said = _PRINTED.fullmatch(lines[-1].strip()) if lines else None
-    return said["what"] if said is not None and not DOUBT.search(said["before"]) else None
+    if said is None or DOUBT.search(said["before"]):
+        return None
+    what = said["what"]
+    marks = _STARS.findall(said[0][: said.start("what")])
+    if len(marks) % 2 == 0:
+        return what
+    if what.startswith(marks[-1]):  # it ends what the words before it are set in
+        return what.removeprefix(marks[-1]).strip()
+    return what.removesuffix(".").removesuffix(marks[-1])
 
 
 def _unwrapped(answer: str) -> Iterator[str]:
