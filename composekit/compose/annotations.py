@@ -54,11 +54,14 @@ _REFUSED = re.compile(
 )
 
 
+Code = tuple[Fraction | str, ...]  # an expression in reverse Polish notation
+
+
 @dataclass(frozen=True)
 class _Step:
     """One annotation: its expression in reverse Polish notation and its printed result."""
 
-    code: tuple[Fraction | str, ...]
+    code: Code
     result: Fraction
 
     def leaves(self) -> Iterator[Fraction]:
@@ -69,7 +72,7 @@ def _number(text: str) -> Fraction:
     return Fraction(text.replace(",", ""))
 
 
-def _compile(text: str) -> tuple[Fraction | str, ...]:
+def compiled(text: str) -> Code:
     """Shunting-yard; raises ValueError for anything but + - * / and brackets between numbers."""
     rank = {"+": 1, "-": 1, "*": 2, "/": 2, "neg": 3}
     code: list[Fraction | str] = []
@@ -105,7 +108,7 @@ def _compile(text: str) -> tuple[Fraction | str, ...]:
     return (*code, *reversed(stack))
 
 
-def _run(code: tuple[Fraction | str, ...], values: Mapping[Fraction, Fraction]) -> Fraction:
+def run(code: Code, values: Mapping[Fraction, Fraction]) -> Fraction:
     """The value of the code with every leaf replaced by its entry in ``values``."""
     stack: list[Fraction] = []
     for item in code:
@@ -141,9 +144,9 @@ def _read(prompt: str, solution: str, answer: str) -> _Program | None:
     found = _ANNOTATION.findall(solution)
     visible = _ANNOTATION.sub("", solution)
     try:
-        steps = tuple(_Step(_compile(left), _run(_compile(right), {})) for left, right in found)
+        steps = tuple(_Step(compiled(left), run(compiled(right), {})) for left, right in found)
         final = _number(answer.strip().removeprefix("$"))
-        exact = all(_run(step.code, {}) == step.result for step in steps)
+        exact = all(run(step.code, {}) == step.result for step in steps)
     except (ValueError, ZeroDivisionError, IndexError):
         return None
     if not 0 < len(steps) <= _MAX_STEPS or not exact or steps[-1].result != final:
@@ -214,7 +217,7 @@ class _Rerun:
         self.uses += sum(leaf in (self.old, self.old / 100) and values[leaf] != leaf for leaf in step.leaves())
         self.unused -= set(values)
         try:
-            result = _run(step.code, values)
+            result = run(step.code, values)
         except ValueError:
             raise _Unsure from None
         if not _same_kind(step.result, result) or self.results.get(step.result, result) != result:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from composekit.compose.cancelling import cancels
 from composekit.compose.derivations import Span
 from composekit.compose.idle_bounds import BOUNDS
 from composekit.compose.idle_coefficients import FORMULA_PLACES
@@ -45,8 +46,10 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
     used = _solution_of(problem, constants)
     for constant in constants:
         why = whole if constant.in_math else ""
-        if not why and used is not None and not used.has(constant):
+        if not why and used is not None and not used.has(constant, text):
             why = "the worked solution does not use it"
+        if not why and cancels(problem, constant):
+            why = "it cancels in the worked solution"
         if not why:
             rules = PLACES + FORMULA_PLACES if constant.in_math else PLACES
             why = next((why for rule in rules if (why := rule(text, constant))), "")
@@ -62,7 +65,7 @@ def _solution_of(problem: Problem, constants: Sequence[Constant]) -> Used | None
     if not problem.solution or len(problem.solution) > MAX_TEXT:
         return None
     used = Used(problem.solution)
-    worked = len(used.numerals) > 2 or any(used.has(constant) for constant in constants)
+    worked = len(used.numerals) > 2 or any(used.has(constant, problem.prompt) for constant in constants)
     return used if worked else None
 
 

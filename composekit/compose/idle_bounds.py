@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
 
@@ -147,6 +148,63 @@ def _slack(problem: Problem, constant: Constant) -> str:
     return "the extremum is not at this border" if constant.span in slack(problem.prompt) else ""
 
 
+_EXPONENT = re.compile(r"(?<![\d.])\d{1,3}\s?\^\s?\{?[a-z]\}?(?:\s?[-+]\s?\d{1,6})?\s?=\s?\Z")
+
+
+def _power_of_a_number(problem: Problem, constant: Constant) -> str:
+    """``10^x - 10 = 9990``"""
+    powers = constant.in_math and _EXPONENT.search(_before(problem.prompt, constant, 30))
+    return "few numbers are such powers" if powers else ""
+
+
+_FIXED_ANGLE = re.compile(r"\s?\\(?:sin|cos|tan|cot|sec|csc)\s?(?:\(|\{)?\d{1,3}\s?\^\s?\{?\s?\\circ")
+
+
+def _trigonometric_identity(problem: Problem, constant: Constant) -> str:
+    r"""``Simplify $\tan 100^\circ + 4 \sin 100^\circ$``"""
+    found = constant.in_math and _FIXED_ANGLE.match(problem.prompt, constant.span[1])
+    return "only one number makes it simple" if found else ""
+
+
+_REWRITES = re.compile(r"\b(?:decimal|fraction|mixed number|percent\w*|scientific notation)\b", re.I)
+_WRITES = re.compile(r"\b(?:write|express|convert|change)\b", re.I)
+
+
+def decimal_of(constant: Constant) -> str:
+    """A fraction whose decimal ends, as that decimal; empty for others."""
+    value = constant.value
+    if not isinstance(value, Fraction) or (10**12 * value).denominator != 1:
+        return ""
+    digits = f"{int(abs(value) * 10**12):013d}"
+    return f"{digits[:-12]}.{digits[-12:]}".rstrip("0").rstrip(".")
+
+
+def _only_rewritten(problem: Problem, constant: Constant) -> str:
+    r"""``Write $\frac{3}{20}$ as a decimal.``"""
+    text = problem.prompt
+    if len(text) > 2 * NEAR or not (_WRITES.search(text) and _REWRITES.search(text)):
+        return ""
+    return "the question is how to write it" if problem.answer.strip() == decimal_of(constant) else ""
+
+
+_ROOT_OF = re.compile(r"\b(?:[Ii]f|[Gg]iven that|[Ss]uppose(?: that)?) \$[^$=]{0,60}([a-z])\^\{?2\}?[^$=]{0,60}=\s?0\$")
+
+
+def _at_a_root(problem: Problem, constant: Constant) -> str:
+    """``If $x^2 - x - 1 = 0,$ what is the value of $x^3 - 2x + 1$?``: one value for both roots."""
+    text = problem.prompt
+    equation = (
+        _ROOT_OF.search(text[: constant.span[0]].replace(",$", "$"))
+        if constant.in_math and "value of" in text
+        else None
+    )
+    if equation is None or "^2" in problem.answer or "pm" in problem.answer or "," in problem.answer:
+        return ""
+    own = re.match(rf"\s?{equation[1]}(?![a-z])", text[constant.span[1] : constant.span[1] + 4])
+    return "only one number gives both roots the same value" if own else ""
+
+
 BOUNDS: tuple[Callable[[Problem, Constant], str], ...] = (
     _excluded_point, _sign_alone, _standard_form, _scale, _any_two, _implied_divisor, _bound_of_the_first, _slack,
+    _power_of_a_number, _trigonometric_identity, _only_rewritten, _at_a_root,
 )  # fmt: skip

@@ -192,7 +192,21 @@ def _known_name(text: str, constant: Constant) -> str:
     return "the name of the sequence tells it" if told else ""
 
 
+_YEAR_BEFORE = re.compile(
+    r"\b(?:[Ii]t(?:'s|\u2019s| is) (?:currently|now)|[Cc]urrently|(?:the|in|of|since|until|by) (?:the )?year|[Ii]n|[Ss]ince"
+    r"|[Uu]ntil)\s\Z"
+)
+_STOP = re.compile(r"\s?(?:[.,;:?!)]|\Z)")
+
+
+def _year(text: str, constant: Constant) -> str:
+    """``It is currently 2021.``"""
+    year = isinstance(constant.value, int) and 1900 <= constant.value <= 2100 and len(constant.text) == 4
+    near = year and _STOP.match(text, constant.span[1]) and _YEAR_BEFORE.search(_before(text, constant, 24))
+    return "it is a year" if near else ""
+
+
 PLACES: tuple[Callable[[str, Constant], str], ...] = (
     _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _even_chance, _known_name,
-    _known_formula, _points_of_meeting, drawn,
+    _known_formula, _points_of_meeting, _year, drawn,
 )  # fmt: skip

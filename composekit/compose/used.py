@@ -22,6 +22,11 @@ _FRACTION = re.compile(
 _SEPARATOR = re.compile(r"[, ](?<=[0-9].)(?=[0-9]{3}(?![0-9]))")
 _WORD = re.compile(r"[a-z]+")
 _ORDINAL = re.compile(r"\bthe (?:third|fourth)\b(?! of)")  # of the three hills, the third
+_PART_OF_UNIT = re.compile(
+    r"\s?(?:(?P<percent>\\?%|percent|per cent)|cents?\b|¢|minutes?\b|seconds?\b|grams?\b|g\b|m[lm]\b|met(?:er|re)s?\b|cm\b"
+    r"|milli)"
+)
+_ANYWHERE = frozenset(map(Fraction, (0, 1, 2, 100)))
 _RADICAND = re.compile(r"sqrt\s?\{?([0-9]{1,9})")
 
 
@@ -44,7 +49,7 @@ class Used:
         """The words in small letters."""
         return frozenset(_WORD.findall(_ORDINAL.sub(" ", self.text.lower())))
 
-    def has(self, constant: Constant) -> bool:
+    def has(self, constant: Constant, prompt: str) -> bool:
         """Whether a number is there: in digits, in words, as a percentage, in cents, as what words make of it."""
         value = constant.value
         if constant.text in self.numerals:
@@ -58,10 +63,13 @@ class Used:
             return True
         if constant.kind == "word" and not self.words.isdisjoint(constant.text.lower().split("-")):
             return True
-        if isinstance(value, int):
+        unit = _PART_OF_UNIT.match(prompt, constant.span[1])
+        if isinstance(value, int) and unit is not None:
             share = Fraction(value, 100)
-            return not self.numbers.isdisjoint(
-                (share, 1 - share, 1 + share, Fraction(100 - value), Fraction(100 + value))
-            )
+            others = (1 - share, 1 + share, Fraction(100 - value), Fraction(100 + value)) if unit["percent"] else ()
+            evidence = self.numbers.intersection((share, *others, Fraction(value, 60), Fraction(value, 1000)))
+            return not evidence <= _ANYWHERE
+        if isinstance(value, int):
+            return False
         apart = not constant.in_math and {Fraction(value.numerator), Fraction(value.denominator)} <= self.numbers
         return apart or 100 * value in self.numbers  # a fifth of the 20 is 20 / 5

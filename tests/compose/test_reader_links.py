@@ -8,6 +8,7 @@ from composekit.compose import Composer, Problem, chain, load_problems
 from composekit.compose.derivable import derivable
 from composekit.compose.ends import ends_of
 from composekit.compose.generators import GENERATORS
+from composekit.compose.idle import idle
 from composekit.compose.linking import SMALL_ANSWER
 from composekit.compose.renewing import admitted
 from composekit.compose.tokens import constants, numerals
@@ -149,3 +150,72 @@ def test_a_small_answer_is_not_linked_where_whole_numbers_tell_it() -> None:
         small += left is not None
         assert left is None or left > 3
     assert small > 5
+
+
+def test_a_share_is_not_linked_to_a_whole_number_whose_difference_prints_its_digits() -> None:
+    """``P is 24.2 less than Z`` tells P = 0.8 to whoever knows that Z is a count."""
+    pool = [
+        Problem("Ann has 7 bags of 5 nuts. How many nuts are there?", 35),
+        Problem("Tom keeps 0.8 of what he earns, which is 57 dollars a day. What does he keep in 13 days?", "592.8"),
+        Problem("She cuts 3/8 of a rope of 96 feet and then 17 feet. How much is left?", 43),
+    ]
+    for composite in Composer(pool, depth=2, seed=3, size=60):
+        link = composite.links[0]
+        assert not (isinstance(link.value_in, int) and 0 < link.value_out < 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "steps", "idle_numbers"),
+    [
+        ("Bert made 12 rolls, ate half of them, and 2 fewer the next day. How many are left?", 2,
+         "12/2=<<12/2=6>>6. 6-2=<<6-2=4>>4. 12-6-4=<<12-6-4=2>>2", ["12"]),
+        ("Jim has 20 cards, Kim 7 more than he. Lea has 11 more than Jim. How many more has Lea than Kim?", 4,
+         "20+7=<<20+7=27>>27. 20+11=<<20+11=31>>31. 31-27=<<31-27=4>>4", ["20"]),
+        ("Jim has 20 cards, Kim 7 more than he. How many have they?", 47, "20+7=<<20+7=27>>27. 20+27=<<20+27=47>>47", []),
+        ("He pays $200 for 4 coats and 50 for a hat. What does he pay?", 250, "200+50=<<200+50=250>>250 for 4", []),
+        ("Ted starts with $200 and earns 15 a day. How much does he earn in 5 days?", 75, "15*5=<<15*5=75>>75. 2 coins.",
+         ["200"]),
+    ],
+)  # fmt: skip
+def test_numbers_that_cancel_or_are_not_used_are_idle(
+    text: str, answer: int, steps: str, idle_numbers: list[str]
+) -> None:
+    problem = Problem(text, answer, solution=steps)
+    found = idle(problem, constants(text))
+    assert [text[slice(*span)] for span in found] == idle_numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "number", "doubtful"),
+    [
+        ("If $10^x - 10 = 9990,$ what is $x$?", "4", "9990", True),
+        ("If $10x - 10 = 9990,$ what is $x$?", "1000", "9990", False),
+        (r"Simplify $\tan 100^\circ + 4 \sin 100^\circ.$", r"-\sqrt{3}", "4", True),
+        (r"Write $\frac{3}{20}$ as a decimal.", "0.15", r"\frac{3}{20}", True),
+        ("If $x^2 - x - 1 = 0$, what is the value of $x^3 - 2x + 1$?", "2", "2", True),
+        ("If $x^2 - x - 1 = 0$, what are the values of $x^3 - 2x + 1$?", "1,2", "2", False),
+        ("Leila was born in 1995. It is currently 2021. How old is she?", "26", "2021", True),
+        ("She counted 2021 stars and 7 planets. How many are there?", "2028", "2021", False),
+    ],
+)  # fmt: skip
+def test_numbers_that_the_question_pins_down_are_doubtful(text: str, answer: str, number: str, doubtful: bool) -> None:
+    problem = Problem(text, answer)
+    found = [text[slice(*span)] for span in idle(problem, numerals(text))]
+    assert (number in found) is doubtful
+
+
+def test_few_options_do_not_tell_a_number_by_what_divides() -> None:
+    pool = [problem for generator in GENERATORS.values() for problem in generator(40, seed=5)]
+    seen = 0
+    for composite in Composer(pool, depth=2, cross_domain=True, seed=7, size=800):
+        link, (first, last) = composite.links[0], composite.parts
+        if first.template is None or first.template.params.get("family") != "treasure":
+            continue
+        spot = next((c for c in constants(last.prompt) if c.span == link.span), None)
+        weights = {n for n in first.template.params.values() if type(n) is int}
+        if spot is None or link.value_in not in weights:
+            continue
+        left = admitted(last, spot, (link.value_out - link.value_in + x for x in weights))
+        seen += left is not None
+        assert left is None or left > 2
+    assert seen
