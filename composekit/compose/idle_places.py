@@ -202,7 +202,7 @@ _STOP = re.compile(r"\s?(?:[.,;:?!)]|\Z)")
 def _year(text: str, constant: Constant) -> str:
     """``It is currently 2021.``"""
     year = isinstance(constant.value, int) and 1900 <= constant.value <= 2100 and len(constant.text) == 4
-    near = year and _STOP.match(text, constant.span[1]) and _YEAR_BEFORE.search(_before(text, constant, 24))
+    near = year and _STOP.match(text, constant.span[1]) and _YEAR_BEFORE.search(before(text, constant, 24))
     return "it is a year" if near else ""
 
 
