@@ -46,6 +46,18 @@ BOXES = "How many eggs are in 12 boxes of 16?"
         ("Simplify $(u+4)(u-1)-(u-3)(u+6)$.", "14", "|(u+4)(u-1)-(u-3)(u+6)|", ECHO),
         (r"Simplify $\sqrt{180}$.", r"6\sqrt5", "180^{1/2}", ECHO),
         ("Give it in simplest radical form.", r"6\sqrt5", "180^{1/2}", FORM),
+        ("What?", "2,8", "x = 5-3, x = 5+3", UNDONE), ("What?", "(3,5)", r"x = \frac{12-3}{3}, y = \frac{20-5}{3}", UNDONE),
+        ("Solve.", "x<4", "x < 6 - 2", UNDONE), ("Solve.", r"(-\infty,4)", "x < 14 - 10", UNDONE),
+        ("Solve.", "[2,8]", r"5-3 \le x \le 5+3", UNDONE), ("Solve.", "24,66", r"45\pm 21", UNDONE),
+        ("Solve.", "24,66", r"45\pm\sqrt{441}", UNDONE), ("Solve.", "2,8", r"\frac{10 \pm 6}{2}", UNDONE),
+        ("In how many ways?", "1376320", r"\frac{17!}{3!14!}\cdot\frac{24!}{3!21!}", UNDONE),
+        ("In how many ways?", "1376320", r"680\binom{24}{3}", UNDONE), ("How long?", "12", r"\sqrt{144}", UNDONE),
+        ("How long?", "12", r"\sqrt2\cdot\sqrt{72}", UNDONE), ("How long?", r"6\sqrt5", r"\sqrt{12}\sqrt{15}", UNDONE),
+        ("What?", r"\begin{pmatrix}5\\7\end{pmatrix}", r"\begin{pmatrix}2+3\\3+4\end{pmatrix}", UNDONE),
+        (FACTOR, "(a+5)(b+2)", r"2\cdot\frac{ab+5b+2a+10}{2}", ECHO), (FACTOR, "(a+5)(b+2)", "ab+5b+2a+10+1-1", ECHO),
+        (FACTOR, "(a+5)(b+2)", r"(ab+5b+2a+10)\cdot 100\%", ECHO),
+        (FACTOR, "(a+5)(b+2)", r"\frac{1}{\frac{1}{ab+5b+2a+10}}", ECHO),
+        ("With $a + b + c + d = 0$, find it.", "0", "a+b+c+d=0", ECHO),
         ("How many weeks?", "11", r"11 \text{ days}", UNIT), ("What is the pressure in kPa?", "11", r"11\text{ MPa}", UNIT),
         ("How many joules?", "11", r"11 \text{ kJ}", UNIT), ("How many years old?", "11", r"11 \text{ months}", UNIT),
         ("A pen costs $2. How much do three cost?", "6", r"6 \text{ cents}", UNIT),
@@ -59,6 +71,9 @@ def test_what_leaves_the_work_to_the_reader_is_wrong(prompt: str, gold: str, ans
 @pytest.mark.parametrize(
     ("prompt", "gold", "answer"),
     [
+        ("Solve.", "3,-3", r"\pm 3"), ("Solve.", r"1\pm\sqrt2", r"1\pm\sqrt2"),
+        ("Solve.", r"\sqrt5,-\sqrt5", r"x=\pm\sqrt5"),
+        ("How long?", r"2\sqrt3", r"\sqrt{12}"), ("What is $a+b$?", "7", "a+b=7"),
         ("Solve for $x$: $2x + 6 = 16$.", "x=5", "x=5"), ("Solve for $x$: $2x + 6 = 16$.", "x=5", "5 = x"),
         ("Solve for $x$: $2x + 6 = 16$.", "x=5", "5"), ("Solve 3x + 2 < 14.", "x<4", "4 > x"),
         ("Give an equation.", "4x = 6", "2x = 3"), ("Give the line.", r"y = -\frac35 x + 3", r"y = 3 - \frac{3x}{5}"),
@@ -101,3 +116,23 @@ def test_a_right_answer_in_an_unusual_dress_is_paid(prompt: str, gold: str, answ
 )  # fmt: skip
 def test_words_and_marks_around_a_number(gold: str, response: str, correct: bool) -> None:
     assert JUDGE.verify(response, Problem("What is it?", gold)).correct is correct
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "correct"),
+    [
+        ("192", r"192 \approx 193", False), ("193", r"192 \approx 193", False), ("199", r"199 \approx 200", False),
+        ("450501", r"450501 \approx 450000", False), ("3.14", r"3.14 \approx 3.15", False),
+        ("100", r"100 \approx 101 \approx 102", False),
+        ("104", r"103.6 \approx 104 \approx 105", False), ("192", r"x = 193 \approx 192", False),
+        ("193", r"193 (\approx 192)", False),
+        (r"4\sqrt2", r"4\sqrt2 \approx 5.66", True), (r"4\sqrt2", r"4\sqrt2 \approx 5.76", False),
+        (r"\frac13", r"\frac13 \approx 33.33\%", True),
+        (r"\pi", r"\pi \approx 3.1415", True), (r"\frac{2692}{387}", r"\frac{2692}{387} \approx 6.96", True),
+        ("5", r"4.97 \approx 5", True),
+        (r"-\sqrt2", r"-\sqrt2 \approx -1.41", True), ("7", r"7.4 \approx 7", False),
+    ],
+)  # fmt: skip
+def test_a_rounded_value_shows_the_digits_of_the_exact_one(gold: str, answer: str, correct: bool) -> None:
+    for response in (rf"\boxed{{{answer}}}", f"Answer: ${answer}$"):
+        assert JUDGE.verify(response, Problem("What is it?", gold)).correct is correct

@@ -18,6 +18,8 @@ from composekit.compose.verifiers.canonical import COMMUTE, canonical_of, inside
 MAX_PROMPT = 20_000
 MAX_PIECES = 200
 _MOST_SHELLS = 8
+_EQUATION = re.compile(r"[^=]{1,80}[a-z)}]\s{0,3}[-+][^=]{1,80}=[^=]{1,80}")  # with a sum to the left, so no name
+_SPACES = re.compile(r"\s+")
 _MATHEMATICS = re.compile(
     r"\$\$(.{1,1000}?)\$\$|\$([^$]{1,1000})\$|\\\[(.{1,1000}?)\\\]|\\\((.{1,1000}?)\\\)"
     r"|\\begin\{(?:align|equation|gather|multline)\*?\}(.{1,1000}?)\\end",
@@ -45,6 +47,8 @@ def is_echo(answer: str, prompt: str, gold: str) -> bool:
         >>> is_echo("26000", question, "26000"), is_echo(r"26 \\cdot 1000", question, "26000")
         (False, False)
     """
+    if (copied := _EQUATION.fullmatch(answer)) and _SPACES.sub("", copied[0]) in _SPACES.sub("", prompt[-MAX_PROMPT:]):
+        return _SPACES.sub("", gold) != _SPACES.sub("", answer)
     wanted = canonical_of(gold, gold=True)
     sides = tuple(map(_without_shell, sides_of(answer, wanted)))
     if len(sides) > 1 and set(sides) != set(wanted) and frozenset(sides) in _equations(prompt):
@@ -83,12 +87,20 @@ def _unwrapped(tree: Any) -> Any:
         rest = list(parts[0][1:])
         rest.remove(parts[1])
         return ("mul", *rest) if len(rest) > 1 else rest[0]
+    if kind == "div" and parts[0] == ("num", 1) and parts[1][0] == "div" and parts[1][1] == ("num", 1):
+        return parts[1][2]
     if kind == "mul":
+        for part in parts:
+            if part[0] == "div" and part[2] in parts:
+                others = [x for x in parts if x is not part]
+                others.remove(part[2])
+                return (kind, part[1], *others) if others else part[1]
         rest = [part for part in parts if not _is_one(part)]
         return (kind, *rest) if len(rest) > 1 else rest[0] if rest else tree
     if kind == "add":
         nothing = [part for part in parts if part[0] == "mul" and ("num", 0) in part]
         nothing += [part for part in parts if ("neg", part) in parts or (part[0] == "neg" and part[1] in parts)]
+        nothing += [part for part in parts if part[0] == "num" and ("num", -part[1]) in parts]
         rest = [part for part in parts if part not in nothing]
         return (kind, *rest) if len(rest) > 1 else rest[0] if rest else tree
     return tree
@@ -100,6 +112,8 @@ def _is_one(tree: Any) -> bool:
         return tree[1] in (("num", 0), ("num", 1))
     if tree[0] == "binom":
         return tree[2] in (tree[1], ("num", 0))
+    if tree[0] == "percent":
+        return tree[1] == ("num", 100)
     if tree[0] == "pow" and tree[2][0] == "num":
         return tree[1] == ("num", 1) or tree[2][1] == 0 or (tree[1] == ("const", "i") and tree[2][1] % 4 == 0)
     return False

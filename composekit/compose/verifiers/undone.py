@@ -55,11 +55,18 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
         return True
     if "var" not in kinds and all(map(_has_function, sides)):
         return not _has_function(wanted)
-    if all(map(_is_open, sides)) and "('var'" not in repr(wanted) and not any(map(_is_open, wanted)):
+    constant = "('var'" not in repr(wanted) or wanted[0][0] == "relation"
+    if constant and all(map(_is_open, sides)) and not any(map(_is_open, wanted)):
         return True
     if len(wanted) != 1 or not _is_number(wanted[0]):
         return False
-    if all(_scales_a_sum(side) or any(part[:1] == ("const",) for part in inside(side)) for side in sides):
+    if all(
+        _scales_a_sum(side)
+        or _multiplies_counts(side)
+        or _is_whole_root(side)
+        or any(part[:1] == ("const",) for part in inside(side))
+        for side in sides
+    ):
         return True
     if wanted[0][0] != "num":
         return False
@@ -75,11 +82,14 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
 def _is_open(tree: Any, rooted: bool = False) -> bool:
     """Whether two plain numbers are added or multiplied somewhere but in exponents and arguments of functions."""
     kind = tree[0]
-    if kind in COMMUTE:
+    if kind in COMMUTE or kind in ("pm", "mp"):
         amounts = [part for part in tree[1:] if _is_amount(part, rooted)]
         if kind == "mul":
             amounts = [part for part in amounts if part not in _SCALES]
+        elif tree[1] == ("num", 0):  # a sign alone: plus-minus 3
+            amounts = []
         met = len(amounts) > 1 and not is_mixed(tree)
+        met = met or (kind == "mul" and sum(part[0] == "root" and part[1][0] == "num" for part in tree[1:]) > 1)
         met = met or (kind == "add" and _has_like_terms(tree[1:]))
         return met or any(_is_open(part, rooted) for part in tree[1:])
     if kind == "root":
@@ -88,8 +98,12 @@ def _is_open(tree: Any, rooted: bool = False) -> bool:
         return _is_open(tree[1], rooted)
     if kind == "sequence":
         return any(_is_open(part) for part in tree[3])
-    if kind == "list":
-        return any(_is_open(part) for part in tree[1])
+    if kind in ("list", "relation"):
+        return any(map(_is_open, tree[1] if kind == "list" else tree[2]))
+    if kind == "assign":
+        return _is_open(tree[-1])
+    if kind == "matrix":
+        return any(_is_open(part) for part in inside(tree) if part and part[0] in COMMUTE)
     return kind in _UNFOLDED and any(_is_open(part, rooted) for part in tree[1:])
 
 
@@ -167,6 +181,20 @@ def _scales_a_sum(tree: Any) -> bool:
         part and part[0] in ("mul", "div") and any(x[0] == "add" and not is_mixed(x) for x in part[1:])
         for part in inside(tree)
     )
+
+
+def _multiplies_counts(tree: Any) -> bool:
+    """Whether two binomial coefficients, or one and a number, are multiplied, written with factorials or not."""
+    nodes = [part for part in inside(tree) if part and isinstance(part[0], str)]
+    factorials, binomials = (sum(part[0] == kind for part in nodes) for kind in ("fact", "binom"))
+    scaled = any(part[0] == "mul" and {"binom", "num"} <= {x[0] for x in part[1:]} for part in nodes)
+    return scaled or binomials + factorials // 3 > 1
+
+
+def _is_whole_root(tree: Any) -> bool:
+    while tree[0] in ("neg", "abs"):
+        tree = tree[1]
+    return tree[0] == "root" and _is_hidden_number(tree)
 
 
 def _combines(tree: Any) -> bool:

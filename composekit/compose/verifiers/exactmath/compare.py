@@ -94,6 +94,8 @@ class Comparison:
         relations, operands = node.args
         if not all(x.is_scalar for x in operands):
             return self._settle_items(node)
+        if relations.count("~") > 1:
+            return Node("contradiction", ())
         for relation, x, y in zip(relations, operands, operands[1:], strict=False):
             if relation == "~" and not roughly(x, y):
                 return Node("contradiction", ())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import NamedTuple
 
 from composekit.compose.verifiers.exactmath.numeric import FloatArithmetic, Sampler, Unable
@@ -67,9 +66,27 @@ def is_time(node: Node) -> bool:
 
 
 def roughly(x: Node, y: Node) -> bool:
-    """Whether a rounded value stands for an exact one."""
+    """Whether one of two values is the other one, rounded or cut off to its digits; whole numbers never are."""
     try:
         (a, _), (b, _) = Sampler(FloatArithmetic, {}).value(x), Sampler(FloatArithmetic, {}).value(y)
     except (Unable, KeyError):
         return False
-    return abs(a - b) <= float(Fraction(1, 100)) * abs(a)
+    if abs(a - b) > abs(a) / 100:
+        return False
+    shown = [_decimals(node) for node in (x, y)]
+    for digits, other in ((shown[1], shown[0]), (shown[0], shown[1])):
+        if digits is not None and (other is None or other > digits):
+            near = abs(a - b) <= (1.0 if digits else 0.5) * 10.0**-digits * (1 + 1e-9)
+            return bool(near and (digits or a != int(a.real)))
+    return bool(a == b)
+
+
+def _decimals(node: Node) -> int | None:
+    """How many digits a plain number shows behind its point; None for what is none."""
+    more = 0
+    while node.kind in ("neg", "percent", "unit", "degree"):
+        more += 2 * (node.kind == "percent")
+        node = node.args[0]
+    if node.kind != "num" or not node.args[1].replace(".", "", 1).isdigit():
+        return None
+    return len(node.args[1].partition(".")[2]) + more
