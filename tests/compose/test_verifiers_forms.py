@@ -58,6 +58,11 @@ BOXES = "How many eggs are in 12 boxes of 16?"
         (FACTOR, "(a+5)(b+2)", r"(ab+5b+2a+10)\cdot 100\%", ECHO),
         (FACTOR, "(a+5)(b+2)", r"\frac{1}{\frac{1}{ab+5b+2a+10}}", ECHO),
         ("With $a + b + c + d = 0$, find it.", "0", "a+b+c+d=0", ECHO),
+        ("What?", "3", r"\frac{\frac{84}{7}}{4}", UNDONE), ("What?", r"\frac16", r"\frac12 \div 3", UNDONE),
+        ("What?", "192", r"\frac{12}{0.0625}", UNDONE), ("What?", r"6\sqrt5", r"\sqrt{80}+\sqrt{20}", UNDONE),
+        ("What?", "128", "2^{3+4}", UNDONE), ("What?", "63102", "294^2-23334", UNDONE),
+        ("What?", r"\frac{2679}{2}", r"437+\frac{5\cdot19^2}{2}", UNDONE), ("What?", "731", r"7\cdot 11^2-116", UNDONE),
+        ("How many eggs are in 7 dozen?", "84", r"7 \text{ dozen}", ECHO),
         ("How many weeks?", "11", r"11 \text{ days}", UNIT), ("What is the pressure in kPa?", "11", r"11\text{ MPa}", UNIT),
         ("How many joules?", "11", r"11 \text{ kJ}", UNIT), ("How many years old?", "11", r"11 \text{ months}", UNIT),
         ("A pen costs $2. How much do three cost?", "6", r"6 \text{ cents}", UNIT),
@@ -71,6 +76,9 @@ def test_what_leaves_the_work_to_the_reader_is_wrong(prompt: str, gold: str, ans
 @pytest.mark.parametrize(
     ("prompt", "gold", "answer"),
     [
+        ("Solve.", "9", "9 = x"), ("Solve.", "24", r"2^3 \cdot 3"), ("Solve.", "75", r"5^2 \cdot 3"),
+        ("Solve.", "0.75", r"\frac34"),
+        ("How many dozens are 84?", "7", r"7 \text{ dozen}"), ("She bakes 24 rolls a day.", "84", r"7 \text{ dozen}"),
         ("Solve.", "3,-3", r"\pm 3"), ("Solve.", r"1\pm\sqrt2", r"1\pm\sqrt2"),
         ("Solve.", r"\sqrt5,-\sqrt5", r"x=\pm\sqrt5"),
         ("How long?", r"2\sqrt3", r"\sqrt{12}"), ("What is $a+b$?", "7", "a+b=7"),

@@ -27,6 +27,7 @@ _IN = re.compile(r"\bin ([a-z]+)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\b(?:how|what|express|find|give|determine|calculate|compute|answer)\b", re.IGNORECASE)
 _WORD = re.compile(r"[$¢]|[A-Za-z]+")
 _SYMBOLS = names("cm mm km nm ft yd mi kg mg lb oz mL ml")  # but "in" is a word
+_DOZENS = re.compile(r"(?<![\d.])(\d{1,6})(?:\s|~|\\[,;: ]|\\text\s?\{){1,6}(dozen|score|gross)\b", re.I)
 _CENTS = re.compile(r"\bcents?\b|¢", re.I)
 _DOLLARS = re.compile(r"\$\s?\d|\bdollars?\b", re.I)
 _KINDS = (
@@ -50,6 +51,14 @@ def without_asked_scale(answer: str, prompt: str) -> str | None:
         rf"\b(?:how\s+many|number\s+of|in)\s+(?:\w+\s+){{0,2}}?{scale}s?\b", prompt[-MAX_PROMPT:], re.IGNORECASE
     )
     return found["number"] if asked else None
+
+
+def repeats_dozens(answer: str, prompt: str) -> bool:
+    """Whether "7 dozen" answers "How many eggs are in 7 dozen?"."""
+    found = _DOZENS.search(answer) if "o" in answer else None
+    return (
+        found is not None and re.search(rf"(?<![\d.]){found[1]}\s+{found[2]}", prompt[-MAX_PROMPT:], re.I) is not None
+    )
 
 
 def is_in_another_unit(answer: str, prompt: str, gold: str) -> bool:

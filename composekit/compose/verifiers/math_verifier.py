@@ -8,7 +8,7 @@ from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers import worker
-from composekit.compose.verifiers.asked import is_in_another_unit, without_asked_scale
+from composekit.compose.verifiers.asked import is_in_another_unit, repeats_dozens, without_asked_scale
 from composekit.compose.verifiers.echo import is_echo
 from composekit.compose.verifiers.exactmath.judge import DECIMALS, SAME, Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
@@ -23,6 +23,7 @@ _STATUS: dict[str, Status] = {
     "memory": "error", "error": "error", "missing": "unparseable",
 }  # fmt: skip
 _OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
+_TURNED = re.compile(r"\s*([-+\d.,\\{}a-z/ ]{1,60}?)\s*=\s*[a-zA-Z]\s*")  # 9 = x
 _OR = re.compile(r"(?<=[)\]])\s?(?:\\text\s?\{\s?or\s?\}|\bor\b)(?=\s?[(\[])")
 _LETTER = re.compile(r"[^\W\d_]")
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
@@ -108,6 +109,13 @@ class MathVerifier(Verifier):
             return verdict
         if says_word(answer, problem.answer, problem.prompt):
             return Verdict(1.0, "correct", answer, "compared as words")
+        turned = _TURNED.fullmatch(answer)
+        if (
+            turned is not None
+            and "=" not in problem.answer
+            and (found := self.compare(gold=problem.answer, answer=turned[1])).correct
+        ):
+            return found
         listed = spaced_list(answer) or declared_list(answer)
         if listed is None and "\\cup" in problem.answer:
             listed = _OR.sub(r"\\cup", answer)
@@ -182,7 +190,7 @@ def _fault(answer: str, problem: Problem, verdict: Verdict) -> str | None:
         return "the answer is in another unit than the question asks for"
     if verdict.detail == DECIMALS:
         return None
-    if is_echo(answer, problem.prompt, problem.answer):
+    if is_echo(answer, problem.prompt, problem.answer) or repeats_dozens(answer, problem.prompt):
         return "the answer only repeats an expression of the question"
     if is_undone(answer, problem.prompt, problem.answer):
         return "the answer leaves a calculation undone"

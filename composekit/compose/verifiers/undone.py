@@ -60,13 +60,7 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
         return True
     if len(wanted) != 1 or not _is_number(wanted[0]):
         return False
-    if all(
-        _scales_a_sum(side)
-        or _multiplies_counts(side)
-        or _is_whole_root(side)
-        or any(part[:1] == ("const",) for part in inside(side))
-        for side in sides
-    ):
+    if all(any(leaves_work(side) for leaves_work in _LEAVES_WORK) for side in sides):
         return True
     if wanted[0][0] != "num":
         return False
@@ -95,7 +89,9 @@ def _is_open(tree: Any, rooted: bool = False) -> bool:
     if kind == "root":
         return _is_open(tree[1], rooted=True)
     if kind == "pow":
-        return _is_open(tree[1], rooted)
+        return _is_open(tree[1], rooted) or (tree[2][0] in COMMUTE and _is_open(tree[2]))
+    if kind == "div" and not rooted and _nests_numbers(tree):
+        return True
     if kind == "sequence":
         return any(_is_open(part) for part in tree[3])
     if kind in ("list", "relation"):
@@ -105,6 +101,24 @@ def _is_open(tree: Any, rooted: bool = False) -> bool:
     if kind == "matrix":
         return any(_is_open(part) for part in inside(tree) if part and part[0] in COMMUTE)
     return kind in _UNFOLDED and any(_is_open(part, rooted) for part in tree[1:])
+
+
+def _nests_numbers(tree: Any) -> bool:
+    """Whether a quotient of numbers has a fraction or a decimal in it: ``84 / 7 / 4``."""
+    return all(_is_amount(part, False) for part in tree[1:]) and any(
+        part[0] == "div" or (part[0] == "num" and part[1].denominator > 1) for part in tree[1:]
+    )
+
+
+def _combines_a_square(tree: Any) -> bool:
+    """Whether the square of a number above 3 is still to be added to something or divided: ``294^2 - 23334``."""
+    return any(
+        part and part[0] in ("add", "div") and any(_is_square(x) for x in inside(part) if x) for part in inside(tree)
+    )
+
+
+def _is_square(tree: Any) -> bool:
+    return tree[0] == "pow" and tree[1][0] == "num" and abs(tree[1][1]) > 3 and tree[2] == ("num", 2)
 
 
 def _has_like_terms(terms: Sequence[Any]) -> bool:
@@ -119,7 +133,18 @@ def _multiplied(tree: Any) -> tuple[Any, ...]:
         tree = tree[1]
     factors = tree[1:] if tree[0] == "mul" else (tree,)
     rest = tuple(part for part in factors if not _is_amount(part, False))
-    return rest if all(part[0] in ("const", "root") for part in rest) else ()
+    return tuple(map(_squarefree, rest)) if all(part[0] in ("const", "root") for part in rest) else ()
+
+
+def _squarefree(tree: Any) -> Any:
+    """The square root of a whole number without the squares of small numbers in it; others as they are."""
+    if tree[0] != "root" or tree[1][0] != "num" or tree[2] != ("num", 2) or tree[1][1].denominator > 1:
+        return tree
+    radicand = int(tree[1][1])
+    for k in range(2, 100):
+        while radicand and radicand % k**2 == 0:
+            radicand //= k**2
+    return ("root", ("num", Fraction(radicand)), tree[2])
 
 
 def _is_amount(tree: Any, rooted: bool) -> bool:
@@ -195,6 +220,14 @@ def _is_whole_root(tree: Any) -> bool:
     while tree[0] in ("neg", "abs"):
         tree = tree[1]
     return tree[0] == "root" and _is_hidden_number(tree)
+
+
+def _has_constant(tree: Any) -> bool:
+    r"""Whether :math:`\pi`, e or i stand there, and cancel, for the gold answer is a number."""
+    return any(part[:1] == ("const",) for part in inside(tree))
+
+
+_LEAVES_WORK = (_scales_a_sum, _combines_a_square, _multiplies_counts, _is_whole_root, _has_constant)
 
 
 def _combines(tree: Any) -> bool:
