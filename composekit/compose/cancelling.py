@@ -30,7 +30,7 @@ def cancels(problem: Problem, constant: Constant) -> bool:
     """
     if not isinstance(constant.value, (int, Fraction)) or constant.value in (0, 1, 2, 100):
         return False
-    steps = _steps(problem.solution or "")
+    steps = _steps(problem.solution or "", problem.answer.strip())
     old = Fraction(constant.value)
     return bool(steps) and all(_stays(steps, old, old * scale) for scale in _SCALES)
 
@@ -53,14 +53,14 @@ def _stays(steps: tuple[tuple[Code, Fraction], ...], old: Fraction, new: Fractio
 
 
 @lru_cache(maxsize=64)
-def _steps(solution: str) -> tuple[tuple[Code, Fraction], ...]:
-    """The annotated steps of a solution, if all of them are exact arithmetic."""
+def _steps(solution: str, answer: str) -> tuple[tuple[Code, Fraction], ...]:
+    """The annotated steps of a solution, if all of them are exact arithmetic and the last one gives the answer."""
     found = _STEP.findall(solution) if "<<" in solution else []
     if not 0 < len(found) <= MAX_STEPS:
         return ()
     try:
         steps = tuple((compiled(left), Fraction(right.replace(",", ""))) for left, right in found)
-        exact = all(run(code, {}) == result for code, result in steps)
+        exact = all(run(code, {}) == result for code, result in steps) and steps[-1][1] == Fraction(answer)
     except (ValueError, ZeroDivisionError):
         return ()
     return steps if exact else ()

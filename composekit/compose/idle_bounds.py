@@ -14,16 +14,11 @@ from itertools import islice
 
 from composekit.compose.derivations import Span
 from composekit.compose.extrema import slack
+from composekit.compose.idle_places import NEAR, before
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
 
-NEAR = 80  # characters around a numeral
 MAX_LISTS = 16  # of divisors that are looked at
-
-
-def _before(text: str, constant: Constant, length: int = NEAR) -> str:
-    start = constant.span[0]
-    return text[max(start - length, 0) : start]
 
 
 _OUTERMOST = re.compile(
@@ -44,7 +39,7 @@ def _excluded_point(problem: Problem, constant: Constant) -> str:
     text = problem.prompt
     if "frac" not in text or not _REST_OF_BRACES.match(text, constant.span[1]):
         return ""
-    excluded = _DENOMINATOR.search(_before(text, constant)) and _asks_where_real(text)
+    excluded = _DENOMINATOR.search(before(text, constant)) and _asks_where_real(text)
     return "a denominator excludes single points" if excluded else ""
 
 
@@ -64,7 +59,7 @@ _STANDARD_FORM = re.compile(rf"{_SHARE}\s?[-+]\s?{_SHARE}\s?=\s?\Z")
 
 def _standard_form(problem: Problem, constant: Constant) -> str:
     r"""``can be written as $\frac{x^2}{a^2} - \frac{y^2}{b^2} = 1$``"""
-    form = constant.value == 1 and _STANDARD_FORM.search(_before(problem.prompt, constant, 2 * NEAR))
+    form = constant.value == 1 and _STANDARD_FORM.search(before(problem.prompt, constant, 2 * NEAR))
     return "everyone writes it in this form" if form else ""
 
 
@@ -81,7 +76,7 @@ def _amounts(text: str) -> frozenset[str]:
 def _scale(problem: Problem, constant: Constant) -> str:
     """``$|a| = |b| = |c| = 1$``, where the answer is zero and the text has no other number."""
     text = problem.prompt
-    if problem.answer.strip() != "0" or not _MODULUS.search(_before(text, constant, 12)):
+    if problem.answer.strip() != "0" or not _MODULUS.search(before(text, constant, 12)):
         return ""
     return "zero is zero in any scale" if _amounts(text) == {constant.text} else ""
 
@@ -93,7 +88,7 @@ def _any_two(problem: Problem, constant: Constant) -> str:
     """``the number of points where at least two of the lines meet``"""
     text = problem.prompt
     two = constant.value == 2 and _ANY_TWO.match(text, constant.span[1])
-    return "to meet takes two" if two and re.search(r"\bat least \$?\Z", _before(text, constant, 12)) else ""
+    return "to meet takes two" if two and re.search(r"\bat least \$?\Z", before(text, constant, 12)) else ""
 
 
 _DIVISORS = re.compile(
@@ -139,7 +134,7 @@ def _bound_of_the_first(problem: Problem, constant: Constant) -> str:
     text = problem.prompt
     if "remainder" not in text or not problem.answer.strip().isdigit() or _chooses(text):
         return ""
-    bound = _UPPER_BOUND.search(_before(text, constant, 16))
+    bound = _UPPER_BOUND.search(before(text, constant, 16))
     return "the answer is the least solution" if bound and 0 < int(problem.answer) < _divisors(text)[0] else ""
 
 
@@ -153,7 +148,7 @@ _EXPONENT = re.compile(r"(?<![\d.])\d{1,3}\s?\^\s?\{?[a-z]\}?(?:\s?[-+]\s?\d{1,6
 
 def _power_of_a_number(problem: Problem, constant: Constant) -> str:
     """``10^x - 10 = 9990``"""
-    powers = constant.in_math and _EXPONENT.search(_before(problem.prompt, constant, 30))
+    powers = constant.in_math and _EXPONENT.search(before(problem.prompt, constant, 30))
     return "few numbers are such powers" if powers else ""
 
 
@@ -170,7 +165,7 @@ _REWRITES = re.compile(r"\b(?:decimal|fraction|mixed number|percent\w*|scientifi
 _WRITES = re.compile(r"\b(?:write|express|convert|change)\b", re.I)
 
 
-def decimal_of(constant: Constant) -> str:
+def _decimal_of(constant: Constant) -> str:
     """A fraction whose decimal ends, as that decimal; empty for others."""
     value = constant.value
     if not isinstance(value, Fraction) or (10**12 * value).denominator != 1:
@@ -184,7 +179,7 @@ def _only_rewritten(problem: Problem, constant: Constant) -> str:
     text = problem.prompt
     if len(text) > 2 * NEAR or not (_WRITES.search(text) and _REWRITES.search(text)):
         return ""
-    return "the question is how to write it" if problem.answer.strip() == decimal_of(constant) else ""
+    return "the question is how to write it" if problem.answer.strip() == _decimal_of(constant) else ""
 
 
 _ROOT_OF = re.compile(r"\b(?:[Ii]f|[Gg]iven that|[Ss]uppose(?: that)?) \$[^$=]{0,60}([a-z])\^\{?2\}?[^$=]{0,60}=\s?0\$")

@@ -172,6 +172,8 @@ def test_a_share_is_not_linked_to_a_whole_number_whose_difference_prints_its_dig
         ("Jim has 20 cards, Kim 7 more than he. Lea has 11 more than Jim. How many more has Lea than Kim?", 4,
          "20+7=<<20+7=27>>27. 20+11=<<20+11=31>>31. 31-27=<<31-27=4>>4", ["20"]),
         ("Jim has 20 cards, Kim 7 more than he. How many have they?", 47, "20+7=<<20+7=27>>27. 20+27=<<20+27=47>>47", []),
+        ("Jim has 20 cards, Kim 7 more. How many have they?", 47,
+         "20+7=<<20+7=27>>27. 20+27=<<20+27=47>>47. Check: 47-27-20=<<47-27-20=0>>0", []),
         ("He pays $200 for 4 coats and 50 for a hat. What does he pay?", 250, "200+50=<<200+50=250>>250 for 4", []),
         ("Ted starts with $200 and earns 15 a day. How much does he earn in 5 days?", 75, "15*5=<<15*5=75>>75. 2 coins.",
          ["200"]),

@@ -47,8 +47,10 @@ def is_echo(answer: str, prompt: str, gold: str) -> bool:
         >>> is_echo("26000", question, "26000"), is_echo(r"26 \\cdot 1000", question, "26000")
         (False, False)
     """
-    if (copied := _EQUATION.fullmatch(answer)) and _SPACES.sub("", copied[0]) in _SPACES.sub("", prompt[-MAX_PROMPT:]):
-        return _SPACES.sub("", gold) != _SPACES.sub("", answer)
+    if _EQUATION.fullmatch(answer) and _SPACES.sub("", gold) != (copied := _SPACES.sub("", answer)):
+        whole = rf"(?<![\w.^*/+-]){re.escape(copied)}(?![\w^*/+-]|\.\d)"
+        if re.search(whole, _SPACES.sub("", prompt[-MAX_PROMPT:])):
+            return True
     wanted = canonical_of(gold, gold=True)
     sides = tuple(map(_without_shell, sides_of(answer, wanted)))
     if len(sides) > 1 and set(sides) != set(wanted) and frozenset(sides) in _equations(prompt):
