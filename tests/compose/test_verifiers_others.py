@@ -6,6 +6,7 @@ import pickle
 import signal
 import threading
 import time
+from functools import partial
 
 import psutil
 import pytest
@@ -307,15 +308,14 @@ def test_verify_batch_gives_up_on_a_response_whose_judge_dies_twice() -> None:
     assert state.verdicts[1].status == "timeout"
 
 
-def test_verify_batch_holds_deadlines() -> None:
+def test_verify_batch_holds_deadlines(in_time) -> None:
     pytest.importorskip("math_verify")
     slow, summed = r"\boxed{\sum_{k=1}^{10^{10}} \sin(k)}", Problem("Write it as a sum.", r"\sum_{k=1}^{7} 1")
     warm = [r"\boxed{\int_0^1 7 dx}"] * 2
     verify_batch(warm, [summed] * 2, workers=2)
-    start = time.perf_counter()
-    verdicts = verify_batch([slow, r"\boxed{7}", slow], [summed, SEVEN, summed], workers=2, timeout=0.5)
+    responses, problems = [slow, r"\boxed{7}", slow], [summed, SEVEN, summed]
+    verdicts = in_time(3.0, lambda: verify_batch(responses, problems, workers=2, timeout=0.5), clock=time.perf_counter)
     assert [v.status for v in verdicts] == ["timeout", "correct", "timeout"]
-    assert time.perf_counter() - start < 3.0
 
 
 def test_verify_batch_shows_no_bar_unless_asked(capfd) -> None:
@@ -548,11 +548,9 @@ def test_a_last_line_may_say_what_a_program_prints(response: str, correct: bool)
     assert not ExactVerifier().verify(response, problem.replace(domain="logic")).correct
 
 
-def test_exact_verifier_takes_linear_time_for_many_fences() -> None:
-    text = "```\nno\n" * 50_000
-    start = time.process_time()
-    assert not ExactVerifier().verify(text, Problem("q", "no", verifier="exact")).correct
-    assert time.process_time() - start < 0.7
+def test_exact_verifier_takes_linear_time_for_many_fences(in_time) -> None:
+    text, problem = "```\nno\n" * 50_000, Problem("q", "no", verifier="exact")
+    assert not in_time(0.7, lambda: ExactVerifier().verify(text, problem)).correct
 
 
 @pytest.mark.parametrize(
@@ -747,7 +745,7 @@ def test_a_chain_of_three_may_number_two_parts_before_its_final_answer() -> None
     ["a\n", "box\n", "Answer\n", "#### a\n", "#### 1\n", "Final answer\n", "## \n", "part ", "Part 1: ", "\\textbf{", "🔹",
      "<u>", "### Question 1", "### Question 1\n", "\\boxed{1,", "- ", "final ", "X = 1\n", "\n", "* part"],
 )  # fmt: skip
-def test_composite_verifier_takes_linear_time_for_hostile_responses(unit: str) -> None:
+def test_composite_verifier_takes_linear_time_for_hostile_responses(in_time, unit: str) -> None:
     three = chain(
         Problem("6 times 7?", 42),
         Problem("Tom has 35 nuts, eats 11. Left?", 24),
@@ -755,6 +753,4 @@ def test_composite_verifier_takes_linear_time_for_hostile_responses(unit: str) -
     )
     text = "Part 1: 7\nPart 2: " + unit * (400_000 // len(unit))
     for problem in (three, SUMS):
-        start = time.process_time()
-        CompositeVerifier().verify(text, problem)
-        assert time.process_time() - start < 1.0
+        in_time(1.0, partial(CompositeVerifier().verify, text, problem))
