@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import pickle
-import time
 from fractions import Fraction
 
 import pytest
@@ -180,11 +179,12 @@ def test_parse_value_never_fails_in_another_way(text: str) -> None:
         "{" * 20 + "9" * 199 + "}" * 20,
     ],
 )
-def test_parse_value_answers_hostile_text_at_once(text: str) -> None:
-    start = time.perf_counter()
-    with contextlib.suppress(NotANumber):
-        parse_value(text)
-    assert time.perf_counter() - start < 2
+def test_parse_value_answers_hostile_text_at_once(in_time, text: str) -> None:
+    def parse() -> None:
+        with contextlib.suppress(NotANumber):
+            parse_value(text)
+
+    in_time(2, parse)
 
 
 def test_not_a_number_pickles() -> None:

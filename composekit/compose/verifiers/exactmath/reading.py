@@ -22,19 +22,27 @@ from composekit.compose.verifiers.exactmath.worded import MAX_TEXT, TEXT_COMMAND
 
 _CACHED_LENGTH = 300
 
-_EXPLICIT_GROUPS = re.compile(r"(?<![\d.,])([1-9]\d{0,2})((?:(?:\{,\}|,\\!\s*|\\,|\\ |~| )\d{3})+)(?![\d])(?!,\d)")
+_EXPLICIT_GROUPS = re.compile(
+    r"(?<![\d.,_^A-Za-z])([1-9]\d{0,2})((?:(?:\{,\}|,\\!\s*|\\,|\\ |~| )\d{3})+)(?![\d])(?!,\d)"
+)
 _COMMA_GROUPS = re.compile(r"(?<![\d.,_A-Za-z])([1-9]\d{0,2}(?:,\d{3})+)(?!\d)(?!,\d)")
+_ZEROS_FIRST = re.compile(r"\d,0\d\d")  # as in 1,000x: no item of a list is written 000x
 _DATE = re.compile(
     r"\s*(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}:[0-5]\d(?::[0-5]\d)?\s*[aApP]\.?[mM]\.?)\s*"
 )
 _DIGIT_E_SIGN = re.compile(r"\de[+-]\d")
 _LETTER = re.compile(r"[^\W\d_]")
 _MAY_BE_WORDS = re.compile(r"[\s({\"']*(?:\\[tmho]|[A-Za-z])")
-_WORD_AFTER_VALUE = re.compile(r"[\d)}\]%$]\s*/?(?:\\[,;: ])*\s*(?:\\(?:text|mathrm)\s*\{\s*)?[A-Za-z]")
+_WORD_AFTER_VALUE = re.compile(
+    r"(?:[\d)}\]%$]|\\pi(?![A-Za-z]))\s*/?(?:\\[,;: ])*\s*(?:\\(?:text|mathrm)\s*\{\s*)?[A-Za-z]"
+)
 
 
-def join_groups(text: str, *, commas: bool) -> str:
-    """Numbers in groups of three digits as one; with plain commas only if ``commas``, and where they are no list."""
+def join_groups(text: str, *, commas: bool, brackets: bool = False) -> str:
+    """Numbers in groups of three digits as one; with plain commas only if ``commas``, and where they are no list.
+
+    With ``brackets`` a comma between digits inside brackets is no list either.
+    """
     text = _EXPLICIT_GROUPS.sub(lambda m: m[1] + re.sub(r"\D", "", m[2]), text)
     if commas and "," in text:
         spaced = re.search(r",\s", text) is not None
@@ -42,7 +50,7 @@ def join_groups(text: str, *, commas: bool) -> str:
         def join(match: re.Match[str]) -> str:
             before = text[: match.start()]
             inside = sum(before.count(c) for c in "([") > sum(before.count(c) for c in ")]") or r"\{" in before
-            return match[0] if inside and not spaced else match[0].replace(",", "")
+            return match[0] if inside and not spaced and not brackets else match[0].replace(",", "")
 
         text = _COMMA_GROUPS.sub(join, text)
     return text
@@ -53,17 +61,19 @@ class Convention(NamedTuple):
 
     Args:
         commas: Whether ``1,234`` is a number; otherwise it is a list.
+        brackets: Whether it is one inside brackets too: ``(1,234 + x) y`` makes no sense as a list.
         scientific: Whether ``2e-3`` is a small number; otherwise it is :math:`2e - 3`.
         units: Where units may stand: in ``"text"`` alone, also as ``"bare"`` words, also as single ``"letters"``.
     """
 
     commas: bool = True
+    brackets: bool = False
     scientific: bool = True
     units: str = "text"
 
 
 def _parsed(text: str, convention: Convention) -> Node:
-    text = join_groups(respelled(text), commas=convention.commas)
+    text = join_groups(respelled(text), commas=convention.commas, brackets=convention.brackets)
     if not convention.scientific:
         text = re.sub(r"(\d)e(?=[+-]\d)", r"\1 e ", text)
     text = rewritten(text)
@@ -122,6 +132,8 @@ def _expressions(raw: str, text: str, gold: bool, only_words: bool) -> Iterator[
     seen: set[Node] = set()
     problem: Unreadable | None = None
     for convention in _conventions(text, gold):
+        if convention.brackets and seen:
+            break
         try:
             node = _parsed(text, convention)
         except OverLimit:
@@ -147,7 +159,9 @@ def _conventions(text: str, gold: bool) -> Iterator[Convention]:
         yield Convention(units="bare")
         if not gold:
             yield Convention(units="letters")
-    if "," in text:
+    if "," in text and not _ZEROS_FIRST.search(text):
         yield Convention(commas=False)
     if _DIGIT_E_SIGN.search(text):
         yield Convention(scientific=False)
+    if _COMMA_GROUPS.search(text):
+        yield Convention(brackets=True)  # where nothing else makes sense

@@ -20,7 +20,10 @@ def mark_units(tokens: list[Token], *, letters: bool) -> list[Token]:
             if len(name) > 1 and name not in NAMED_RUNS and units.is_unit_word(name) and not reads_as_product(name):
                 out[k] = Token("word", name, token.gap)  # 650/day
             continue
-        if k == 0 or token.kind not in ("run", "word") or not _ends_value(tokens[k - 1]):
+        if k == 0 or token.kind not in ("run", "word"):
+            continue
+        behind_pi = tokens[k - 1].text == "pi" and (len(token.text) > 2 or token.text in units.BARE_UNITS)
+        if not _ends_value(tokens[k - 1]) and not behind_pi:
             continue
         stop = k
         while stop < len(tokens) and (

@@ -16,6 +16,7 @@ TEXT_COMMAND = re.compile(
 _HALF_DAY = re.compile(r"\b([ap])\.\s?m\b")
 _ARTICLE = re.compile(r"(?:an?|the)\s+(?=\w{2})")
 _LETTERS_ALONE = re.compile(r"[A-Za-z][A-Za-z' .-]*")
+_CONSONANTS = re.compile(r"[b-df-hj-np-tv-z]{2,3}")  # vt is a product: no word lacks vowels
 _SHORT_WORDS = names("no up on so in am pm ok us uk it is he me we go hi")
 _NUMBER_WORDS = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
@@ -49,7 +50,7 @@ def is_wordlike(text: str) -> bool:
     runs = re.findall(r"[A-Za-z]+", text)
     if any(r in NAMED_RUNS and r not in ("or", "and") for r in runs):
         return False
-    return any(len(r) > 1 and not reads_as_product(r) for r in runs) and not (
+    return any(len(r) > 1 and not reads_as_product(r) and not _CONSONANTS.fullmatch(r) for r in runs) and not (
         "-" in text and all(len(r) < 3 for r in runs)
     )
 
