@@ -204,6 +204,7 @@ def _in_formula(site: _Site, value: Value) -> str:
 # --- rules for numerals in prose
 
 
+_AND_A_FRACTION = re.compile(r"\s+and\s+(?:an?\s+half|\$?\\[dt]?frac|[0-9]+/[0-9]+)(?![A-Za-z])")
 _ORDINAL_ENDING = re.compile(r"(?:st|nd|rd|th)(?![A-Za-z])")
 
 
@@ -387,6 +388,15 @@ def _known_fact(site: _Site, value: Value) -> str:
     return ""
 
 
+def _compounded(site: _Site, value: Value) -> str:
+    """``five`` of *one hundred and five*, and both parts of *2 and 1/2*."""
+    earlier = site.piece(site.before - 1).lower() if site.piece(site.before) == "and" else ""
+    scaled = earlier in SCALES or earlier in COUNTS
+    part = earlier and value < 1 and (site.is_number(site.before - 1) or earlier in CARDINALS)
+    whole = isinstance(value, int) and _AND_A_FRACTION.match(site.text, site.end)
+    return "part of a longer number" if scaled or part or whole else ""
+
+
 def _number_word(site: _Site, value: Value) -> str:
     if site.raw[:1].isdigit() or site.raw[:1] in ".\\":
         return ""
@@ -404,5 +414,5 @@ def _number_word(site: _Site, value: Value) -> str:
 _MATH_RULES = (_in_formula,)
 _TEXT_RULES = (
     _joined, _list_number, _label, _following, _time, _year, _small_definite, _counted, _share, _known_fact,
-    _number_word,
+    _compounded, _number_word,
 )  # fmt: skip

@@ -75,6 +75,8 @@ def place(prompt: str, number: str) -> str:
         ("the first 15 terms", ["15"]),
         ("two-thirds of three cats, one dog, no one", ["three"]),
         ("twenty-five dogs and three hundred cats and forty mice", ["twenty-five", "forty"]),
+        ("one hundred and five cats, 2 thousand and 60 dogs, five dozen and six eggs", ["five"]),
+        ("2 and 1/2 cups, 5 and a half miles, 3 dogs and 1/2 of a cat", ["3", "1/2"]),
         ("The Three Bears and Five Guys", []),
         ("Twelve people ate. Six left.", ["Twelve", "Six"]),
         ("5' 6\" tall, 8kg, 4x4", []),
