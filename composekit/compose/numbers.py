@@ -353,6 +353,8 @@ def _why_not(rest: str) -> str:
         return "several numbers"
     if head in "=<>" or rest.startswith((r"\le", r"\ge", r"\in", r"\neq")):
         return "an equation or a relation"
+    if rest.startswith(".."):
+        return "digits that go on"
     if head == "_":
         return "a number in another base, or an index"
     if head == "°":

@@ -34,7 +34,7 @@ def undress(text: str) -> str:
             inner = body[len(opening) : len(body) - len(closing)]
             if body.startswith(opening) and body.endswith(closing) and len(body) > len(opening) and "$" not in inner:
                 body = inner.strip()
-        if body.endswith(".") and body[:-1].strip():
+        if body.endswith(".") and not body.endswith("..") and body[:-1].strip():
             body = body[:-1].strip()
         if body == before:
             break

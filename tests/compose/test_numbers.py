@@ -66,7 +66,7 @@ def test_parse_quantity_sets_the_unit_aside(text: str, value: int | Fraction, un
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "no digits"), ("\\text{Evelyn}", "words"), ("east", "words"), ("3, 5, 7", "several"),
+        ("", "no digits"), ("0.3...", "go on"), ("\\text{Evelyn}", "words"), ("east", "words"), ("3, 5, 7", "several"),
         ("1,-2", "several"),
         ("(1, 2)", "several"), ("[0, 5]", "several"), ("6 - 5i", "letter 'i'"), ("x=5", "letter 'x'"),
         ("2x", "letter 'x'"),

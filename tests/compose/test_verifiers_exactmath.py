@@ -342,6 +342,9 @@ def test_stops_and_space_inside_delimiters_are_dress(dressed: str) -> None:
         ("(x + 2, 100)", "(x+2,100)", "equal"),
         # and what follows on a group of zeros is no item
         ("1,000x", "1,000y", "different"), (r"1,000\,x", r"1000 \cdot x", "equal"), ("20,000a", "20,000b", "different"),
+        # dots that go on
+        ("0.3", "0.3...", "unreadable"), ("1,2,3", "1,2,3,...", "unreadable"), ("1,2,3", "1, 2, 3, . . .", "unreadable"),
+        ("0.3", "0.3.", "equal"), ("5", "5...", "equal"), ("yes", "yes...", "equal"), ("0.3...", "0.3...", "equal"),
         # units behind pi, letters side by side
         (r"2\pi\text{ meters}", r"2\pi meters", "equal"), (r"2\pi\text{ meters}", r"2\pi feet", "different"),
         (r"\frac{\pi}{6}\text{ cm}", r"\frac16\pi cm", "equal"), (r"2\pi h", r"2\pi", "different"),

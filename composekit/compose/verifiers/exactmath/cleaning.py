@@ -21,6 +21,7 @@ _LEADING_SPACE = re.compile(
     r"|\\(?:displaystyle|therefore|Rightarrow|implies|small|normalsize|large|Large|LARGE|huge|Huge)(?![A-Za-z]))+"
 )
 _SPACE = re.compile(r"\s+")
+_DECIMAL = re.compile(r"\d\.\d{1,40}\Z")
 _STOPS = " \t\r\n\f\v~.,;:✓✔✅☑🎉\ufe0f"
 _TICK = re.compile(r"\\(?:checkmark|blacksquare|square|qed)\Z")
 
@@ -66,9 +67,14 @@ def _strip_edges(text: str) -> str:
             stripped = stripped[:-2]
         elif stripped.endswith("\\") and not stripped.endswith("\\\\"):
             stripped = stripped[:-1]  # the backslash of a spacing command
-        if stripped == text:
+        if stripped == text or (len(text) > len(stripped) + 2 and _goes_on(stripped, text[len(stripped) :])):
             return text
         text = stripped
+
+
+def _goes_on(value: str, tail: str) -> bool:
+    """Whether the dots behind a value are more digits (``0.3...``) or items (``1, 2, ...``), and no stops."""
+    return "..." in tail.replace(" ", "") and ("," in tail or _DECIMAL.search(value) is not None)
 
 
 def _unboxed(text: str) -> str:
