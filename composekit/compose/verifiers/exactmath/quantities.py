@@ -71,9 +71,9 @@ def roughly(x: Node, y: Node) -> bool:
         (a, _), (b, _) = Sampler(FloatArithmetic, {}).value(x), Sampler(FloatArithmetic, {}).value(y)
     except (Unable, KeyError):
         return False
-    if abs(a - b) > abs(a) / 100:
-        return False
     shown = [_decimals(node) for node in (x, y)]
+    if abs(a - b) > abs(a) / (20 if None in shown else 100):  # two digits are near enough to a fraction
+        return False
     for digits, other in ((shown[1], shown[0]), (shown[0], shown[1])):
         if digits is not None and (other is None or other > digits):
             near = abs(a - b) <= (1.0 if digits else 0.5) * 10.0**-digits * (1 + 1e-9)
