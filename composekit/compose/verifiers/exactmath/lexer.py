@@ -44,7 +44,7 @@ _CHARACTERS = {
     "ω": r"\omega ", "φ": r"\phi ", "σ": r"\sigma ",
     "τ": r"\tau ", "ρ": r"\rho ", "ε": r"\epsilon ", "Δ": r"\Delta ", "Ω": r"\Omega ", "€": r"\€", "£": r"\£",
     "¥": r"\¥", "₹": r"\₹", "¢": r"\¢", "′": "'", "’": "'", "‘": "'", "“": '"', "”": '"', "⟨": r"\langle ",
-    "⟩": r"\rangle ", "，": ", ", "、": ", ", "；": ";", "∖": r"\setminus ", "∠": r"\angle ", "△": r"\triangle ",
+    "⟩": r"\rangle ", "，": ", ", "、": ", ", "。": ". ", "；": ";", "∖": r"\setminus ", "∠": r"\angle ", "△": r"\triangle ",
 }  # fmt: skip
 _SUPERSCRIPTS = {ord(a): b for a, b in zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n", strict=True)}
 _SUBSCRIPTS = {ord(a): b for a, b in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)}
