@@ -20,6 +20,7 @@ from composekit.compose.verifiers.echo import MAX_PROMPT
 _ARITHMETIC = frozenset(("num", "add", "mul", "neg", "div", "ratio", "percent"))
 _WRAPPING = frozenset(("abs", "root", "set", "fn", "pow"))
 _FUNCTIONS = frozenset(("log", "fn"))
+_COUNTS = frozenset(("binom", "fact"))
 _UNFOLDED = frozenset(("neg", "percent", "abs", "div", "ratio", "set", "pm", "mp"))
 _SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
 _HIGHEST_POWER = 64
@@ -47,20 +48,23 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
     """
     wanted = canonical_of(gold, gold=True)
     sides = sides_of(answer, wanted)
-    if not wanted or not sides or any(_is_number(side) for side in sides):
+    if not wanted or not sides or any(map(_are_numbers, sides)):
         return False
+    constant = "('var'" not in repr(wanted)
+    if constant:  # A = bh = 3 * 5: what has no letters is to be worked out
+        sides = tuple(side for side in sides if "('var'" not in repr(side)) or sides
     nodes = [part for part in inside(sides) if part and isinstance(part[0], str)]
     kinds = {node[0] for node in nodes}
-    if "('var'" not in repr(wanted) and all(map(_cancels, sides)):
+    if constant and all(map(_cancels, sides)):
         return True
     if "var" not in kinds and all(map(_has_function, sides)):
         return not _has_function(wanted)
-    constant = "('var'" not in repr(wanted) or wanted[0][0] == "relation"
+    constant = constant or wanted[0][0] == "relation"
     if constant and all(map(_is_open, sides)) and not any(map(_is_open, wanted)):
         return True
-    if len(wanted) != 1 or not _is_number(wanted[0]):
+    if len(wanted) != 1 or not _are_numbers(wanted[0]):
         return False
-    if all(any(leaves_work(side) for leaves_work in _LEAVES_WORK) for side in sides):
+    if all(any(leaves_work(one) for one in _members(side) for leaves_work in _LEAVES_WORK) for side in sides):
         return True
     if wanted[0][0] != "num":
         return False
@@ -209,11 +213,30 @@ def _scales_a_sum(tree: Any) -> bool:
 
 
 def _multiplies_counts(tree: Any) -> bool:
-    """Whether two binomial coefficients, or one and a number, are multiplied, written with factorials or not."""
+    """Whether two binomial coefficients, or one or a factorial and a number, are multiplied: ``5 * 4!`` is half worked out."""
     nodes = [part for part in inside(tree) if part and isinstance(part[0], str)]
     factorials, binomials = (sum(part[0] == kind for part in nodes) for kind in ("fact", "binom"))
-    scaled = any(part[0] == "mul" and {"binom", "num"} <= {x[0] for x in part[1:]} for part in nodes)
+    products = [{x[0] for x in part[1:]} for part in nodes if part[0] == "mul"]
+    scaled = any("num" in kinds and not kinds.isdisjoint(_COUNTS) for kinds in products)
     return scaled or binomials + factorials // 3 > 1
+
+
+def _adds_to_a_power(tree: Any) -> bool:
+    """Whether a sum has a product, equal terms, or beside a power a number above those that the power is made of.
+
+    ``2^{10} - 1`` is a way to write a number; ``193 * 2^5 - 386``, ``2^9 + 2^9`` and ``15^3 - 217`` are calculations.
+    """
+    for part in inside(tree):
+        if not part or part[0] != "add" or is_mixed(part):
+            continue
+        terms = [term[1] if term[0] == "neg" else term for term in part[1:]]
+        if len(set(terms)) < len(terms) or any(x and x[0] == "mul" for term in terms for x in inside(term)):
+            return True
+        numbers = [abs(term[1]) for term in terms if term[0] == "num"]
+        made_of = [abs(x[1]) for term in terms if term[0] != "num" for x in inside(term) if x and x[0] == "num"]
+        if numbers and made_of and max(numbers) > max(made_of) + 1:
+            return True
+    return False
 
 
 def _is_whole_root(tree: Any) -> bool:
@@ -227,7 +250,7 @@ def _has_constant(tree: Any) -> bool:
     return any(part[:1] == ("const",) for part in inside(tree))
 
 
-_LEAVES_WORK = (_scales_a_sum, _combines_a_square, _multiplies_counts, _is_whole_root, _has_constant)
+_LEAVES_WORK = (_scales_a_sum, _combines_a_square, _adds_to_a_power, _multiplies_counts, _is_whole_root, _has_constant)
 
 
 def _combines(tree: Any) -> bool:
@@ -254,6 +277,21 @@ def _is_written_large(tree: Any) -> bool:
     return tree[0] in ("mul", "neg", "pow") and any(
         part and part[0] == "pow" and part[1] == ("num", 10) for part in inside(tree)
     )
+
+
+def _members(tree: Any) -> tuple[Any, ...]:
+    """What a list, a tuple or a set holds, or what else there is."""
+    while tree[0] == "assign":
+        tree = tree[-1]
+    if tree[0] in ("list", "sequence"):
+        return tuple(tree[1 if tree[0] == "list" else 3])
+    return tuple(tree[1:]) if tree[0] == "set" else (tree,)
+
+
+def _are_numbers(tree: Any) -> bool:
+    """Whether this is a number in its last form, or a list, a tuple or a set of such."""
+    members = _members(tree)
+    return bool(members) and all(map(_is_number, members))
 
 
 def _is_number(tree: Any) -> bool:
