@@ -8,12 +8,14 @@ from fractions import Fraction
 from typing import Any
 
 from composekit.compose.tokens import numerals
-from composekit.compose.verifiers.canonical import canonical_of, inside, is_fraction, sides_of
-from composekit.compose.verifiers.echo import MAX_PROMPT
+from composekit.compose.verifiers.canonical import canonical_of, canonical_tree, inside, is_fraction, sides_of
+from composekit.compose.verifiers.echo import MAX_PROMPT, lone_expressions
 from composekit.compose.verifiers.exactmath.lexer import Unreadable
 from composekit.compose.verifiers.exactmath.reading import readings
-from composekit.compose.verifiers.exactmath.tree import Node
+from composekit.compose.verifiers.exactmath.shapes import is_name
+from composekit.compose.verifiers.exactmath.tree import Node, variables
 
+MAX_EQUATION = 400
 _SIMPLEST = re.compile(r"\bsimpl(?:est|ified)\s+(?:\w+\s+){0,2}form\b|\bsimplest\s+radical|\bsimplify\b", re.I)
 _RATIONAL = re.compile(r"\brationali[sz]", re.I)
 _AS_DECIMAL = re.compile(r"\b(?:as|to|into|in) (?:an? |the )?(?:\w+ )?decimal\b(?! place)", re.I)
@@ -21,17 +23,47 @@ _AS_FRACTION = re.compile(r"\b(?:as|to|into) an? (?:\w+ ){0,2}(?:fraction|mixed 
 _DECIMAL = re.compile(r"\s*[-+]?\d*\.(?:\d|\\(?:overline|bar))[^/]*|\s*[-+]?[\d.]+\s*\\?%\s*")
 
 
-def is_unsolved(answer: str, gold: str) -> bool:
-    """Whether an equation or inequality answers one whose variable stands alone, and has it alone on neither side.
+def is_unsolved(answer: str, prompt: str, gold: str) -> bool:
+    """Whether an equation or inequality is not solved for what its gold answer is the value of.
+
+    Where the gold answer has its variable alone on one side, so must the answer. Where it is no equation, one for a single
+    letter must be solved for that, or for an expression of the question: ``x + x = 6`` says that x is 3.
 
     Example:
-        >>> is_unsolved("2x + 6 = 16", "x = 5"), is_unsolved("5 = x", "x = 5"), is_unsolved("2x = 3", "4x = 6")
-        (True, False, False)
+        >>> [is_unsolved(answer, "Solve.", "x = 5") for answer in ("2x + 6 = 16", "5 = x")]
+        [True, False]
+        >>> is_unsolved("2x = 3", "Solve.", "4x = 6"), is_unsolved("x + x = 6", "Solve.", "6")
+        (False, True)
+        >>> is_unsolved("x + x = 6", "What is $x + x$?", "6"), is_unsolved("a + b = 6", "Add them.", "6")
+        (False, False)
     """
-    if not any(sign in gold for sign in "=<>\\"):
+    if not any(sign in text for text in (answer, gold) for sign in "=<>\\"):
         return False
-    wanted, given = _statement(gold, gold=True), _statement(answer, gold=False)
-    return wanted is not None and given is not None and _is_solved(wanted) and not _is_solved(given)
+    given = _statement(answer, gold=False)
+    if given is None:
+        return False
+    wanted = _statement(gold, gold=True)
+    if wanted is not None:
+        return _is_solved(wanted) and not _is_solved(given)
+    left = given.args[1] if given.kind == "assign" and given.args[2] != "in" else None
+    if left is None or is_name(given) or left.kind == "sequence" or len(variables(left)) != 1:
+        return False
+    asked = left.kind == "fn" and left.args[0] in prompt[-MAX_PROMPT:]  # the cosine of the angle
+    return not asked and canonical_tree(left) not in lone_expressions(prompt)
+
+
+def asked_value(answer: str, prompt: str) -> str | None:
+    """The right side of an equation whose left side is an expression that the question asks for; None for others.
+
+    Example:
+        >>> asked_value("a^2 + b^2 = 7", "Find $a^2+b^2$."), asked_value("2x = 12", "Solve $2x = 12$.")
+        ('7', None)
+    """
+    left, sign, right = answer.partition("=")
+    if not sign or "=" in right or len(answer) > MAX_EQUATION or not left.strip():
+        return None
+    found = canonical_of(left.strip(" $"), gold=False)
+    return right.strip(" $") if found and found[0] in lone_expressions(prompt) else None
 
 
 def _statement(text: str, *, gold: bool) -> Node | None:

@@ -12,7 +12,7 @@ from composekit.compose.verifiers.asked import is_in_another_unit, repeats_dozen
 from composekit.compose.verifiers.echo import is_echo
 from composekit.compose.verifiers.exactmath.judge import DECIMALS, SAME, Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
-from composekit.compose.verifiers.forms import is_in_another_form, is_unsimplified, is_unsolved
+from composekit.compose.verifiers.forms import asked_value, is_in_another_form, is_unsimplified, is_unsolved
 from composekit.compose.verifiers.prose import declared_list, declared_number, is_sentence, spaced_list
 from composekit.compose.verifiers.statements import without_label
 from composekit.compose.verifiers.undone import is_undone
@@ -109,13 +109,11 @@ class MathVerifier(Verifier):
             return verdict
         if says_word(answer, problem.answer, problem.prompt):
             return Verdict(1.0, "correct", answer, "compared as words")
-        turned = _TURNED.fullmatch(answer)
-        if (
-            turned is not None
-            and "=" not in problem.answer
-            and (found := self.compare(gold=problem.answer, answer=turned[1])).correct
-        ):
-            return found
+        if "=" in answer and "=" not in problem.answer:
+            turned = _TURNED.fullmatch(answer)
+            value = turned[1] if turned else asked_value(answer, problem.prompt)
+            if value is not None and (found := self.compare(gold=problem.answer, answer=value)).correct:
+                return found
         listed = spaced_list(answer) or declared_list(answer)
         if listed is None and "\\cup" in problem.answer:
             listed = _OR.sub(r"\\cup", answer)
@@ -194,7 +192,7 @@ def _fault(answer: str, problem: Problem, verdict: Verdict) -> str | None:
         return "the answer only repeats an expression of the question"
     if is_undone(answer, problem.prompt, problem.answer):
         return "the answer leaves a calculation undone"
-    if is_unsolved(answer, problem.answer):
+    if is_unsolved(answer, problem.prompt, problem.answer):
         return "the answer is an equation or inequality that nobody solved"
     if is_unsimplified(answer, problem.prompt, problem.answer) or is_in_another_form(
         answer, problem.prompt, problem.answer
