@@ -213,7 +213,7 @@ def _scales_a_sum(tree: Any) -> bool:
 
 
 def _multiplies_counts(tree: Any) -> bool:
-    """Whether two binomial coefficients, or one or a factorial and a number, are multiplied: ``5 * 4!`` is half worked out."""
+    """Whether two counts are multiplied, or one and a number: ``5 * 4!`` is half worked out."""
     nodes = [part for part in inside(tree) if part and isinstance(part[0], str)]
     factorials, binomials = (sum(part[0] == kind for part in nodes) for kind in ("fact", "binom"))
     products = [{x[0] for x in part[1:]} for part in nodes if part[0] == "mul"]
