@@ -28,7 +28,15 @@ _IN = re.compile(r"\bin (?=[a-zA-Z])")
 _ASKING = re.compile(r"\b(?:how|what|express|find|give|determine|calculate|compute|answer)\b", re.IGNORECASE)
 _LAYOUT = re.compile(r"\\(?:text|mathrm|mbox)\s?\{|[{}$~]|\\[,;: ]")
 _WORD = re.compile(r"[$¢€£¥₹]|[A-Za-z]+")
-_DOZENS = re.compile(r"(?<![\d.])(\d{1,6})(?:\s|~|\\[,;: ]|\\text\s?\{){1,6}(dozen|score|gross)\b", re.I)
+_BEFORE_SCALE = re.compile(
+    rf"(?<![\d.])(\d{{1,6}}(?:\.\d{{1,6}})?|[a-z]{{3,12}})(?:\s|~|\\[,;: ]|\\text\s?\{{){{1,6}}({'|'.join(units.SCALES)})\b",
+    re.I,
+)
+_DOZENS = frozenset(("dozen", "dozens", "score", "gross"))
+_IN_DIGITS = re.compile(
+    r"\b(?:in|as|using|with) (?:an? )?(?:digits|numerals?|figures|numbers?|(?:standard|decimal) (?:form|notation))\b",
+    re.I,
+)
 _CURRENCIES = {
     "$": re.compile(r"\$\s?\d|\bdollars?\b", re.I), "¢": re.compile(r"\bcents?\b|¢", re.I),
     "€": re.compile(r"€|\beuros?\b", re.I), "£": re.compile(r"£|\bpounds?\b", re.I),
@@ -60,12 +68,23 @@ def without_asked_scale(answer: str, prompt: str) -> str | None:
     return found["number"] if asked else None
 
 
-def repeats_dozens(answer: str, prompt: str) -> bool:
-    """Whether "7 dozen" answers "How many eggs are in 7 dozen?"."""
-    found = _DOZENS.search(answer) if "o" in answer else None
-    return (
-        found is not None and re.search(rf"(?<![\d.]){found[1]}\s+{found[2]}", prompt[-MAX_PROMPT:], re.I) is not None
-    )
+def repeats_scale(answer: str, prompt: str) -> bool:
+    """Whether a number before a scale stands so in the question, which asks to turn that into a plain number.
+
+    Dozens are counted out: "7 dozen" does not answer "How many eggs are in 7 dozen?". "3 thousand" is a way to write 3000
+    and no copy, unless the question wants just that written in digits.
+
+    Example:
+        >>> repeats_scale("7 dozen", "How many eggs are in 7 dozen?")
+        True
+        >>> [repeats_scale("3 thousand", asked) for asked in ("3 thousand came. How many?", "Write 3 thousand in digits.")]
+        [False, True]
+    """
+    found = _BEFORE_SCALE.search(answer) if answer[-1:].isalpha() or "}" in answer else None
+    prompt = prompt[-MAX_PROMPT:]
+    if found is None or not (found[2].lower() in _DOZENS or _IN_DIGITS.search(prompt)):
+        return False
+    return re.search(rf"(?<![\d.]){re.escape(found[1])}\s+{found[2].rstrip('sS')}", prompt, re.I) is not None
 
 
 def is_in_another_unit(answer: str, prompt: str, gold: str) -> bool:

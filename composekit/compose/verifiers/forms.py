@@ -16,6 +16,8 @@ from composekit.compose.verifiers.exactmath.shapes import is_name
 from composekit.compose.verifiers.exactmath.tree import Node, variables
 
 MAX_EQUATION = 400
+_FUNCTION = re.compile(r"\s*([a-zA-Z])\s?\(\s?([a-z])\s?\)\s?=")
+_LETTER = re.compile(r"\s*[a-zA-Z]\s?=")
 _SIMPLEST = re.compile(r"\bsimpl(?:est|ified)\s+(?:\w+\s+){0,2}form\b|\bsimplest\s+radical|\bsimplify\b", re.I)
 _RATIONAL = re.compile(r"\brationali[sz]", re.I)
 _AS_DECIMAL = re.compile(r"\b(?:as|to|into|in) (?:an? |the )?(?:\w+ )?decimal\b(?! place)", re.I)
@@ -64,6 +66,23 @@ def asked_value(answer: str, prompt: str) -> str | None:
         return None
     found = canonical_of(left.strip(" $"), gold=False)
     return right.strip(" $") if found and found[0] in lone_expressions(prompt) else None
+
+
+def is_another_function(answer: str, prompt: str, gold: str) -> bool:
+    """Whether a line ``y = ...`` is given the name of a function that the question defines.
+
+    Example:
+        >>> is_another_function("f(x) = 2x - 1", "The line touches f(x) = x^2 at 1.", "y = 2x - 1")
+        True
+        >>> is_another_function("f(x) = 2x - 1", "Give the line through (0, -1) and (1, 1).", "y = 2x - 1")
+        False
+    """
+    named = _FUNCTION.match(answer)
+    if named is None or not _LETTER.match(gold):
+        return False
+    defined = rf"(?<![A-Za-z\\]){named[1]}\s?\(\s?{named[2]}\s?\)\s?="
+    prompt = prompt[-MAX_PROMPT:]
+    return re.search(defined, prompt) is not None and re.search(rf"=\s?{named[1]}\s?\(", prompt) is None
 
 
 def _statement(text: str, *, gold: bool) -> Node | None:

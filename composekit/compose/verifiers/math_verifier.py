@@ -8,11 +8,17 @@ from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers import worker
-from composekit.compose.verifiers.asked import is_in_another_unit, repeats_dozens, without_asked_scale
+from composekit.compose.verifiers.asked import is_in_another_unit, repeats_scale, without_asked_scale
 from composekit.compose.verifiers.echo import is_echo
 from composekit.compose.verifiers.exactmath.judge import DECIMALS, SAME, Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
-from composekit.compose.verifiers.forms import asked_value, is_in_another_form, is_unsimplified, is_unsolved
+from composekit.compose.verifiers.forms import (
+    asked_value,
+    is_another_function,
+    is_in_another_form,
+    is_unsimplified,
+    is_unsolved,
+)
 from composekit.compose.verifiers.prose import declared_list, declared_number, is_sentence, spaced_list
 from composekit.compose.verifiers.statements import without_label
 from composekit.compose.verifiers.undone import is_undone
@@ -188,12 +194,14 @@ def _fault(answer: str, problem: Problem, verdict: Verdict) -> str | None:
         return "the answer is in another unit than the question asks for"
     if verdict.detail == DECIMALS:
         return None
-    if is_echo(answer, problem.prompt, problem.answer) or repeats_dozens(answer, problem.prompt):
+    if is_echo(answer, problem.prompt, problem.answer) or repeats_scale(answer, problem.prompt):
         return "the answer only repeats an expression of the question"
     if is_undone(answer, problem.prompt, problem.answer):
         return "the answer leaves a calculation undone"
     if is_unsolved(answer, problem.prompt, problem.answer):
         return "the answer is an equation or inequality that nobody solved"
+    if is_another_function(answer, problem.prompt, problem.answer):
+        return "the answer is about another function of the question"
     if is_unsimplified(answer, problem.prompt, problem.answer) or is_in_another_form(
         answer, problem.prompt, problem.answer
     ):

@@ -29,6 +29,8 @@ from composekit.compose.verifiers.exactmath.shapes import (
     is_out_of_order,
     links,
     matches,
+    names_same_function,
+    only_point,
     with_sign,
 )  # fmt: skip
 from composekit.compose.verifiers.exactmath.tree import Node, contains, number, variables
@@ -137,7 +139,7 @@ class Comparison:
         if g.kind == a.kind == "assign":
             if g.args[0] == a.args[0] and "in" in (g.args[2], a.args[2]):
                 return self.equal(as_set(g), as_set(a))
-            if g.args[0] == a.args[0]:
+            if g.args[0] == a.args[0] or names_same_function(g, a):
                 return self.equal(g.args[3], a.args[3])
             return self._equations(as_equation(g), as_equation(a))
         if g.kind == "assign":
@@ -148,7 +150,9 @@ class Comparison:
             return self.equal(g.args[3], a)
         if g.kind == "relation":
             return self._equations(g, as_equation(a)) if a.args[2] != "in" else self._real_sets(g, a)
-        _, left, _, value = a.args
+        _, left, relation, value = a.args
+        if relation == "in" and value.kind == "reals":
+            return self._real_sets(g, value)
         bound = (
             {left.args[0]}
             if left is not None and left.kind == "apply"
@@ -158,13 +162,16 @@ class Comparison:
         )
         if bound & variables(value) or (not is_name(a) and variables(value)):
             return False
-        if g.kind == "sequence" and (value.kind not in _POINTS or is_out_of_order(left)):
+        if g.kind == "sequence" and not only_point(g) and (value.kind not in _POINTS or is_out_of_order(left)):
             return False
         return self.equal(g, value)
 
     def _real_sets(self, g: Node, a: Node) -> bool | None:
         if contains(g, "pm", "mp") or contains(a, "pm", "mp"):
             return False
+        points = only_point(g), only_point(a)
+        if points != (None, None):
+            return self.equal(points[0] or g, points[1] or a)
         same = same_real_set(g, a)
         return False if same is None else same
 
