@@ -10,6 +10,8 @@ from typing import Any
 from composekit.compose.tokens import numerals
 from composekit.compose.verifiers.canonical import canonical_of, canonical_tree, inside, is_fraction, sides_of
 from composekit.compose.verifiers.echo import MAX_PROMPT, lone_expressions
+from composekit.compose.verifiers.exactmath.judge import judge, same_text
+from composekit.compose.verifiers.exactmath.lettered import choice_of, printed_choices
 from composekit.compose.verifiers.exactmath.lexer import Unreadable
 from composekit.compose.verifiers.exactmath.reading import readings
 from composekit.compose.verifiers.exactmath.shapes import is_name
@@ -83,6 +85,25 @@ def is_another_function(answer: str, prompt: str, gold: str) -> bool:
     defined = rf"(?<![A-Za-z\\]){named[1]}\s?\(\s?{named[2]}\s?\)\s?="
     prompt = prompt[-MAX_PROMPT:]
     return re.search(defined, prompt) is not None and re.search(rf"=\s?{named[1]}\s?\(", prompt) is None
+
+
+def is_another_option(answer: str, prompt: str) -> bool:
+    r"""Whether the text behind the letter of a choice is none of that letter, as the question prints its options.
+
+    Example:
+        >>> question = r"Which? $\textbf{(A)}\ 5 \qquad \textbf{(B)}\ 6$"
+        >>> is_another_option("(B) 5", question), is_another_option("(B) 6", question), is_another_option("B", question)
+        (True, False, False)
+    """
+    given = choice_of(answer)
+    printed = printed_choices(prompt) if given is not None and given.text else {}
+    if given is None or given.letter not in printed or same_text(printed[given.letter], given.text):
+        return False
+    others = (text for letter, text in printed.items() if letter != given.letter)
+    return (
+        any(same_text(text, given.text) for text in others)
+        or judge(printed[given.letter], given.text).status == "different"
+    )
 
 
 def _statement(text: str, *, gold: bool) -> Node | None:
