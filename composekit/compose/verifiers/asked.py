@@ -98,16 +98,13 @@ def is_in_another_unit(answer: str, prompt: str, gold: str) -> bool:
     words = _WORD.findall(answer)
     if not any(is_measured(name) for word in words for name, _ in units.fold(word)) and "\\circ" not in answer:
         return _is_in_other_degrees(answer, prompt) if words else False
-    given = _unit(answer)
-    if given is None or _unit(gold) is not None:
+    given = unit_of(answer)
+    if given is None or unit_of(gold) is not None:
         return False
-    asked = _asked(prompt)
+    asked = asked_units(prompt)
     if len(given) == 1 and given[0][0] in _CURRENCIES and not any(unit == given for unit in asked):
-        return (
-            _is_other_money(given[0][0], prompt)
-            if not asked
-            else any(u[0][0] in _CURRENCIES for u in asked if len(u) == 1)
-        )
+        wanted = any(len(unit) == 1 and unit[0][0] in _CURRENCIES for unit in asked)
+        return wanted or (not asked and _is_other_money(given[0][0], prompt))
     found = measure(tuple(part for part in given if is_measured(part[0])))  # of cents per page, cents
     same = [one for one in map(measure, asked) if one.dimensions == found.dimensions]
     return bool(same and found not in same) or _is_in_other_degrees(answer, prompt)
@@ -136,7 +133,7 @@ def _degrees(pattern: re.Pattern[str], text: str) -> set[str]:
 
 
 @lru_cache(maxsize=1024)
-def _asked(prompt: str) -> frozenset[Unit]:
+def asked_units(prompt: str) -> frozenset[Unit]:
     """The units with a size in which a question counts."""
     prompt = " ".join(_LAYOUT.sub(" ", prompt[-MAX_PROMPT:]).split())
     found = [unit for at in _COUNTING.finditer(prompt) for unit in units_said(prompt[at.end() : at.end() + 80], 3)]
@@ -146,7 +143,7 @@ def _asked(prompt: str) -> frozenset[Unit]:
     return frozenset(found)
 
 
-def _unit(text: str) -> Unit | None:
+def unit_of(text: str) -> Unit | None:
     """The unit of an answer."""
     try:
         found = readings(text, gold=False)

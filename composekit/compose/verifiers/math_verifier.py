@@ -9,6 +9,7 @@ from composekit.compose.problem import Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers import worker
 from composekit.compose.verifiers.asked import is_in_another_unit, repeats_scale, without_asked_scale
+from composekit.compose.verifiers.compounds import in_one_unit
 from composekit.compose.verifiers.echo import is_echo
 from composekit.compose.verifiers.exactmath.judge import DECIMALS, SAME, Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
@@ -117,10 +118,15 @@ class MathVerifier(Verifier):
             verdict = self.compare(gold=problem.answer, answer=answer)
             if verdict.status not in ("wrong", "unparseable"):
                 return verdict
-        if _LETTER.search(answer) is None:
+        if _LETTER.search(answer) is None and "'" not in answer:
             return verdict
         if says_word(answer, problem.answer, problem.prompt):
             return Verdict(1.0, "correct", answer, "compared as words")
+        whole = in_one_unit(answer, problem.prompt, problem.answer)
+        if whole is not None:
+            answer, verdict = whole, self.compare(gold=problem.answer, answer=whole)
+            if verdict.correct:
+                return verdict
         if "=" in answer and "=" not in problem.answer:
             turned = _TURNED.fullmatch(answer)
             value = turned[1] if turned else asked_value(answer, problem.prompt)

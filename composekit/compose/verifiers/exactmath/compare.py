@@ -96,6 +96,11 @@ class Comparison:
         relations, operands = node.args
         if not all(x.is_scalar for x in operands):
             return self._settle_items(node)
+        known = next((k for k, x in enumerate(operands) if not variables(x)), len(operands))
+        if 0 < known < len(operands) - 1 and not any(map(variables, operands[known:])):
+            return self._settle(
+                Node("relation", (relations[known:], operands[known:]))
+            )  # bh = 3 * 5 = 15: letters, and their values
         if relations.count("~") > 1:
             return Node("contradiction", ())
         for relation, x, y in zip(relations, operands, operands[1:], strict=False):
@@ -151,6 +156,8 @@ class Comparison:
         if g.kind == "relation":
             return self._equations(g, as_equation(a)) if a.args[2] != "in" else self._real_sets(g, a)
         _, left, relation, value = a.args
+        if relation == "=" and value.kind == "relation" and value.args[0] == ("=",) and not variables(value.args[1][1]):
+            value = value.args[1][1] if variables(value.args[1][0]) else value  # A = bh = 15
         if relation == "in" and value.kind == "reals":
             return self._real_sets(g, value)
         bound = (
