@@ -139,7 +139,9 @@ def asked_units(prompt: str) -> frozenset[Unit]:
     found = [unit for at in _COUNTING.finditer(prompt) for unit in units_said(prompt[at.end() : at.end() + 80], 3)]
     for sentence in re.split(r"(?<!sq)(?<!cu)[.!?]", prompt):
         if _ASKING.search(sentence):
-            found += [unit for at in _IN.finditer(sentence) for unit in units_said(sentence[at.end() :], 1)]
+            found += [
+                unit for at in _IN.finditer(sentence) for unit in units_said(sentence[at.end() : at.end() + 80], 1)
+            ]
     return frozenset(found)
 
 

@@ -44,7 +44,8 @@ _INLINE = re.compile(
 )
 _GLUE = re.compile(r"\A\s+|(?:\s|[,;.]|\band\b|[*_]{2,3})+\Z", re.IGNORECASE)
 _SHORT = re.compile(
-    r"[^\sA-Za-z]{1,60}|[A-Za-z]{1,30}|\([A-Z]\)|\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)|[-+]?\$?[\d.,]{1,30}%?(?: [A-Za-z]{1,30})?"
+    r"[^\sA-Za-z]{1,60}|[A-Za-z]{1,30}|\([A-Z]\)|\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)"
+    r"|[-+]?\$?[\d.,]{1,30}%?(?: [A-Za-z]{1,30})?"
 )
 _LONGEST_LINE = 4_000
 _BOX = re.compile(r"\\{1,2}(?:boxed|fbox|framebox)(?![A-Za-z])")
@@ -191,7 +192,8 @@ def listed_recap(section: str, count: int) -> Recap | None:
         Recap(own='Answer: 7\\n\\n**Summary**', answers=('42', '7'))
     """
     lines = section[-_LONGEST_LINE:].rstrip().split("\n")
-    at, answers = len(lines), []
+    at = len(lines)
+    answers: list[str] = []
     for k in range(count, 0, -1):
         at -= 1
         while at > 0 and not lines[at].strip():

@@ -16,15 +16,14 @@ from typing import Any
 from composekit.compose.tokens import numerals
 from composekit.compose.verifiers.canonical import COMMUTE, canonical_of, inside, is_fraction, is_mixed, sides_of
 from composekit.compose.verifiers.echo import MAX_PROMPT
+from composekit.compose.verifiers.unfinished import is_hidden_number, leaves_work
 
 _ARITHMETIC = frozenset(("num", "add", "mul", "neg", "div", "ratio", "percent"))
 _WRAPPING = frozenset(("abs", "root", "set", "fn", "pow"))
 _FUNCTIONS = frozenset(("log", "fn"))
-_COUNTS = frozenset(("binom", "fact"))
 _UNFOLDED = frozenset(("neg", "percent", "abs", "div", "ratio", "set", "pm", "mp"))
 _SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
 _HIGHEST_POWER = 64
-_LARGEST_ROOT = 10**12
 _SCALES = frozenset(("num", Fraction(10) ** k) for k in range(3, 31))  # 26 x 1000 is a way to write a number
 _COMBINED = _ARITHMETIC | {"pow", "fact", "binom", "root"}
 
@@ -64,7 +63,7 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
         return True
     if len(wanted) != 1 or not _are_numbers(wanted[0]):
         return False
-    if all(any(leaves_work(one) for one in _members(side) for leaves_work in _LEAVES_WORK) for side in sides):
+    if all(any(map(leaves_work, _members(side))) for side in sides):
         return True
     if wanted[0][0] != "num":
         return False
@@ -114,17 +113,6 @@ def _nests_numbers(tree: Any) -> bool:
     )
 
 
-def _combines_a_square(tree: Any) -> bool:
-    """Whether the square of a number above 3 is still to be added to something or divided: ``294^2 - 23334``."""
-    return any(
-        part and part[0] in ("add", "div") and any(_is_square(x) for x in inside(part) if x) for part in inside(tree)
-    )
-
-
-def _is_square(tree: Any) -> bool:
-    return tree[0] == "pow" and tree[1][0] == "num" and abs(tree[1][1]) > 3 and tree[2] == ("num", 2)
-
-
 def _has_like_terms(terms: Sequence[Any]) -> bool:
     r"""Whether two terms are multiples of one constant or radical: :math:`20\pi - 13\pi`."""
     found = [unit for unit in map(_multiplied, terms) if unit]
@@ -155,7 +143,7 @@ def _is_amount(tree: Any, rooted: bool) -> bool:
     """Whether this is a number, a fraction or a product of such; below a radical, from which they are drawn, powers too."""
     while tree[0] in ("neg", "percent"):
         tree = tree[1]
-    if tree[0] == "num" or is_mixed(tree) or _is_hidden_number(tree):
+    if tree[0] == "num" or is_mixed(tree) or is_hidden_number(tree):
         return True
     if tree[0] in ("div", "ratio", "mul"):
         return all(_is_amount(part, rooted) for part in tree[1:])
@@ -193,64 +181,6 @@ def _value(tree: Any, letter: Fraction) -> Fraction | None:
 def _power(base: Fraction, exponent: Fraction) -> Fraction | None:
     whole = exponent.denominator == 1 and abs(exponent) <= _HIGHEST_POWER and (base or exponent > 0)
     return base ** int(exponent) if whole else None
-
-
-def _is_hidden_number(tree: Any) -> bool:
-    r"""Whether this is a root that is rational, :math:`\sqrt{121}`, or a power of a fraction."""
-    if tree[0] == "root" and tree[1][0] == tree[2][0] == "num":
-        radicand, index = tree[1][1], tree[2][1]
-        nearest = round(float(abs(radicand)) ** (1 / index)) if abs(radicand) < _LARGEST_ROOT and index >= 1 else 0
-        return bool(nearest and Fraction(nearest) ** int(index) == abs(radicand))
-    return tree[0] == "pow" and is_fraction(tree[1]) and tree[1][0] == "div" and tree[2][0] == "num"
-
-
-def _scales_a_sum(tree: Any) -> bool:
-    """Whether a sum is multiplied or divided somewhere: ``171 (23^2 - 18^2)``."""
-    return any(
-        part and part[0] in ("mul", "div") and any(x[0] == "add" and not is_mixed(x) for x in part[1:])
-        for part in inside(tree)
-    )
-
-
-def _multiplies_counts(tree: Any) -> bool:
-    """Whether two counts are multiplied, or one and a number: ``5 * 4!`` is half worked out."""
-    nodes = [part for part in inside(tree) if part and isinstance(part[0], str)]
-    factorials, binomials = (sum(part[0] == kind for part in nodes) for kind in ("fact", "binom"))
-    products = [{x[0] for x in part[1:]} for part in nodes if part[0] == "mul"]
-    scaled = any("num" in kinds and not kinds.isdisjoint(_COUNTS) for kinds in products)
-    return scaled or binomials + factorials // 3 > 1
-
-
-def _adds_to_a_power(tree: Any) -> bool:
-    """Whether a sum has a product, equal terms, or beside a power a number above those that the power is made of.
-
-    ``2^{10} - 1`` is a way to write a number; ``193 * 2^5 - 386``, ``2^9 + 2^9`` and ``15^3 - 217`` are calculations.
-    """
-    for part in inside(tree):
-        if not part or part[0] != "add" or is_mixed(part):
-            continue
-        terms = [term[1] if term[0] == "neg" else term for term in part[1:]]
-        if len(set(terms)) < len(terms) or any(x and x[0] == "mul" for term in terms for x in inside(term)):
-            return True
-        numbers = [abs(term[1]) for term in terms if term[0] == "num"]
-        made_of = [abs(x[1]) for term in terms if term[0] != "num" for x in inside(term) if x and x[0] == "num"]
-        if numbers and made_of and max(numbers) > max(made_of) + 1:
-            return True
-    return False
-
-
-def _is_whole_root(tree: Any) -> bool:
-    while tree[0] in ("neg", "abs"):
-        tree = tree[1]
-    return tree[0] == "root" and _is_hidden_number(tree)
-
-
-def _has_constant(tree: Any) -> bool:
-    r"""Whether :math:`\pi`, e or i stand there, and cancel, for the gold answer is a number."""
-    return any(part[:1] == ("const",) for part in inside(tree))
-
-
-_LEAVES_WORK = (_scales_a_sum, _combines_a_square, _adds_to_a_power, _multiplies_counts, _is_whole_root, _has_constant)
 
 
 def _combines(tree: Any) -> bool:
