@@ -19,6 +19,7 @@ from composekit.compose.verifiers.exactmath.tree import Node, variables
 
 MAX_EQUATION = 400
 _FUNCTION = re.compile(r"\s*([a-zA-Z])\s?\(\s?([a-z])\s?\)\s?=")
+_DIGIT = re.compile(r"\d")
 _LETTER = re.compile(r"\s*[a-zA-Z]\s?=")
 _SIMPLEST = re.compile(r"\bsimpl(?:est|ified)\s+(?:\w+\s+){0,2}form\b|\bsimplest\s+radical|\bsimplify\b", re.I)
 _RATIONAL = re.compile(r"\brationali[sz]", re.I)
@@ -99,11 +100,9 @@ def is_another_option(answer: str, prompt: str) -> bool:
     printed = printed_choices(prompt) if given is not None and given.text else {}
     if given is None or given.letter not in printed or same_text(printed[given.letter], given.text):
         return False
-    others = (text for letter, text in printed.items() if letter != given.letter)
-    return (
-        any(same_text(text, given.text) for text in others)
-        or judge(printed[given.letter], given.text).status == "different"
-    )
+    if any(same_text(text, given.text) for letter, text in printed.items() if letter != given.letter):
+        return True
+    return bool(_DIGIT.search(given.text)) and judge(printed[given.letter], given.text).status == "different"
 
 
 def _statement(text: str, *, gold: bool) -> Node | None:

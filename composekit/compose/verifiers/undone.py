@@ -63,7 +63,8 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
         return True
     if len(wanted) != 1 or not _are_numbers(wanted[0]):
         return False
-    if all(any(map(leaves_work, _members(side))) for side in sides):
+    whole = all(part[0] == "num" and part[1].denominator == 1 for part in _members(wanted[0]))
+    if all(any(leaves_work(part, whole=whole) for part in _members(side)) for side in sides):
         return True
     if wanted[0][0] != "num":
         return False

@@ -6,18 +6,49 @@ with a small correction, :math:`2^{10} - 1`. What has to be multiplied or added 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 from composekit.compose.verifiers.canonical import inside, is_fraction, is_mixed
 
 _COUNTS = frozenset(("binom", "fact"))
-_LARGEST_ROOT = 10**12
+_TRIVIAL = (("num", 0), ("num", 1))  # exponents
+_LARGEST_ROOT = 10**30
 
 
-def leaves_work(tree: Any) -> bool:
-    """Whether something is still to be worked out in a tree in canonical form that is worth a plain number."""
-    return any(is_left(tree) for is_left in _LEFT)
+def leaves_work(tree: Any, *, whole: bool) -> bool:
+    """Whether something is still to be worked out in a tree in canonical form that is worth a plain number.
+
+    Args:
+        tree: The answer.
+        whole: Whether that number is whole; then nothing has to be divided by a power either.
+    """
+    return any(is_left(tree) for is_left in _LEFT) or (whole and _divides_powers(tree))
+
+
+def _divides_powers(tree: Any) -> bool:
+    r"""Whether a power is divided or divides, or a factorial divides a number: ``2^5 * 9 / 2^5``, ``216 / 4!``."""
+    quotients = [part for part in inside(tree) if part and part[0] == "div"]
+    return any(
+        any(x and x[0] == "pow" for x in inside(part[1:])) or (part[1][0] == "num" and _has_factorial(part[2]))
+        for part in quotients
+    )
+
+
+def _has_factorial(tree: Any) -> bool:
+    return any(part and part[0] == "fact" for part in inside(tree))
+
+
+def _scales_a_power(tree: Any) -> bool:
+    """Whether a power of another base than ten is multiplied by a number that is not whole: ``2^3 * 1.125``."""
+    return any(
+        part
+        and part[0] == "mul"
+        and any(x[0] == "num" and x[1].denominator > 1 for x in part[1:])
+        and any(x[0] == "pow" and x[1] != ("num", 10) for x in part[1:])
+        for part in inside(tree)
+    )
 
 
 def _scales_a_sum(tree: Any) -> bool:
@@ -40,21 +71,25 @@ def _is_square(tree: Any) -> bool:
 
 
 def _adds_to_a_power(tree: Any) -> bool:
-    """Whether a sum has a product, equal terms, or beside a power a number above those that the power is made of.
+    """Whether a sum has a product, equal terms, or beside a power more than one small number.
 
-    ``2^{10} - 1`` is a way to write a number; ``193 * 2^5 - 386``, ``2^9 + 2^9`` and ``15^3 - 217`` are calculations.
+    A number is small that is no larger than those that the power is made of, or one more: ``2^{10} - 1`` is a way to write
+    a number; ``193 * 2^5 - 386``, ``2^9 + 2^9`` and ``15^3 - 217`` are calculations.
     """
-    for part in inside(tree):
-        if not part or part[0] != "add" or is_mixed(part):
-            continue
-        terms = [term[1] if term[0] == "neg" else term for term in part[1:]]
-        if len(set(terms)) < len(terms) or any(x and x[0] == "mul" for term in terms for x in inside(term)):
-            return True
-        numbers = [abs(term[1]) for term in terms if term[0] == "num"]
-        made_of = [abs(x[1]) for term in terms if term[0] != "num" for x in inside(term) if x and x[0] == "num"]
-        if numbers and made_of and max(numbers) > max(made_of) + 1:
-            return True
-    return False
+    return any(part and part[0] == "add" and not is_mixed(part) and _is_calculation(part[1:]) for part in inside(tree))
+
+
+def _is_calculation(terms: Sequence[Any]) -> bool:
+    terms = [term[1] if term[0] == "neg" else term for term in terms]
+    if len(set(terms)) < len(terms) or any(x and x[0] == "mul" for term in terms for x in inside(term)):
+        return True
+    numbers = [abs(term[1]) for term in terms if term[0] == "num"]
+    others = [term for term in terms if term[0] != "num"]
+    if not numbers or not others:
+        return False
+    made_of = [abs(x[1]) for x in inside(tuple(others)) if x and x[0] == "num"]
+    trivial = any(term[0] == "pow" and term[2] in _TRIVIAL for term in others)
+    return trivial or len(terms) > 2 or (bool(made_of) and max(numbers) > max(made_of) + 1)
 
 
 def _multiplies_counts(tree: Any) -> bool:
@@ -86,4 +121,12 @@ def is_hidden_number(tree: Any) -> bool:
     return tree[0] == "pow" and is_fraction(tree[1]) and tree[1][0] == "div" and tree[2][0] == "num"
 
 
-_LEFT = (_scales_a_sum, _combines_a_square, _adds_to_a_power, _multiplies_counts, _is_whole_root, _has_constant)
+_LEFT = (
+    _scales_a_sum,
+    _combines_a_square,
+    _adds_to_a_power,
+    _scales_a_power,
+    _multiplies_counts,
+    _is_whole_root,
+    _has_constant,
+)
