@@ -211,3 +211,29 @@ def test_a_choice_is_its_letter_and_its_text_does_not_contradict(
 )  # fmt: skip
 def test_an_exclamation_mark_ends_a_sentence_or_is_a_factorial(gold: str, response: str, paid: bool) -> None:
     assert JUDGE.verify(response, Problem("What is it?", gold)).correct is paid
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "**Answer:** **{}**", "**Answer:** **${}**", "**Answer:** *{}*", "<b>Answer:</b> {}", "Answer: <strong>{}</strong>",
+        r"\[\text{{Answer: }} {}\]", r"$$\text{{The answer is }} {}.$$", "Answer → {}", "Answer — {}", "Answer：{}。",
+        "### Answer\n\n> {}", "Answer: We get ${}$.", "Answer: The value is ${}$.", r"\boxed{{\quad {} \quad}}",
+    ],
+)  # fmt: skip
+def test_the_dress_of_a_final_statement(line: str) -> None:
+    problem = Problem("What is it?", "1,234")
+    assert JUDGE.verify("We add.\n" + line.format("1,234"), problem).correct
+    assert JUDGE.verify("We add.\n" + line.format("1234"), problem).correct
+    assert not JUDGE.verify("We add.\n" + line.format("1,235"), problem).correct
+    assert not JUDGE.verify("We add.\n" + line.format("-1,234"), problem).correct
+
+
+@pytest.mark.parametrize(
+    "gold", [r"10,\!080", r"\begin{pmatrix} -2 \\ 7 \end{pmatrix}", r"\$32,\!348", r"\frac{x+2}{7}"]
+)
+def test_a_formula_in_a_declared_sentence_is_kept_as_it_is_written(gold: str) -> None:
+    for sentence in ("We get ${}$.", "therefore ${}$, as required.", "The value is ${}$!"):
+        assert JUDGE.verify("Answer: " + sentence.replace("{}", gold), Problem("What is it?", gold)).correct, sentence
+    assert not JUDGE.verify(f"Answer: half of ${gold}$", Problem("What is it?", gold)).correct
+    assert not JUDGE.verify(f"Answer: ${gold}$ or ${gold}1$", Problem("What is it?", gold)).correct

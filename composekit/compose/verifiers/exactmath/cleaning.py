@@ -21,7 +21,7 @@ _LEADING_SPACE = re.compile(
     r"|\\(?:displaystyle|therefore|Rightarrow|implies|small|normalsize|large|Large|LARGE|huge|Huge)(?![A-Za-z]))+"
 )
 _SPACE = re.compile(r"\s+")
-_STOPS = " \t\r\n\f\v~.,;:✓✔✅☑🎉\ufe0f"
+_STOPS = " \t\r\n\f\v~.,;:。．✓✔✅☑🎉\ufe0f"
 _TICK = re.compile(r"\\(?:checkmark|blacksquare|square|qed)\Z")
 
 
