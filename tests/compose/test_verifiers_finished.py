@@ -63,7 +63,8 @@ def test_one_power_or_count_is_a_way_to_write_a_number(gold: str, answer: str) -
         ("What is it?", r"\ln x = 6", UNSOLVED),
         ("Find $x$.", r"\sin x = 6", UNSOLVED), ("Solve $x+x=12$.", "x+x=6", UNSOLVED),
         ("Find $2x$.", "2x = 3 + 3", UNDONE), ("Find $x$.", "2x = 6", None), ("Solve $2x = 6$.", "2x = 6", None),
-        ("If $x+3=6$, find $x$.", "x+3=6", None), ("Find $x$.", "|x| = 6", None), ("Find $x$.", "2x = 12", None),
+        ("If $x+3=6$, find $x$.", "x+3=6", None), ("Find $a$.", "a + 1 = 5 + 1 = 6", UNSOLVED),
+        ("Find $x$.", "|x| = 6", None), ("Find $x$.", "2x = 12", None),
     ],
 )  # fmt: skip
 def test_an_equation_that_is_not_solved_for_what_is_asked_is_wrong(
@@ -82,7 +83,8 @@ def test_an_equation_that_is_not_solved_for_what_is_asked_is_wrong(
         ("Add.", "a + b = 6"),
         ("What is it?", "AB + BC = 6"), ("Find the ratio.", r"\frac{x}{y} = 6"), ("Find $x+x$.", "x+x=6"),
         (r"Find $\log x$.", r"\log x = 6"), ("Find the sine of $A$.", r"\sin A = 6"), ("Find $a^2+b^2$.", "a^2+b^2=6"),
-        ("Find $2x$.", "2x = 6"), ("Find $|x|$.", "|x| = 6"), ("Find $n!$.", "n! = 6"), ("Find $x^2$.", "x^2 = 6"),
+        ("Find $2x$.", "2x = 6"), ("Find $|x|$.", "|x| = 6"), ("Find $n!$.", "n! = 6"),
+        ("Find $a+1$.", "a + 1 = 5 + 1 = 6"), ("Find $x^2$.", "x^2 = 6"),
     ],
 )  # fmt: skip
 def test_an_equation_for_a_name_or_for_what_is_asked_is_paid(prompt: str, answer: str) -> None:
@@ -179,6 +181,9 @@ def test_sets_in_words(gold: str, answer: str, paid: bool) -> None:
         ("Which?", r"\textbf{(E)}\ \text{none}", r"\text{(D)}", False),
         ("Which?", "E", r"\textbf{(D)}\ \text{none}", False),
         ("Which?", "E", "(E) or (D)", False), ("Which?", "E", "E, D", False), ("Which?", "E", "2E", False),
+        ("Which?", "E", "(E) is wrong", False), ("Which?", "E", "(E) is wrong, D", False),
+        ("Which?", "E", "(E) maybe", False),
+        ("Which?", "E", "(E) Not enough information", True), ("Which?", "E", "(E) No solution", True),
         ("Which?", "E", "E = 5", False), ("Which?", "E", "(E+1)", False),
         ("Which?", r"\textbf{(E)}\ 42", "(E) 42", True),
         ("Which?", r"\textbf{(E)}\ 42", "42", True), ("Which?", r"\textbf{(E)}\ 42", "(E) 43", False),
@@ -237,3 +242,23 @@ def test_a_formula_in_a_declared_sentence_is_kept_as_it_is_written(gold: str) ->
         assert JUDGE.verify("Answer: " + sentence.replace("{}", gold), Problem("What is it?", gold)).correct, sentence
     assert not JUDGE.verify(f"Answer: half of ${gold}$", Problem("What is it?", gold)).correct
     assert not JUDGE.verify(f"Answer: ${gold}$ or ${gold}1$", Problem("What is it?", gold)).correct
+
+
+@pytest.mark.parametrize(
+    ("prompt", "gold", "answer", "paid"),
+    [
+        ("Find the line.", "y = 2x+3", "2x - y + 3 = 0", True), ("Find the line.", "y = 2x+3", "2x - y + 4 = 0", False),
+        ("Find the line in slope-intercept form.", "y = 2x+3", "2x - y + 3 = 0", False),
+        ("Solve $4x-2y=-6$ for $y$.", "y = 2x+3", "2x - y + 3 = 0", False), ("Find it.", "x=5", "2x=10", False),
+        ("What line is $2x-y+3=0$?", "y = 2x+3", "2x - y + 3 = 0", False),
+        ("What time?", "10:30", r"10:30 \text{ a.m.}", True),
+        ("What time?", r"10:30 \text{ a.m.}", r"10:30 \text{ p.m.}", False),
+        ("Which point?", "(1,-2)", "P(1,-2)", True), ("Which point?", "(1,-2)", "P(1,2)", False),
+        ("Which?", "3", "P(3)", False),
+        ("Solve it.", r"[2,\infty)", r"\text{all real numbers greater than or equal to } 2", True),
+        ("Solve it.", r"(-\infty,\frac12)", r"\text{all numbers less than } \frac12", True),
+        ("Solve it.", r"[2,\infty)", r"\text{all real numbers greater than } 2", False),
+    ],
+)  # fmt: skip
+def test_forms_that_the_question_leaves_open(prompt: str, gold: str, answer: str, paid: bool) -> None:
+    assert _paid(answer, gold, prompt) is paid

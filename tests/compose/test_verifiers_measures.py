@@ -106,6 +106,8 @@ def test_an_amount_in_several_units_is_worth_one_number(prompt: str, gold: str, 
     [
         ("Answer: It takes 2 hours and 30 minutes.", True), ("The answer is $2$ hours and $30$ minutes.", True),
         ("Answer: It does not take 2 hours and 30 minutes.", False), ("Answer: at least 2 hours and 30 minutes", False),
+        ("Answer: 2 hours and 30 minutes less than that", False), ("Answer: between 2 hours and 30 minutes", False),
+        ("Answer: 2 hours and 30 minutes or 160 minutes", False),
         ("It may take 2 hours and 30 minutes.", False),
     ],
 )  # fmt: skip

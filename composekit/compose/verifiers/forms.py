@@ -21,6 +21,10 @@ MAX_EQUATION = 400
 _FUNCTION = re.compile(r"\s*([a-zA-Z])\s?\(\s?([a-z])\s?\)\s?=")
 _DIGIT = re.compile(r"\d")
 _LETTER = re.compile(r"\s*[a-zA-Z]\s?=")
+_ASKS_FORM = re.compile(
+    r"\bforms?\b|\bsolv|\bin terms of\b|\bexpress|\bisolate|\bwrite\b|\bfunction\b|\bformula\b|[a-z]\s?= ?\?",
+    re.I,
+)
 _SIMPLEST = re.compile(r"\bsimpl(?:est|ified)\s+(?:\w+\s+){0,2}form\b|\bsimplest\s+radical|\bsimplify\b", re.I)
 _RATIONAL = re.compile(r"\brationali[sz]", re.I)
 _AS_DECIMAL = re.compile(r"\b(?:as|to|into|in) (?:an? |the )?(?:\w+ )?decimal\b(?! place)", re.I)
@@ -31,7 +35,8 @@ _DECIMAL = re.compile(r"\s*[-+]?\d*\.(?:\d|\\(?:overline|bar))[^/]*|\s*[-+]?[\d.
 def is_unsolved(answer: str, prompt: str, gold: str) -> bool:
     """Whether an equation or inequality is not solved for what its gold answer is the value of.
 
-    Where the gold answer has its variable alone on one side, so must the answer. Where it is no equation, one for a single
+    Where the gold answer has its variable alone on one side, so must the answer; but an equation for two letters, such as
+    that of a line, may have any form if the question asks for none. Where it is no equation, one for a single
     letter must be solved for that, or for an expression of the question: ``x + x = 6`` says that x is 3.
 
     Example:
@@ -39,6 +44,8 @@ def is_unsolved(answer: str, prompt: str, gold: str) -> bool:
         [True, False]
         >>> is_unsolved("2x = 3", "Solve.", "4x = 6"), is_unsolved("x + x = 6", "Solve.", "6")
         (False, True)
+        >>> is_unsolved("a + 1 = 5 + 1 = 6", "Find $a$.", "6")
+        True
         >>> is_unsolved("x + x = 6", "What is $x + x$?", "6"), is_unsolved("a + b = 6", "Add them.", "6")
         (False, False)
     """
@@ -49,12 +56,22 @@ def is_unsolved(answer: str, prompt: str, gold: str) -> bool:
         return False
     wanted = _statement(gold, gold=True)
     if wanted is not None:
+        if _is_line(wanted) and not _ASKS_FORM.search(prompt[-MAX_PROMPT:]):
+            return False
         return _is_solved(wanted) and not _is_solved(given)
-    left = given.args[1] if given.kind == "assign" and given.args[2] != "in" else None
-    if left is None or is_name(given) or left.kind == "sequence" or len(variables(left)) != 1:
+    left = _left_of(given)
+    if left is None or left.kind == "sequence" or len(variables(left)) != 1:
         return False
     asked = left.kind == "fn" and left.args[0] in prompt[-MAX_PROMPT:]  # the cosine of the angle
     return not asked and canonical_tree(left) not in lone_expressions(prompt)
+
+
+def _left_of(statement: Node) -> Node | None:
+    """The first side of an equation, unless that is a name, for which the equation is solved."""
+    if statement.kind == "assign":
+        return None if statement.args[2] == "in" or is_name(statement) else statement.args[1]
+    relations, operands = statement.args
+    return operands[0] if set(relations) == {"="} and operands[0].kind != "var" and operands[0].is_scalar else None
 
 
 def asked_value(answer: str, prompt: str) -> str | None:
@@ -112,6 +129,12 @@ def _statement(text: str, *, gold: bool) -> Node | None:
     except (Unreadable, RecursionError):
         return None
     return found if found.kind in ("assign", "relation") else None
+
+
+def _is_line(node: Node) -> bool:
+    """Whether this is ``y = 2x + 3``, an equation for two letters or more."""
+    left = node.args[1] if node.kind == "assign" and node.args[2] == "=" else None
+    return left is not None and left.kind == "var" and bool(variables(node.args[3]) - {left.args[0]})
 
 
 def _is_solved(node: Node) -> bool:

@@ -34,6 +34,8 @@ _OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lc
 _TURNED = re.compile(r"\s*([-+\d.,\\{}a-z/ ]{1,60}?)\s*=\s*[a-zA-Z]\s*")  # 9 = x
 _OR = re.compile(r"(?<=[)\]])\s?(?:\\text\s?\{\s?or\s?\}|\bor\b)(?=\s?[(\[])")
 _ONLY = re.compile(r"\A(?:\\text\s?\{)?\s?[Oo]nly\s?\}?\s?(?=\S)|(?:\\text\s?\{|(?<=\s))\s?only\s?\}?[.\s]{0,3}\Z")
+_NAMED_POINT = re.compile(r"\A\s?[A-Z]\s?(?=(?:\\left)?\()")  # P(1, 2)
+_HALF_DAY = re.compile(r"\s?(?:\\text\s?\{)?\s?[ap]\.?\s?m\.?\s?\}?\.?\Z", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
 
@@ -127,6 +129,10 @@ class MathVerifier(Verifier):
             answer, verdict = whole, self.compare(gold=problem.answer, answer=whole)
             if verdict.correct:
                 return verdict
+        gold = problem.answer
+        bare = _NAMED_POINT.sub("", answer) if "," in gold else _HALF_DAY.sub("", answer) if ":" in gold else answer
+        if bare != answer and (again := self.compare(gold=problem.answer, answer=bare)).correct:
+            return again
         if "=" in answer and "=" not in problem.answer:
             turned = _TURNED.fullmatch(answer)
             value = turned[1] if turned else asked_value(answer, problem.prompt)

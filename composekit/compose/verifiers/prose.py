@@ -64,7 +64,7 @@ _GOES_ON = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(
-    r"(?<=\byears)[ -]old\b|(?<!rather )(?<!other )\bthan\b(?! [b-z]\b| the number\b)|['’]s\b|\bMay\b"
+    r"(?<=\byears)[ -]old\b|(?<!rather )(?<!other )\bthan\b(?! [b-z]\b| the number\b| th(?:at|is|ese|ose)\b)|['’]s\b|\bMay\b"
 )
 _LISTED = re.compile(r"(?P<subject>[A-Za-z][A-Za-z\s$]{0,60}) are:? (?P<list>.*\d.*)")
 _COMMAND = re.compile(r"\\[A-Za-z]+|\b[a-z]\b")

@@ -15,7 +15,9 @@ _LABELLED = re.compile(
     re.DOTALL,
 )
 _ALTERNATIVE = re.compile(
-    r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee|also|unless)\b|^\s*(?:[,;/|&+]|and\b)|^[A-Za-z]$", re.IGNORECASE
+    r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee|also|unless|maybe|perhaps|possibly|probably)\b|^\s*(?:[,;/|&+]|and\b)|^[A-Za-z]$"
+    r"|\b(?:wrong|incorrect)\b|\bis (?:not|false)\b|[,;/&]\s*[A-J]\W*$",
+    re.IGNORECASE,
 )
 _OPERATED_ON = re.compile(r"[\^*/+=<>_']|\\(?:pm|mp|cdot|times|div|cup|cap)(?![A-Za-z])")
 _CHOICE = re.compile(r"(?<![A-Za-z\\])[A-J](?![A-Za-z])")

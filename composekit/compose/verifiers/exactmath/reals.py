@@ -1,4 +1,4 @@
-r"""All real numbers but some, in words: ``all real numbers except 0``, ``x \in \mathbb{R}, x \neq 0``."""
+r"""Sets of real numbers in words: ``all real numbers except 0``, ``all real numbers greater than 2``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,33 @@ _BUT = re.compile(
     r"(?:(?:,? ?(?:where|with|when|and|such that|but)))? ?\}? ?(?P<first>.+)",
     re.IGNORECASE,
 )
+_BOUND = re.compile(
+    r"(?:\\text ?\{)? ?(?:the set of )?all (?:real )?numbers "
+    r"(?:(?:that are )?(?:(?P<more>greater|more|larger)|less|smaller) than(?P<orequal> or equal to)?) ?\}? ?"
+    r"(?P<value>[-+]?(?:[\d./{} ]|\\[dt]?frac|\\sqrt|\\pi)+)",
+    re.IGNORECASE,
+)
 _AND = re.compile(r" ?(?:, ?(?:\\text ?\{ ?)?(?:and ?)?\}?|\\text ?\{ ?,? ?(?:and|or) ?\}|\b(?:and|or)\b) ?")
 _POINT = re.compile(
     r"(?:[a-z] ?(?P<sign>=|\\neq?(?![a-z])|!=) ?)?(?P<value>[-+]?(?:[\d./{}^() ]|\\[dt]?frac|\\sqrt|\\pi)+)\}?"
 )
 
 
-def without_points(text: str) -> str:
-    r"""The set difference that a text says in words; other texts as they are.
+def in_symbols(text: str) -> str:
+    r"""The set difference or the inequality that a text says in words; other texts as they are.
 
     Example:
-        >>> without_points(r"\text{all real numbers except } -1 \text{ and } 2")
+        >>> in_symbols(r"\text{all real numbers except } -1 \text{ and } 2")
         '\\mathbb{R} \\setminus \\{-1, 2\\}'
-        >>> without_points(r"\text{all real numbers } 0"), without_points(r"x \in \mathbb{R}, x \neq 0")
+        >>> in_symbols(r"\text{all real numbers } 0"), in_symbols(r"x \in \mathbb{R}, x \neq 0")
         ('\\text{all real numbers } 0', '\\mathbb{R} \\setminus \\{0\\}')
+        >>> in_symbols(r"\text{all real numbers greater than } 2")
+        'x > 2'
     """
+    bound = _BOUND.fullmatch(text) if len(text) <= _LONGEST else None
+    if bound is not None:
+        sign = (r"\ge" if bound["orequal"] else ">") if bound["more"] else (r"\le" if bound["orequal"] else "<")
+        return f"x {sign} {_closed(bound['value'].strip())}"
     head = _ALL.match(text) if len(text) <= _LONGEST else None
     rest = _BUT.fullmatch(text, head.end()) if head else None
     if rest is None:
