@@ -301,7 +301,7 @@ def test_compare_takes_keywords_alone() -> None:
         ("The answer to an easier problem is 7", False), ("A tempting answer is 7", False),
         ("The naive answer is 7", False),
         ("The student's answer is 7", False), ("The answer could be 7", False),
-        ("The answer is 7!", False), ("7", True), ("$7$", True), ("x = 7", True), ("", False),
+        ("The answer is 7!", True), ("The answer is $7!$", False), ("7", True), ("$7$", True), ("x = 7", True), ("", False),
         ("The answer is 7.\nBye.", False),
         ("Answer: 1, 2, 3, 4, 5, 6, 7", False), (r"\boxed{7 \text{ if } x>0}", False),
         (r"\boxed{\text{7 is wrong}}", False),

@@ -381,7 +381,7 @@ def test_words_that_say_that_this_is_the_answer(gold: str, response: str, correc
         ("1,-2", "The answer is: the zeros of $f$ are $x=1$ and $x=-2$.", True),
         ("1,-2", "Answer: The roots are 1 and perhaps -2", False), ("1,-2", "Answer: The roots are not 1 and -2", False),
         ("1", "Answer: The roots are 1 and -2", False),
-        ("27", "The answer is 27!", False), ("120", "The answer is 5!", True),
+        ("27", "The answer is 27!", True), ("27", "The answer is $27!$", False), ("120", "The answer is 5!", True),
         (r"\frac{14}{3}", "Answer: 14/3 (or 4 2/3)", True), (r"\frac{14}{3}", "Answer: 14/3 (about 4.67)", True),
         (r"\frac{14}{3}", r"\boxed{\frac{14}{3} (or 5)}", False), ("7", "Answer: 7 (or 8)", False),
         ("7", "Answer: 8 (or 7)", False),

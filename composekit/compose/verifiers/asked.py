@@ -13,7 +13,8 @@ from composekit.compose.verifiers.exactmath import units
 from composekit.compose.verifiers.exactmath.lexer import Unreadable
 from composekit.compose.verifiers.exactmath.reading import readings
 from composekit.compose.verifiers.exactmath.tree import Node
-from composekit.compose.verifiers.exactmath.vocabulary import names
+from composekit.compose.verifiers.exactmath.units import Unit
+from composekit.compose.verifiers.measures import is_measured, measure, units_said
 
 MAX_PROMPT = 20_000
 MAX_ANSWER = 100
@@ -22,18 +23,32 @@ _SCALED = re.compile(
     r"(?:[A-Za-z ]|\\text\s*\{|\})*\W*",
     re.IGNORECASE,
 )
-_MANY = re.compile(r"\bhow many((?: [a-z]+){1,3})", re.IGNORECASE)
-_IN = re.compile(r"\bin ([a-z]+)\b", re.IGNORECASE)
+_COUNTING = re.compile(r"\b(?:how many|number of) ", re.IGNORECASE)
+_IN = re.compile(r"\bin (?=[a-zA-Z])")
 _ASKING = re.compile(r"\b(?:how|what|express|find|give|determine|calculate|compute|answer)\b", re.IGNORECASE)
-_WORD = re.compile(r"[$¢]|[A-Za-z]+")
-_SYMBOLS = names("cm mm km nm ft yd mi kg mg lb oz mL ml")  # but "in" is a word
-_DOZENS = re.compile(r"(?<![\d.])(\d{1,6})(?:\s|~|\\[,;: ]|\\text\s?\{){1,6}(dozen|score|gross)\b", re.I)
-_CENTS = re.compile(r"\bcents?\b|¢", re.I)
-_DOLLARS = re.compile(r"\$\s?\d|\bdollars?\b", re.I)
-_KINDS = (
-    names("$ ¢"), names("s ms min h d week month year"), names("m cm mm km nm in ft yd mi"), names("g kg mg lb oz"),
-    names("L mL gal"), names("Pa kPa MPa atm"), names("J kJ"), names("mW W kW MW"), names("Hz kHz MHz"),
-)  # fmt: skip
+_LAYOUT = re.compile(r"\\(?:text|mathrm|mbox)\s?\{|[{}$~]|\\[,;: ]")
+_WORD = re.compile(r"[$¢€£¥₹]|[A-Za-z]+")
+_BEFORE_SCALE = re.compile(
+    rf"(?<![\d.])(\d{{1,6}}(?:\.\d{{1,6}})?|[a-z]{{3,12}})(?:\s|~|\\[,;: ]|\\text\s?\{{){{1,6}}({'|'.join(units.SCALES)})\b",
+    re.I,
+)
+_DOZENS = frozenset(("dozen", "dozens", "score", "gross"))
+_IN_DIGITS = re.compile(
+    r"\b(?:in|as|using|with) (?:an? )?(?:digits|numerals?|figures|numbers?|(?:standard|decimal) (?:form|notation))\b",
+    re.I,
+)
+_CURRENCIES = {
+    "$": re.compile(r"\$\s?\d|\bdollars?\b", re.I), "¢": re.compile(r"\bcents?\b|¢", re.I),
+    "€": re.compile(r"€|\beuros?\b", re.I), "£": re.compile(r"£|\bpounds?\b", re.I),
+    "¥": re.compile(r"¥|\byen\b", re.I), "₹": re.compile(r"₹|\brupees?\b", re.I),
+}  # fmt: skip
+_DEGREES = re.compile(
+    r"(?:\\circ|°|\bdeg(?:rees?)?)[\s{}]{0,4}(?:\\(?:text|mathrm)\s?\{)?\s?([FC])\b|\b(F)ahrenheit|\b(C)elsius", re.I
+)
+_IN_DEGREES = re.compile(
+    r"\b(?:in|to|into|how many) (?:degrees? |\W{0,2}\^?\\?circ\W{0,2}|°)?(?:\\text\{)?([FC])(?:ahrenheit|elsius)?\b",
+    re.I,
+)
 
 
 def without_asked_scale(answer: str, prompt: str) -> str | None:
@@ -53,12 +68,23 @@ def without_asked_scale(answer: str, prompt: str) -> str | None:
     return found["number"] if asked else None
 
 
-def repeats_dozens(answer: str, prompt: str) -> bool:
-    """Whether "7 dozen" answers "How many eggs are in 7 dozen?"."""
-    found = _DOZENS.search(answer) if "o" in answer else None
-    return (
-        found is not None and re.search(rf"(?<![\d.]){found[1]}\s+{found[2]}", prompt[-MAX_PROMPT:], re.I) is not None
-    )
+def repeats_scale(answer: str, prompt: str) -> bool:
+    """Whether a number before a scale stands so in the question, which asks to turn that into a plain number.
+
+    Dozens are counted out: "7 dozen" does not answer "How many eggs are in 7 dozen?". "3 thousand" is a way to write 3000
+    and no copy, unless the question wants just that written in digits.
+
+    Example:
+        >>> repeats_scale("7 dozen", "How many eggs are in 7 dozen?")
+        True
+        >>> [repeats_scale("3 thousand", asked) for asked in ("3 thousand came. How many?", "Write 3 thousand in digits.")]
+        [False, True]
+    """
+    found = _BEFORE_SCALE.search(answer) if answer[-1:].isalpha() or "}" in answer else None
+    prompt = prompt[-MAX_PROMPT:]
+    if found is None or not (found[2].lower() in _DOZENS or _IN_DIGITS.search(prompt)):
+        return False
+    return re.search(rf"(?<![\d.]){re.escape(found[1])}\s+{found[2].rstrip('sS')}", prompt, re.I) is not None
 
 
 def is_in_another_unit(answer: str, prompt: str, gold: str) -> bool:
@@ -70,37 +96,63 @@ def is_in_another_unit(answer: str, prompt: str, gold: str) -> bool:
         (True, False)
     """
     words = _WORD.findall(answer)
-    asked = _asked(prompt) if words else None
-    if words and not asked and _CENTS.search(answer) and _DOLLARS.search(prompt) and not _CENTS.search(prompt):
-        return _unit(answer) == "¢" and _unit(gold) is None
-    if not asked or not any(name in kind for word in words for name, _ in units.fold(word) for kind in _KINDS):
+    if not any(is_measured(name) for word in words for name, _ in units.fold(word)) and "\\circ" not in answer:
+        return _is_in_other_degrees(answer, prompt) if words else False
+    given = unit_of(answer)
+    if given is None or unit_of(gold) is not None:
         return False
-    given = _unit(answer)
-    if given is None or given in asked or _unit(gold) is not None:
+    asked = asked_units(prompt)
+    if len(given) == 1 and given[0][0] in _CURRENCIES and not any(unit == given for unit in asked):
+        wanted = any(len(unit) == 1 and unit[0][0] in _CURRENCIES for unit in asked)
+        return wanted or (not asked and _is_other_money(given[0][0], prompt))
+    found = measure(tuple(part for part in given if is_measured(part[0])))  # of cents per page, cents
+    same = [one for one in map(measure, asked) if one.dimensions == found.dimensions]
+    return bool(same and found not in same) or _is_in_other_degrees(answer, prompt)
+
+
+def _is_other_money(currency: str, prompt: str) -> bool:
+    """Whether a question speaks of money, but of none in this currency; dollars may be a sum of its cents."""
+    prompt = prompt[-MAX_PROMPT:]
+    said = {name for name, mark in _CURRENCIES.items() if mark.search(prompt)}
+    if currency in said or (currency == "$" and "¢" in said):
         return False
-    return any(given in kind and not kind.isdisjoint(asked) for kind in _KINDS)
+    return bool(said - {"£"}) or "£" in prompt  # pounds may be a weight
+
+
+def _is_in_other_degrees(answer: str, prompt: str) -> bool:
+    """Whether degrees Fahrenheit answer a question for degrees Celsius, or the other way round."""
+    given = _degrees(_DEGREES, answer)
+    if len(given) != 1:
+        return False
+    asked = _degrees(_IN_DEGREES, prompt[-MAX_PROMPT:]) or _degrees(_DEGREES, prompt[-MAX_PROMPT:])
+    return bool(asked) and given.isdisjoint(asked)
+
+
+def _degrees(pattern: re.Pattern[str], text: str) -> set[str]:
+    return {group.upper() for match in pattern.finditer(text) for group in match.groups() if group}
 
 
 @lru_cache(maxsize=1024)
-def _asked(prompt: str) -> frozenset[str]:
-    """The units of the kinds that are known here in which a question counts."""
-    prompt = prompt[-MAX_PROMPT:]
-    words = [word for said in _MANY.findall(prompt) for word in said.split()]
-    words += [
-        word for sentence in re.split(r"[.!?]", prompt) if _ASKING.search(sentence) for word in _IN.findall(sentence)
-    ]
-    units_of = (name for word in words if len(word) > 2 or word in _SYMBOLS for name, _ in units.fold(word))
-    return frozenset(name for name in units_of if any(name in kind for kind in _KINDS))
+def asked_units(prompt: str) -> frozenset[Unit]:
+    """The units with a size in which a question counts."""
+    prompt = " ".join(_LAYOUT.sub(" ", prompt[-MAX_PROMPT:]).split())
+    found = [unit for at in _COUNTING.finditer(prompt) for unit in units_said(prompt[at.end() : at.end() + 80], 3)]
+    for sentence in re.split(r"(?<!sq)(?<!cu)[.!?]", prompt):
+        if _ASKING.search(sentence):
+            found += [
+                unit for at in _IN.finditer(sentence) for unit in units_said(sentence[at.end() : at.end() + 80], 1)
+            ]
+    return frozenset(found)
 
 
-def _unit(text: str) -> str | None:
-    """The one unit of an answer, not raised to any power."""
+def unit_of(text: str) -> Unit | None:
+    """The unit of an answer."""
     try:
         found = readings(text, gold=False)
     except (Unreadable, RecursionError):
         return None
-    node: Node | None = next((core for core in map(_core, found) if core.kind == "unit"), None)
-    return node.args[1][0][0] if node is not None and len(node.args[1]) == 1 and node.args[1][0][1] == 1 else None
+    cores = [core for core in map(_core, found) if core.kind in ("unit", "degree")]
+    return (("degree", 1),) if cores and cores[0].kind == "degree" else cores[0].args[1] if cores else None
 
 
 def _core(node: Node) -> Node:

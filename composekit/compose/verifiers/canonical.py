@@ -50,35 +50,35 @@ def canonical_of(text: str, *, gold: bool, unit: bool = False) -> tuple[Any, ...
     while node.kind == "assign":
         node = node.args[3]
     parts = node.args[1] if node.kind == "relation" and set(node.args[0]) <= {"=", "~"} else (node,)
-    return tuple(map(_canonical, parts))
+    return tuple(map(canonical_tree, parts))
 
 
-def _canonical(node: Any) -> Any:
+def canonical_tree(node: Any) -> Any:
     """Nested tuples in which the order of terms and factors, a zero term and a unit factor leave no trace."""
     if not isinstance(node, Node):
-        return tuple(_canonical(x) for x in node) if isinstance(node, tuple) else node
+        return tuple(canonical_tree(x) for x in node) if isinstance(node, tuple) else node
     if node.kind == "num":
         return ("num", Fraction(node.args[0]))
     if node.kind in ("unit", "degree"):
-        return _canonical(node.args[0])
+        return canonical_tree(node.args[0])
     if node.kind == "pow" and (root := _root(node)) is not None:
         return root
     if node.kind == "percent":
-        return ("percent", _canonical(node.args[0]))
+        return ("percent", canonical_tree(node.args[0]))
     if node.kind == "pow" and node.args[1].kind == "num" and node.args[1].args[0] == 1:
-        return _canonical(node.args[0])
+        return canonical_tree(node.args[0])
     if node.kind == "mul" and len(node.args) == 2 and all(part.kind == "num" for part in node.args):
         number, scale = node.args
         if not scale.args[1]:  # written as a word: three thousand
             return ("num", Fraction(number.args[0] * scale.args[0]))
     if node.kind == "neg":
-        return _negative(_canonical(node.args[0]))
+        return _negative(canonical_tree(node.args[0]))
     if node.kind not in COMMUTE:
-        return (node.kind, *(_canonical(x) for x in node.args))
+        return (node.kind, *(canonical_tree(x) for x in node.args))
     idle = ("num", Fraction(int(node.kind == "mul")))
     parts: list[Any] = []
     for part in node.args:
-        plain = _canonical(part)
+        plain = canonical_tree(part)
         parts += plain[1:] if plain[0] == node.kind else [] if plain == idle else [plain]
     parts.sort(key=repr)
     return (node.kind, *parts) if len(parts) > 1 else parts[0] if parts else idle
@@ -86,10 +86,10 @@ def _canonical(node: Any) -> Any:
 
 def _root(node: Node) -> Any:
     """A power with the exponent 1/n as the root that it is; None for other powers."""
-    exponent = _canonical(node.args[1])
+    exponent = canonical_tree(node.args[1])
     if exponent[0] != "div" or exponent[1] != ("num", 1) or exponent[2][0] != "num":
         return None
-    return ("root", _canonical(node.args[0]), exponent[2])
+    return ("root", canonical_tree(node.args[0]), exponent[2])
 
 
 def _negative(tree: Any) -> Any:

@@ -16,6 +16,7 @@ from composekit.compose.verifiers.headings import (
     concluded,
     enumerated,
     final_text,
+    listed_recap,
     on_lines,
     recap,
     sections,
@@ -118,8 +119,13 @@ class CompositeVerifier(Verifier):
         """The pieces of a bundle, where all answers that stand again behind the last one are pieces of their own parts."""
         count = len(problem.parts)
         *before, last = pieces.get(count, ("",))
-        found = recap(last, count) if problem.parts[-1].verifier != "code" else None
-        if found is None or self._part((last,), problem.parts[-1]).correct:  # correct: a list is the answer
+        if count < 2 or problem.parts[-1].verifier == "code":
+            return pieces
+        listed = listed_recap(last, count)
+        if listed is not None and self._part((listed.own,), problem.parts[-1]).extracted is None:
+            listed = None  # a list of steps, perhaps: there is nothing yet that it could say again
+        found = listed or recap(last, count)
+        if found is None or (listed is None and self._part((last,), problem.parts[-1]).correct):  # a list is the answer
             return pieces
         again = {k: (*pieces.get(k, ()), rf"\boxed{{{said}}}") for k, said in enumerate(found.answers, start=1)}
         if self._part((found.own,), problem.parts[-1]).extracted is None:  # nothing that it could say again

@@ -159,6 +159,19 @@ def _equations(prompt: str) -> frozenset[frozenset[Any]]:
 
 
 @lru_cache(maxsize=1024)
+def lone_expressions(prompt: str) -> frozenset[Any]:
+    """The formulas of a text that are no equations, in canonical form: what it may ask for."""
+    found: set[Any] = set()
+    for number, match in enumerate(_MATHEMATICS.finditer(prompt[-MAX_PROMPT:])):
+        if number == MAX_PIECES:
+            break
+        formula = next(group for group in match.groups() if group is not None).strip(" .,;?")
+        if not _RELATION.search(formula):
+            found.update(canonical_of(formula, gold=True))
+    return frozenset(found)
+
+
+@lru_cache(maxsize=1024)
 def _expressions(prompt: str) -> frozenset[Any]:
     """The expressions of a text in canonical form."""
     found: set[Any] = set()

@@ -8,12 +8,23 @@ from fractions import Fraction
 from typing import Any
 
 from composekit.compose.tokens import numerals
-from composekit.compose.verifiers.canonical import canonical_of, inside, is_fraction, sides_of
-from composekit.compose.verifiers.echo import MAX_PROMPT
+from composekit.compose.verifiers.canonical import canonical_of, canonical_tree, inside, is_fraction, sides_of
+from composekit.compose.verifiers.echo import MAX_PROMPT, lone_expressions
+from composekit.compose.verifiers.exactmath.judge import judge, same_text
+from composekit.compose.verifiers.exactmath.lettered import choice_of, printed_choices
 from composekit.compose.verifiers.exactmath.lexer import Unreadable
 from composekit.compose.verifiers.exactmath.reading import readings
-from composekit.compose.verifiers.exactmath.tree import Node
+from composekit.compose.verifiers.exactmath.shapes import is_name
+from composekit.compose.verifiers.exactmath.tree import Node, variables
 
+MAX_EQUATION = 400
+_FUNCTION = re.compile(r"\s*([a-zA-Z])\s?\(\s?([a-z])\s?\)\s?=")
+_DIGIT = re.compile(r"\d")
+_LETTER = re.compile(r"\s*[a-zA-Z]\s?=")
+_ASKS_FORM = re.compile(
+    r"\bforms?\b|\bsolv|\bin terms of\b|\bexpress|\bisolate|\bwrite\b|\bfunction\b|\bformula\b|[a-z]\s?= ?\?",
+    re.I,
+)
 _SIMPLEST = re.compile(r"\bsimpl(?:est|ified)\s+(?:\w+\s+){0,2}form\b|\bsimplest\s+radical|\bsimplify\b", re.I)
 _RATIONAL = re.compile(r"\brationali[sz]", re.I)
 _AS_DECIMAL = re.compile(r"\b(?:as|to|into|in) (?:an? |the )?(?:\w+ )?decimal\b(?! place)", re.I)
@@ -21,17 +32,94 @@ _AS_FRACTION = re.compile(r"\b(?:as|to|into) an? (?:\w+ ){0,2}(?:fraction|mixed 
 _DECIMAL = re.compile(r"\s*[-+]?\d*\.(?:\d|\\(?:overline|bar))[^/]*|\s*[-+]?[\d.]+\s*\\?%\s*")
 
 
-def is_unsolved(answer: str, gold: str) -> bool:
-    """Whether an equation or inequality answers one whose variable stands alone, and has it alone on neither side.
+def is_unsolved(answer: str, prompt: str, gold: str) -> bool:
+    """Whether an equation or inequality is not solved for what its gold answer is the value of.
+
+    Where the gold answer has its variable alone on one side, so must the answer; but an equation for two letters, such as
+    that of a line, may have any form if the question asks for none. Where it is no equation, one for a single
+    letter must be solved for that, or for an expression of the question: ``x + x = 6`` says that x is 3.
 
     Example:
-        >>> is_unsolved("2x + 6 = 16", "x = 5"), is_unsolved("5 = x", "x = 5"), is_unsolved("2x = 3", "4x = 6")
+        >>> [is_unsolved(answer, "Solve.", "x = 5") for answer in ("2x + 6 = 16", "5 = x")]
+        [True, False]
+        >>> is_unsolved("2x = 3", "Solve.", "4x = 6"), is_unsolved("x + x = 6", "Solve.", "6")
+        (False, True)
+        >>> is_unsolved("a + 1 = 5 + 1 = 6", "Find $a$.", "6")
+        True
+        >>> is_unsolved("x + x = 6", "What is $x + x$?", "6"), is_unsolved("a + b = 6", "Add them.", "6")
+        (False, False)
+    """
+    if not any(sign in text for text in (answer, gold) for sign in "=<>\\"):
+        return False
+    given = _statement(answer, gold=False)
+    if given is None:
+        return False
+    wanted = _statement(gold, gold=True)
+    if wanted is not None:
+        if _is_line(wanted) and not _ASKS_FORM.search(prompt[-MAX_PROMPT:]):
+            return False
+        return _is_solved(wanted) and not _is_solved(given)
+    left = _left_of(given)
+    if left is None or left.kind == "sequence" or len(variables(left)) != 1:
+        return False
+    asked = left.kind == "fn" and left.args[0] in prompt[-MAX_PROMPT:]  # the cosine of the angle
+    return not asked and canonical_tree(left) not in lone_expressions(prompt)
+
+
+def _left_of(statement: Node) -> Node | None:
+    """The first side of an equation, unless that is a name, for which the equation is solved."""
+    if statement.kind == "assign":
+        return None if statement.args[2] == "in" or is_name(statement) else statement.args[1]
+    relations, operands = statement.args
+    return operands[0] if set(relations) == {"="} and operands[0].kind != "var" and operands[0].is_scalar else None
+
+
+def asked_value(answer: str, prompt: str) -> str | None:
+    """The right side of an equation whose left side is an expression that the question asks for; None for others.
+
+    Example:
+        >>> asked_value("a^2 + b^2 = 7", "Find $a^2+b^2$."), asked_value("2x = 12", "Solve $2x = 12$.")
+        ('7', None)
+    """
+    left, sign, right = answer.partition("=")
+    if not sign or "=" in right or len(answer) > MAX_EQUATION or not left.strip():
+        return None
+    found = canonical_of(left.strip(" $"), gold=False)
+    return right.strip(" $") if found and found[0] in lone_expressions(prompt) else None
+
+
+def is_another_function(answer: str, prompt: str, gold: str) -> bool:
+    """Whether a line ``y = ...`` is given the name of a function that the question defines.
+
+    Example:
+        >>> is_another_function("f(x) = 2x - 1", "The line touches f(x) = x^2 at 1.", "y = 2x - 1")
+        True
+        >>> is_another_function("f(x) = 2x - 1", "Give the line through (0, -1) and (1, 1).", "y = 2x - 1")
+        False
+    """
+    named = _FUNCTION.match(answer)
+    if named is None or not _LETTER.match(gold):
+        return False
+    defined = rf"(?<![A-Za-z\\]){named[1]}\s?\(\s?{named[2]}\s?\)\s?="
+    prompt = prompt[-MAX_PROMPT:]
+    return re.search(defined, prompt) is not None and re.search(rf"=\s?{named[1]}\s?\(", prompt) is None
+
+
+def is_another_option(answer: str, prompt: str) -> bool:
+    r"""Whether the text behind the letter of a choice is none of that letter, as the question prints its options.
+
+    Example:
+        >>> question = r"Which? $\textbf{(A)}\ 5 \qquad \textbf{(B)}\ 6$"
+        >>> is_another_option("(B) 5", question), is_another_option("(B) 6", question), is_another_option("B", question)
         (True, False, False)
     """
-    if not any(sign in gold for sign in "=<>\\"):
+    given = choice_of(answer)
+    printed = printed_choices(prompt) if given is not None and given.text else {}
+    if given is None or given.letter not in printed or same_text(printed[given.letter], given.text):
         return False
-    wanted, given = _statement(gold, gold=True), _statement(answer, gold=False)
-    return wanted is not None and given is not None and _is_solved(wanted) and not _is_solved(given)
+    if any(same_text(text, given.text) for letter, text in printed.items() if letter != given.letter):
+        return True
+    return bool(_DIGIT.search(given.text)) and judge(printed[given.letter], given.text).status == "different"
 
 
 def _statement(text: str, *, gold: bool) -> Node | None:
@@ -41,6 +129,12 @@ def _statement(text: str, *, gold: bool) -> Node | None:
     except (Unreadable, RecursionError):
         return None
     return found if found.kind in ("assign", "relation") else None
+
+
+def _is_line(node: Node) -> bool:
+    """Whether this is ``y = 2x + 3``, an equation for two letters or more."""
+    left = node.args[1] if node.kind == "assign" and node.args[2] == "=" else None
+    return left is not None and left.kind == "var" and bool(variables(node.args[3]) - {left.args[0]})
 
 
 def _is_solved(node: Node) -> bool:

@@ -32,9 +32,10 @@ _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
     "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10,
 }  # fmt: skip
-_LIST_MARK = re.compile(r"^[ \t]{0,3}+[*_]{0,3}+(\d{1,3}+)[.):][*_]{0,3}+(?=\s)", re.MULTILINE)
+_LIST_MARK = re.compile(r"^[ \t]{0,3}+[*_]{0,3}+(?:(\d{1,3}+)[.):]|\((\d{1,3}+)\))[*_]{0,3}+(?=\s)", re.MULTILINE)
+_LETTER_MARK = re.compile(r"^[ \t]{0,3}+[*_]{0,3}+\(?([a-j])\)[*_]{0,3}+(?=\s)", re.MULTILINE)
 _NAMED_MARK = re.compile(
-    r"^[ \t]{0,3}+(?:#{1,6}+[ \t]{0,9}+)?" + _OPENED + r"(?:problem|question|answer|task)[ \t]{0,3}+(\d{1,3}+)"
+    r"^[ \t]{0,3}+(?:#{1,6}+[ \t]{0,9}+)?" + _OPENED + r"(?:problem|question|answer|task|q(?=\d))[ \t]{0,3}+(\d{1,3}+)"
     + _CLOSED + r"(?:[.):]" + _CLOSED + r"(?=\s)|(?=[ \t]{0,9}+$))",
     re.IGNORECASE | re.MULTILINE,
 )  # fmt: skip
@@ -43,7 +44,8 @@ _INLINE = re.compile(
 )
 _GLUE = re.compile(r"\A\s+|(?:\s|[,;.]|\band\b|[*_]{2,3})+\Z", re.IGNORECASE)
 _SHORT = re.compile(
-    r"[^\sA-Za-z]{1,60}|[A-Za-z]{1,30}|\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)|[-+]?\$?[\d.,]{1,30}%?(?: [A-Za-z]{1,30})?"
+    r"[^\sA-Za-z]{1,60}|[A-Za-z]{1,30}|\([A-Z]\)|\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)"
+    r"|[-+]?\$?[\d.,]{1,30}%?(?: [A-Za-z]{1,30})?"
 )
 _LONGEST_LINE = 4_000
 _BOX = re.compile(r"\\{1,2}(?:boxed|fbox|framebox)(?![A-Za-z])")
@@ -108,14 +110,25 @@ def sections(text: str) -> dict[int, tuple[str, ...]]:
 
 
 def enumerated(text: str, count: int) -> dict[int, tuple[str, ...]]:
-    """The pieces of a response without headings that numbers its answers once each: ``Question 1``, or else ``1. ...``."""
-    for mark in (_NAMED_MARK, _LIST_MARK):
+    """The pieces of a response without headings that numbers its answers once each: ``Question 1``, or else ``1. ...``.
+
+    Letters number them as well, ``(a) ...``, and a response may be nothing but its answers, a line each.
+    """
+    for mark in (_NAMED_MARK, _LIST_MARK, _LETTER_MARK):
         marks = list(mark.finditer(text))
-        if [int(found[1]) for found in marks] == list(range(1, count + 1)):
+        if len(marks) == count and [_number(found) for found in marks] == list(range(1, count + 1)):
             ends = [*(found.start() for found in marks[1:]), len(text)]
             pieces = [text[found.end() : end].strip() for found, end in zip(marks, ends, strict=True)]
             return {k: (piece,) for k, piece in enumerate(pieces, start=1)}
+    lines = [line.strip() for line in islice(text.strip().splitlines(), 2 * _MOST_LINES) if line.strip()]
+    if len(lines) == count > 1 and len(text) < _LONGEST_LINE and all(_SHORT.fullmatch(line) for line in lines):
+        return {k: (line,) for k, line in enumerate(lines, start=1)}
     return {}
+
+
+def _number(mark: re.Match[str]) -> int:
+    said = next(group for group in mark.groups() if group is not None)
+    return int(said) if said.isdigit() else ord(said) - ord("a") + 1
 
 
 def boxed_lines(text: str, count: int) -> dict[int, tuple[str, ...]]:
@@ -169,6 +182,28 @@ def recap(section: str, count: int) -> Recap | None:
     while lines and (not lines[-1].strip() or (len(lines[-1]) <= _LONGEST_LINE and _LEADS_ON.fullmatch(lines[-1]))):
         lines.pop()
     return Recap("\n".join(lines) if lines else before, answers)
+
+
+def listed_recap(section: str, count: int) -> Recap | None:
+    """The short answers to all parts that end a section as a numbered list: ``1. 42`` and ``2. 7``.
+
+    Example:
+        >>> listed_recap("Answer: 7\\n\\n**Summary**\\n1. 42\\n2. 7", 2)
+        Recap(own='Answer: 7\\n\\n**Summary**', answers=('42', '7'))
+    """
+    lines = section[-_LONGEST_LINE:].rstrip().split("\n")
+    at = len(lines)
+    answers: list[str] = []
+    for k in range(count, 0, -1):
+        at -= 1
+        while at > 0 and not lines[at].strip():
+            at -= 1
+        mark = _LIST_MARK.match(lines[at]) if at > 0 else None
+        said = lines[at][mark.end() :].strip(" *_") if mark else ""
+        if mark is None or _number(mark) != k or not _SHORT.fullmatch(said.rstrip(".")):
+            return None
+        answers.insert(0, said)
+    return Recap(section[:-_LONGEST_LINE] + "\n".join(lines[:at]).rstrip(), tuple(answers))
 
 
 def _entries(box: str, count: int) -> tuple[str, ...]:

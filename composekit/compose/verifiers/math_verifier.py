@@ -8,11 +8,19 @@ from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers import worker
-from composekit.compose.verifiers.asked import is_in_another_unit, repeats_dozens, without_asked_scale
+from composekit.compose.verifiers.asked import is_in_another_unit, repeats_scale, without_asked_scale
+from composekit.compose.verifiers.compounds import in_one_unit
 from composekit.compose.verifiers.echo import is_echo
 from composekit.compose.verifiers.exactmath.judge import DECIMALS, SAME, Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
-from composekit.compose.verifiers.forms import is_in_another_form, is_unsimplified, is_unsolved
+from composekit.compose.verifiers.forms import (
+    asked_value,
+    is_another_function,
+    is_another_option,
+    is_in_another_form,
+    is_unsimplified,
+    is_unsolved,
+)
 from composekit.compose.verifiers.prose import declared_list, declared_number, is_sentence, spaced_list
 from composekit.compose.verifiers.statements import without_label
 from composekit.compose.verifiers.undone import is_undone
@@ -25,6 +33,9 @@ _STATUS: dict[str, Status] = {
 _OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
 _TURNED = re.compile(r"\s*([-+\d.,\\{}a-z/ ]{1,60}?)\s*=\s*[a-zA-Z]\s*")  # 9 = x
 _OR = re.compile(r"(?<=[)\]])\s?(?:\\text\s?\{\s?or\s?\}|\bor\b)(?=\s?[(\[])")
+_ONLY = re.compile(r"\A(?:\\text\s?\{)?\s?[Oo]nly\s?\}?\s?(?=\S)|(?:\\text\s?\{|(?<=\s))\s?only\s?\}?[.\s]{0,3}\Z")
+_NAMED_POINT = re.compile(r"\A\s?[A-Z]\s?(?=(?:\\left)?\()")  # P(1, 2)
+_HALF_DAY = re.compile(r"\s?(?:\\text\s?\{)?\s?[ap]\.?\s?m\.?\s?\}?\.?\Z", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
 
@@ -91,7 +102,7 @@ class MathVerifier(Verifier):
             answer = found.answers[0]
             verdict = self.compare(gold=problem.answer, answer=answer)
             if verdict.status in ("wrong", "unparseable"):
-                verdict = self._read_again(answer, problem, verdict)
+                verdict = self._read_again(_bared(answer, found.source), answer, problem, verdict)
         else:
             verdict = self._listed(found, problem.answer)
         # The gold answer's own text and plain decimals are the usual case, and no echo.
@@ -103,27 +114,38 @@ class MathVerifier(Verifier):
                     return Verdict(0.0, "wrong", verdict.extracted, fault)
         return verdict
 
-    def _read_again(self, answer: str, problem: Problem, verdict: Verdict) -> Verdict:
+    def _read_again(self, answer: str, said: str, problem: Problem, verdict: Verdict) -> Verdict:
         """The answer without what the question counts, or the one number of a sentence, or the word of one."""
-        if _LETTER.search(answer) is None:
+        if answer != said:
+            verdict = self.compare(gold=problem.answer, answer=answer)
+            if verdict.status not in ("wrong", "unparseable"):
+                return verdict
+        if _LETTER.search(answer) is None and "'" not in answer:
             return verdict
         if says_word(answer, problem.answer, problem.prompt):
             return Verdict(1.0, "correct", answer, "compared as words")
-        turned = _TURNED.fullmatch(answer)
-        if (
-            turned is not None
-            and "=" not in problem.answer
-            and (found := self.compare(gold=problem.answer, answer=turned[1])).correct
-        ):
-            return found
+        whole = in_one_unit(answer, problem.prompt, problem.answer)
+        if whole is not None:
+            answer, verdict = whole, self.compare(gold=problem.answer, answer=whole)
+            if verdict.correct:
+                return verdict
+        gold = problem.answer
+        bare = _NAMED_POINT.sub("", answer) if "," in gold else _HALF_DAY.sub("", answer) if ":" in gold else answer
+        if bare != answer and (again := self.compare(gold=problem.answer, answer=bare)).correct:
+            return again
+        if "=" in answer and "=" not in problem.answer:
+            turned = _TURNED.fullmatch(answer)
+            value = turned[1] if turned else asked_value(answer, problem.prompt)
+            if value is not None and (found := self.compare(gold=problem.answer, answer=value)).correct:
+                return found
         listed = spaced_list(answer) or declared_list(answer)
         if listed is None and "\\cup" in problem.answer:
             listed = _OR.sub(r"\\cup", answer)
         if listed is not None and (found := self.compare(gold=problem.answer, answer=listed)).correct:
             return found
-        said = declared_number(answer) if verdict.status == "unparseable" or is_sentence(answer) else None
+        number = declared_number(answer) if verdict.status == "unparseable" or is_sentence(answer) else None
         counted = without_counted(answer, problem.prompt)
-        plain = counted or without_asked_scale(said or answer, problem.prompt) or said
+        plain = counted or without_asked_scale(number or answer, problem.prompt) or number
         if plain is None:
             return verdict
         found = self.compare(gold=problem.answer, answer=plain)
@@ -177,6 +199,14 @@ class MathVerifier(Verifier):
         return verdict
 
 
+def _bared(answer: str, source: str) -> str:
+    """An answer without "only" around it, and outside of boxes without the exclamation mark that ends its sentence."""
+    if source != "box" and answer.endswith(("!", "!*", "!**", "!_", "\uff01")):
+        answer = answer.rstrip("!*_\uff01 ")
+        answer += "**" * (answer.count("**") % 2)
+    return _ONLY.sub("", answer) if "nly" in answer else answer
+
+
 def _is_left_open(answer: str, gold: str) -> bool:
     r"""Whether an answer is a sum, integral, limit, ... that nobody evaluated; ``\int_0^1 x\,dx = \frac12`` is not."""
     if "\\" not in answer or _OPEN.search(answer) is None or _OPEN.search(gold) is not None:
@@ -190,12 +220,16 @@ def _fault(answer: str, problem: Problem, verdict: Verdict) -> str | None:
         return "the answer is in another unit than the question asks for"
     if verdict.detail == DECIMALS:
         return None
-    if is_echo(answer, problem.prompt, problem.answer) or repeats_dozens(answer, problem.prompt):
+    if is_echo(answer, problem.prompt, problem.answer) or repeats_scale(answer, problem.prompt):
         return "the answer only repeats an expression of the question"
     if is_undone(answer, problem.prompt, problem.answer):
         return "the answer leaves a calculation undone"
-    if is_unsolved(answer, problem.answer):
+    if is_unsolved(answer, problem.prompt, problem.answer):
         return "the answer is an equation or inequality that nobody solved"
+    if is_another_option(answer, problem.prompt):
+        return "the text of the answer is another option's than its letter"
+    if is_another_function(answer, problem.prompt, problem.answer):
+        return "the answer is about another function of the question"
     if is_unsimplified(answer, problem.prompt, problem.answer) or is_in_another_form(
         answer, problem.prompt, problem.answer
     ):

@@ -23,6 +23,7 @@ _NUMBER = re.compile(
 )
 _DRESS = re.compile(r"(?P<formula>\$[^$]+\$|\\\(.+?\\\))|\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _SPACES = re.compile(r"(?:\\[,;:! ]|~|\s)+")
+_ONE_FORMULA = re.compile(r"([^$\\]*)\$((?:[^$\\]|\\.){2,})\$([^$\\]*)", re.DOTALL)
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}|(?<=\d )an?(?= [a-z]{3})")
 _LETTER = re.compile(r"\$ ?([A-Za-z]) ?\$")
 _ASIDE = re.compile(r"[(\[] ?([A-Za-z][A-Za-z' -]{1,40}?) ?[)\]]")
@@ -63,7 +64,7 @@ _GOES_ON = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(
-    r"(?<=\byears)[ -]old\b|(?<!rather )(?<!other )\bthan\b(?! [b-z]\b| the number\b)|['’]s\b|\bMay\b"
+    r"(?<=\byears)[ -]old\b|(?<!rather )(?<!other )\bthan\b(?! [b-z]\b| the number\b| th(?:at|is|ese|ose)\b)|['’]s\b|\bMay\b"
 )
 _LISTED = re.compile(r"(?P<subject>[A-Za-z][A-Za-z\s$]{0,60}) are:? (?P<list>.*\d.*)")
 _COMMAND = re.compile(r"\\[A-Za-z]+|\b[a-z]\b")
@@ -98,6 +99,9 @@ def declared_number(text: str) -> str | None:
     """
     if len(text) > MAX_SENTENCE:
         return None
+    formula = _ONE_FORMULA.fullmatch(text)
+    if formula is not None:  # kept as it is written
+        text = f"{formula[1]}$0${formula[3]}"
     text = _SPACES.sub(" ", _DRESS.sub(lambda m: m["formula"] or f" {m[2]} ", text)).strip()
     text = _LETTER.sub(r"\1", text.replace(r"\$", "$").replace(r"\%", "%"))
     text = " ".join(_ASIDE.sub(_without_brackets, text).split())
@@ -109,7 +113,7 @@ def declared_number(text: str) -> str | None:
     if not _REST.fullmatch(f"{before} {after}") or not _states(before, after):
         return None
     if not number["plain"]:
-        return number["math"] or number["round"]
+        return formula[2] if formula is not None else number["math"] or number["round"]
     word = re.match(r" ([A-Za-z]{1,24})\b(?! per\b| an?\b|/)", after)
     known = word is not None and word[1] not in ("in", "per") and units.is_unit_word(word[1])
     return rf"{number['plain']} \text{{{word[1]}}}" if word and known else number["plain"]

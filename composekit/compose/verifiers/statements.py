@@ -19,7 +19,7 @@ _MARKER = re.compile(
     r"\b(?:answer(?:\s+(?:choice|option))?|ans|(?:correct|right|best)\s+(?:option|choice))"
     r"(?P<whose>\s+(?:to|of|for)\s+[\w\s'()-]{1,60}?|\s*\([a-z]\)"
     r"|,?\s+in\s+(?!the\b|this\b|that\b|part\b|case\b)[a-z]{2,20}(?:\s+[a-z]{1,20}){0,2},?)?"
-    rf"\s*\**\s*(?:(?:{_VERB})(?!\s*n['’]t)|[:：=])(?:\s*(?:\bis\b|[:：=]))?\s*",
+    rf"\s*\**\s*(?:(?:{_VERB})(?!\s*n['’]t)|[:：=→—])(?:\s*(?:\bis\b|[:：=]))?\s*",
     re.IGNORECASE,
 )
 _HEADING = re.compile(
@@ -58,6 +58,9 @@ REASON = re.compile(
 )
 _COURTESY = re.compile(r"\.\s*I hope (?:it|this) is correct\W*$", re.IGNORECASE)
 _EMPHASIS_BEFORE = re.compile(r"\A(?:\*{1,3}|_{1,3}(?=[^_\s]))\s*")
+_BOLD_AGAIN = re.compile(r"\A\*{1,3} {1,3}(?=\*{1,3}[^\s*])")  # **Answer:** **18**
+_TAGS = re.compile(r"</?(?:b|strong|i|em|u|p|span|div|br)\s?/?>", re.IGNORECASE)
+_CLOSING = re.compile(r"\s*(?:\\[\])]|\${1,2})[.\s]{0,3}\Z")
 _EMPHASIS_AFTER = re.compile(r"\s*(?:\*{1,3}|(?<=[^_\s\\])_{1,3})(?=[.!]?\Z)")
 _LABEL = re.compile(
     r"\A(?P<text>\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*(?:the\s+)?(?:(?:final|correct)\s+)?answer\s*(?:is\s*[:=]?|[:=])\s*"
@@ -100,20 +103,25 @@ def _stated(text: str, *, after: int) -> tuple[str, ...]:
     # "Answer:" or a heading on a line of its own, then the answer on the last line, perhaps between display delimiters
     block = [line for line in lines[-4:] if line not in ("$$", r"\[", r"\]") and not _RULE.fullmatch(line)]
     if len(block) >= 2 and (_HEADING.fullmatch(block[-2]) or statement(block[-2]) == ""):
-        return (block[-1],)
+        return (block[-1].removeprefix("> "),)
     return ()
 
 
 def statement(line: str) -> str | None:
     """The x of ``Answer: x`` or ``... the answer is x``; None without such words, or where the sentence doubts them."""
     line = line.strip()
+    if "<" in line:
+        line = _TAGS.sub("", line)
     opening = _EMPHASIS_BEFORE.match(line)
     if opening is not None and line.startswith("_"):
         line = line[opening.end() :]  # a letter and an underscore are one word
     marker = _MARKER.search(line)
     if marker is None or not _is_answer(line[: marker.start()], marker["whose"] or ""):
         return None
-    content = _bare(line[marker.end() :])
+    content = line[marker.end() :]
+    if content[:1] == "}" and line.rfind("{", 0, marker.start()) > line.rfind("}", 0, marker.start()):
+        content = _CLOSING.sub("", content[1:])  # \[\text{Answer: } 18\]
+    content = _bare(content)
     again = _MARKER.search(content)  # "Final answer: The final answer is 7"
     if again is not None and _BEFORE_MARKER.fullmatch(content[: again.start()]):
         content = _bare(content[again.end() :])
@@ -134,7 +142,7 @@ def _is_answer(before: str, whose: str) -> bool:
 
 def _bare(content: str) -> str:
     """What a line states, without courtesies, reasons and marks of emphasis."""
-    content = REASON.sub("", _COURTESY.sub("", content)).strip()
+    content = _BOLD_AGAIN.sub("", REASON.sub("", _COURTESY.sub("", content)).strip())
     return _EMPHASIS_AFTER.sub("", _EMPHASIS_BEFORE.sub("", content)).strip()
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from composekit.compose.tokens import numerals
 from composekit.compose.verifiers.canonical import COMMUTE, canonical_of, inside, is_fraction, is_mixed, sides_of
 from composekit.compose.verifiers.echo import MAX_PROMPT
+from composekit.compose.verifiers.unfinished import is_hidden_number, leaves_work
 
 _ARITHMETIC = frozenset(("num", "add", "mul", "neg", "div", "ratio", "percent"))
 _WRAPPING = frozenset(("abs", "root", "set", "fn", "pow"))
@@ -23,7 +24,6 @@ _FUNCTIONS = frozenset(("log", "fn"))
 _UNFOLDED = frozenset(("neg", "percent", "abs", "div", "ratio", "set", "pm", "mp"))
 _SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
 _HIGHEST_POWER = 64
-_LARGEST_ROOT = 10**12
 _SCALES = frozenset(("num", Fraction(10) ** k) for k in range(3, 31))  # 26 x 1000 is a way to write a number
 _COMBINED = _ARITHMETIC | {"pow", "fact", "binom", "root"}
 
@@ -47,20 +47,24 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
     """
     wanted = canonical_of(gold, gold=True)
     sides = sides_of(answer, wanted)
-    if not wanted or not sides or any(_is_number(side) for side in sides):
+    if not wanted or not sides or any(map(_are_numbers, sides)):
         return False
+    constant = "('var'" not in repr(wanted)
+    if constant:  # A = bh = 3 * 5: what has no letters is to be worked out
+        sides = tuple(side for side in sides if "('var'" not in repr(side)) or sides
     nodes = [part for part in inside(sides) if part and isinstance(part[0], str)]
     kinds = {node[0] for node in nodes}
-    if "('var'" not in repr(wanted) and all(map(_cancels, sides)):
+    if constant and all(map(_cancels, sides)):
         return True
     if "var" not in kinds and all(map(_has_function, sides)):
         return not _has_function(wanted)
-    constant = "('var'" not in repr(wanted) or wanted[0][0] == "relation"
+    constant = constant or wanted[0][0] == "relation"
     if constant and all(map(_is_open, sides)) and not any(map(_is_open, wanted)):
         return True
-    if len(wanted) != 1 or not _is_number(wanted[0]):
+    if len(wanted) != 1 or not _are_numbers(wanted[0]):
         return False
-    if all(any(leaves_work(side) for leaves_work in _LEAVES_WORK) for side in sides):
+    whole = all(part[0] == "num" and part[1].denominator == 1 for part in _members(wanted[0]))
+    if all(any(leaves_work(part, whole=whole) for part in _members(side)) for side in sides):
         return True
     if wanted[0][0] != "num":
         return False
@@ -110,17 +114,6 @@ def _nests_numbers(tree: Any) -> bool:
     )
 
 
-def _combines_a_square(tree: Any) -> bool:
-    """Whether the square of a number above 3 is still to be added to something or divided: ``294^2 - 23334``."""
-    return any(
-        part and part[0] in ("add", "div") and any(_is_square(x) for x in inside(part) if x) for part in inside(tree)
-    )
-
-
-def _is_square(tree: Any) -> bool:
-    return tree[0] == "pow" and tree[1][0] == "num" and abs(tree[1][1]) > 3 and tree[2] == ("num", 2)
-
-
 def _has_like_terms(terms: Sequence[Any]) -> bool:
     r"""Whether two terms are multiples of one constant or radical: :math:`20\pi - 13\pi`."""
     found = [unit for unit in map(_multiplied, terms) if unit]
@@ -151,7 +144,7 @@ def _is_amount(tree: Any, rooted: bool) -> bool:
     """Whether this is a number, a fraction or a product of such; below a radical, from which they are drawn, powers too."""
     while tree[0] in ("neg", "percent"):
         tree = tree[1]
-    if tree[0] == "num" or is_mixed(tree) or _is_hidden_number(tree):
+    if tree[0] == "num" or is_mixed(tree) or is_hidden_number(tree):
         return True
     if tree[0] in ("div", "ratio", "mul"):
         return all(_is_amount(part, rooted) for part in tree[1:])
@@ -191,45 +184,6 @@ def _power(base: Fraction, exponent: Fraction) -> Fraction | None:
     return base ** int(exponent) if whole else None
 
 
-def _is_hidden_number(tree: Any) -> bool:
-    r"""Whether this is a root that is rational, :math:`\sqrt{121}`, or a power of a fraction."""
-    if tree[0] == "root" and tree[1][0] == tree[2][0] == "num":
-        radicand, index = tree[1][1], tree[2][1]
-        nearest = round(float(abs(radicand)) ** (1 / index)) if abs(radicand) < _LARGEST_ROOT and index >= 1 else 0
-        return bool(nearest and Fraction(nearest) ** int(index) == abs(radicand))
-    return tree[0] == "pow" and is_fraction(tree[1]) and tree[1][0] == "div" and tree[2][0] == "num"
-
-
-def _scales_a_sum(tree: Any) -> bool:
-    """Whether a sum is multiplied or divided somewhere: ``171 (23^2 - 18^2)``."""
-    return any(
-        part and part[0] in ("mul", "div") and any(x[0] == "add" and not is_mixed(x) for x in part[1:])
-        for part in inside(tree)
-    )
-
-
-def _multiplies_counts(tree: Any) -> bool:
-    """Whether two binomial coefficients, or one and a number, are multiplied, written with factorials or not."""
-    nodes = [part for part in inside(tree) if part and isinstance(part[0], str)]
-    factorials, binomials = (sum(part[0] == kind for part in nodes) for kind in ("fact", "binom"))
-    scaled = any(part[0] == "mul" and {"binom", "num"} <= {x[0] for x in part[1:]} for part in nodes)
-    return scaled or binomials + factorials // 3 > 1
-
-
-def _is_whole_root(tree: Any) -> bool:
-    while tree[0] in ("neg", "abs"):
-        tree = tree[1]
-    return tree[0] == "root" and _is_hidden_number(tree)
-
-
-def _has_constant(tree: Any) -> bool:
-    r"""Whether :math:`\pi`, e or i stand there, and cancel, for the gold answer is a number."""
-    return any(part[:1] == ("const",) for part in inside(tree))
-
-
-_LEAVES_WORK = (_scales_a_sum, _combines_a_square, _multiplies_counts, _is_whole_root, _has_constant)
-
-
 def _combines(tree: Any) -> bool:
     """Whether this multiplies or divides more than numbers: two binomial coefficients, a power and a number."""
     kinds = [part[0] for part in inside(tree) if part and isinstance(part[0], str)]
@@ -254,6 +208,21 @@ def _is_written_large(tree: Any) -> bool:
     return tree[0] in ("mul", "neg", "pow") and any(
         part and part[0] == "pow" and part[1] == ("num", 10) for part in inside(tree)
     )
+
+
+def _members(tree: Any) -> tuple[Any, ...]:
+    """What a list, a tuple or a set holds, or what else there is."""
+    while tree[0] == "assign":
+        tree = tree[-1]
+    if tree[0] in ("list", "sequence"):
+        return tuple(tree[1 if tree[0] == "list" else 3])
+    return tuple(tree[1:]) if tree[0] == "set" else (tree,)
+
+
+def _are_numbers(tree: Any) -> bool:
+    """Whether this is a number in its last form, or a list, a tuple or a set of such."""
+    members = _members(tree)
+    return bool(members) and all(map(_is_number, members))
 
 
 def _is_number(tree: Any) -> bool:

@@ -29,6 +29,8 @@ from composekit.compose.verifiers.exactmath.shapes import (
     is_out_of_order,
     links,
     matches,
+    names_same_function,
+    only_point,
     with_sign,
 )  # fmt: skip
 from composekit.compose.verifiers.exactmath.tree import Node, contains, number, variables
@@ -94,6 +96,11 @@ class Comparison:
         relations, operands = node.args
         if not all(x.is_scalar for x in operands):
             return self._settle_items(node)
+        known = next((k for k, x in enumerate(operands) if not variables(x)), len(operands))
+        if 0 < known < len(operands) - 1 and not any(map(variables, operands[known:])):
+            return self._settle(
+                Node("relation", (relations[known:], operands[known:]))
+            )  # bh = 3 * 5 = 15: letters, and their values
         if relations.count("~") > 1:
             return Node("contradiction", ())
         for relation, x, y in zip(relations, operands, operands[1:], strict=False):
@@ -137,7 +144,7 @@ class Comparison:
         if g.kind == a.kind == "assign":
             if g.args[0] == a.args[0] and "in" in (g.args[2], a.args[2]):
                 return self.equal(as_set(g), as_set(a))
-            if g.args[0] == a.args[0]:
+            if g.args[0] == a.args[0] or names_same_function(g, a):
                 return self.equal(g.args[3], a.args[3])
             return self._equations(as_equation(g), as_equation(a))
         if g.kind == "assign":
@@ -148,7 +155,11 @@ class Comparison:
             return self.equal(g.args[3], a)
         if g.kind == "relation":
             return self._equations(g, as_equation(a)) if a.args[2] != "in" else self._real_sets(g, a)
-        _, left, _, value = a.args
+        _, left, relation, value = a.args
+        if relation == "=" and value.kind == "relation" and value.args[0] == ("=",) and not variables(value.args[1][1]):
+            value = value.args[1][1] if variables(value.args[1][0]) else value  # A = bh = 15
+        if relation == "in" and value.kind == "reals":
+            return self._real_sets(g, value)
         bound = (
             {left.args[0]}
             if left is not None and left.kind == "apply"
@@ -158,13 +169,16 @@ class Comparison:
         )
         if bound & variables(value) or (not is_name(a) and variables(value)):
             return False
-        if g.kind == "sequence" and (value.kind not in _POINTS or is_out_of_order(left)):
+        if g.kind == "sequence" and not only_point(g) and (value.kind not in _POINTS or is_out_of_order(left)):
             return False
         return self.equal(g, value)
 
     def _real_sets(self, g: Node, a: Node) -> bool | None:
         if contains(g, "pm", "mp") or contains(a, "pm", "mp"):
             return False
+        points = only_point(g), only_point(a)
+        if points != (None, None):
+            return self.equal(points[0] or g, points[1] or a)
         same = same_real_set(g, a)
         return False if same is None else same
 

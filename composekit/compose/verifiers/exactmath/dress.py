@@ -9,7 +9,9 @@ _TYPE = re.compile(
     r"\{\s{0,3}\\(?:rm|bf|it|sf)(?:\s{1,3}|(?=\\))(?:\\text\{)?([A-Za-z ]{1,30})\}{1,2}|\\(?:rm|sf)\s?\{([A-Za-z ]{1,30})\}"
 )
 _BRACED_UNIT = re.compile(r"(?<=[\d ])\{\s?(\\(?:text|mathrm)\s?\{[^{}]{1,30}\})\s?\}")
-_SPACING = re.compile(r"\\[hv]space\*?\s?\{[^{}]{0,12}\}|(?:\\\\\s?){1,9}\Z|\A(?:\\q?quad\s?){1,9}")
+_SPACING = re.compile(
+    r"\\[hv]space\*?\s?\{[^{}]{0,12}\}|(?:\\\\\s?){1,9}\Z|\A(?:\\q?quad\s?){1,9}|(?:\\q?quad\s?){1,9}\Z"
+)
 _BOLD_WORD = re.compile(r"\\(?:boldsymbol|mathbf|bm)\s?\{\s?(\\text\s?\{[^{}]{1,60}\})\s?\}")
 _OVER = re.compile(r"\{([^{}]{1,40})\\over(?![A-Za-z])\s?([^{}]{1,40})\}")
 _AMERICAN = re.compile(r"\\text\s?\{\s?US\s?\\?\$\s?\}|\bUS\s?\\?\$(?=\s?\d)|\bU\.S\. (?=dollars?\b)")

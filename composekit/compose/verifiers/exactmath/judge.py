@@ -9,27 +9,19 @@ from composekit.compose.verifiers.exactmath.algebra import TooLarge, Undecided
 from composekit.compose.verifiers.exactmath.cleaning import clean
 from composekit.compose.verifiers.exactmath.compare import Comparison, Oracle
 from composekit.compose.verifiers.exactmath.grammar import NAMED_RUNS
+from composekit.compose.verifiers.exactmath.lettered import choice_of, labelled
 from composekit.compose.verifiers.exactmath.lexer import MAX_CHARACTERS, OverLimit, Unreadable, tokenise
 from composekit.compose.verifiers.exactmath.reading import readings
 from composekit.compose.verifiers.exactmath.tree import Node
 from composekit.compose.verifiers.exactmath.vocabulary import names
 from composekit.compose.verifiers.exactmath.worded import words
 
-DECIMALS, SAME = "compared as decimals", "the texts are the same"
+DECIMALS, SAME, LETTER = "compared as decimals", "the texts are the same", "compared as the letter of a choice"
 MAX_SLOW_LENGTH = 600  # the slow judge gets nothing longer
 _PLACES = 12
 _DECIMAL = re.compile(r"(?:\\?\$)?([+-]?)([0-9]{1,15}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,5})(?:\.([0-9]{1,12}))?")
 _GROUPED = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})+")
-_COMMAND_NAME = re.compile(r"\\(?:(?:text|textbf|textrm|mathrm|mathbf|mbox|quad)(?![A-Za-z])|[,;: ])\s*")
-_LABELLED = re.compile(
-    r"(?:(?i:option|choice)\s+)?(?:\(?\s*(?P<a>[A-Za-z])\s*\)|(?P<b>[A-Z])\s*[.:])\s*(?P<text>\S.*)"
-    r"|(?i:option|choice)\s+\(?\s*(?P<c>[A-Za-z])\s*\)?",
-    re.DOTALL,
-)
-_ALTERNATIVE = re.compile(
-    r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee|also|unless)\b|^\s*(?:[,;/|&+]|and\b)|^[A-Za-z]$", re.IGNORECASE
-)
-_OPERATED_ON = re.compile(r"[\^*/+=<>_']|\\(?:pm|mp|cdot|times|div|cup|cap)(?![A-Za-z])")
+_ONLY = re.compile(r"\Aonly |,? only\Z")
 _SLOW_COMMANDS = names("int iint iiint oint sum prod lim limsup liminf max min gcd bmod det Re Im arg")
 _SEPARATING = frozenset([",", ";", "=", "==", "approx", "&", "lor", "land"])  # fine inside braces: \sum_{k=1}
 _NEVER = frozenset(["$", "?", '"', "!=", "Rightarrow", "implies", "boxed", "text"])
@@ -64,7 +56,8 @@ def judge(gold: str, answer: str, oracle: Oracle | None = None) -> Judgement:
     if "?" in plain and "?" not in gold:
         return Judgement("unreadable", "a question states nothing")
     try:
-        return _judge(gold, answer, oracle)
+        judgement = _judge(gold, answer, oracle)
+        return judgement if judgement.status == "equal" else _as_choices(gold, answer, oracle) or judgement
     except RecursionError:  # only if the caller's own stack is nearly full: nesting is limited
         return Judgement("unreadable", "the stack is too deep to read the answer")
 
@@ -137,20 +130,32 @@ def _compare(gold: tuple[Node, ...], given: tuple[Node, ...], answer: str, oracl
 
 def _same_words(gold: str, answer: str) -> bool:
     said = words(answer)
-    if said == gold:
+    if said == gold or ("only" in said + gold and _ONLY.sub("", said) == _ONLY.sub("", gold)):
         return True
     if len(gold) == 1:  # the letter of a choice, perhaps with its text: (C) 42
-        return letter_with_text(answer) == gold
+        found = labelled(answer)
+        return found is not None and found.letter == gold
     return "," in gold and sorted(x.strip() for x in gold.split(",")) == sorted(x.strip() for x in said.split(","))
 
 
-def letter_with_text(answer: str) -> str | None:
-    """The letter, in lower case, of ``(C) 42``; None where another option or an alternative follows."""
-    plain = _COMMAND_NAME.sub("", clean(answer)).replace("{", "").replace("}", "")
-    match = _LABELLED.fullmatch(plain)
-    if match is None or _ALTERNATIVE.search(match["text"] or "") or _OPERATED_ON.match(match["text"] or ""):
+def _as_choices(gold: str, answer: str, oracle: Oracle | None) -> Judgement | None:
+    """Compare two texts as choices: by their letters, and by their texts where both have one, or the answer no letter."""
+    wanted = choice_of(gold)
+    if wanted is None:
         return None
-    return str(match["a"] or match["b"] or match["c"]).lower()
+    given = choice_of(answer)
+    if given is None:
+        return _judge(wanted.text, answer, oracle) if wanted.text and labelled(gold) else None
+    if wanted.letter != given.letter:
+        return Judgement("different", LETTER)
+    if wanted.text and given.text and not same_text(wanted.text, given.text):
+        return Judgement("different", "the texts of the choices differ")
+    return Judgement("equal", LETTER)
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether the texts of two choices are worth the same, or are the same words."""
+    return words(one) == words(other) or judge(one, other).status == "equal"
 
 
 def _unread(what: str, text: str, problem: Unreadable, other: str) -> Judgement:

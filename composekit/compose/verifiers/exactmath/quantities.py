@@ -32,12 +32,16 @@ def quantity(node: Node) -> Quantity:
 
 
 def units_agree(x: Unit, y: Unit) -> bool:
-    """Physical units must be the same; a noun may be described more closely on one side (``marbles``, ``blue marbles``)."""
+    """Physical units must be the same; a noun may be described more closely on one side (``marbles``, ``blue marbles``), and
+    money, say, be per something there.
+    """
     if not x or not y:
         return True
     first, second = ({u for u in unit if u[0] not in PHYSICAL} for unit in (x, y))
-    physical = set(x) - first == set(y) - second
-    return physical and (first <= second or second <= first) and bool(first) == bool(second)
+    physical = set(x) - first
+    if physical != set(y) - second or not (first <= second or second <= first):
+        return False
+    return bool(first) == bool(second) or (bool(physical) and all(exponent < 0 for _, exponent in first | second))
 
 
 def same_digits(g: Node, a: Node) -> bool:

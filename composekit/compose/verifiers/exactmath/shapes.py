@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from composekit.compose.verifiers.exactmath import algebra as alg
 from composekit.compose.verifiers.exactmath.algebra import Form
-from composekit.compose.verifiers.exactmath.tree import Node, contains
+from composekit.compose.verifiers.exactmath.tree import Node, contains, variables
 
 _TURNED = {">": "<", ">=": "<="}
 
@@ -75,6 +75,32 @@ def is_name(node: Node) -> bool:
         or (left.kind == "mul" and label.isalpha() and label.isupper())
         or (left.kind == "sequence" and all(x.kind == "var" for x in left.args[2]))
     )
+
+
+def names_same_function(g: Node, a: Node) -> bool:
+    """Whether these are ``y = 2x + 1`` and ``f(x) = 2x + 1``: a letter, and a function of a letter that both values have."""
+    plain, applied = sorted((g, a), key=lambda x: x.args[1] is not None and x.args[1].kind == "apply")
+    letter, call = plain.args[1], applied.args[1]
+    if letter is None or call is None or letter.kind != "var" or call.kind != "apply" or len(call.args) != 2:
+        return False
+    values = variables(g.args[3]), variables(a.args[3])
+    argument = call.args[1]
+    if argument.kind == "mul" and argument.args[0] == Node("var", (call.args[0],)) and len(argument.args) == 2:
+        argument = argument.args[1]  # P(x), read as a product
+    is_function = argument.kind == "var" and all(argument.args[0] in found for found in values)
+    return is_function and not any(letter.args[0] in found for found in values) and g.args[2] == a.args[2] == "="
+
+
+def only_point(node: Node) -> Node | None:
+    """The a of the interval ``[a, a]``, which holds nothing else."""
+    if (
+        node.kind == "sequence"
+        and node.args[:2] == ("[", "]")
+        and len(node.args[2]) == 2
+        and node.args[2][0] == node.args[2][1]
+    ):
+        return node.args[2][0]
+    return None
 
 
 def is_out_of_order(left: Node | None) -> bool:

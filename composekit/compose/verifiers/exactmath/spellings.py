@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from composekit.compose.verifiers.exactmath.grammar import BASES
+from composekit.compose.verifiers.exactmath.reals import in_symbols
 
 _TEXT = r"\\(?:text|textrm|mathrm|mbox|operatorname)\s*\{\s*"
 _BASE = rf"(?P<base>\d{{1,2}}|{'|'.join(BASES)})"
@@ -76,6 +77,8 @@ def respelled(text: str) -> str:
     text = _INCHES.sub(r"\\text{in}", _SHORTENED.sub(lambda m: m[1] or m[2], text))
     if "|" in text or "vert" in text:
         text = _SIZE.sub(lambda m: "S" if "\\c" in m[1] else m[1], text)
+    if "real" in text or "R}" in text or "numbers" in text:
+        text = in_symbols(text)
     if "$" in text and "=" in text:
         text = _CURRENCY_INSIDE.sub(r"\1 ", text)
     if text.startswith("\\begin") and (block := _BLOCK.match(text)):

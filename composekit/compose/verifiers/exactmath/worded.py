@@ -27,7 +27,11 @@ _TENS = {
     "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
 _SCALES = {"billion": 10**9, "million": 10**6, "thousand": 10**3, "hundred": 10**2}
-_ALL_REALS = frozenset(["all real numbers", "all reals", "set of all real numbers", "set of real numbers"])
+_ALL_REALS = re.compile(
+    r"(?:(?:[a-z]|it) (?:is|can be|may be|in) )?(?:(?:(?:the )?set of )?(?:all |any |every )?(?:the )?real(?: numbers|s)"
+    r"|(?:all|any|every) real(?: number| value)?)(?: (?:for |of )?[a-z])?|(?:entire |whole )?real line"
+)
+_NOTHING = re.compile(r"no (?:real )?solutions?|(?:the )?(?:empty|null) set")
 
 
 def words(text: str) -> str:
@@ -87,5 +91,9 @@ def _number_of(low: list[str], scales: tuple[str, ...]) -> int | None:
 
 def word_value(said: str) -> Node | None:
     """The number or the set of numbers that words name."""
+    if _ALL_REALS.fullmatch(said):
+        return Node("reals", ())
+    if _NOTHING.fullmatch(said):
+        return Node("set", ())
     value = number_word(said)
-    return Node("reals", ()) if said in _ALL_REALS else number(value) if value is not None else None
+    return number(value) if value is not None else None
