@@ -1,13 +1,16 @@
-"""Numbers that cancel: run the annotated steps of a worked solution with another value, and the answer stays.
+r"""Where a number goes in a worked solution whose steps are annotated: each step is a function :math:`a + b Y` of it.
 
-*Bert made P sandwiches, ate half of them, and the next day 2 fewer. How many are left?* The answer is 2 for every P.
+*Bert made P sandwiches, ate half of them, and the next day 2 fewer. How many are left?* The answer is 2 for every P. *Each of
+7 friends gets as many of the P nuts*: whoever knows that nuts are not cut knows P up to multiples of 7.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
 from composekit.compose.annotations import Code, compiled, run
 from composekit.compose.problem import Problem
@@ -16,6 +19,18 @@ from composekit.compose.tokens import Constant
 _STEP = re.compile(r"<<([^<>=]{1,80})=([^<>=]{1,30})>>")
 MAX_STEPS = 20
 _SCALES = (Fraction(101, 100), Fraction(107, 100))
+_COMMON = frozenset((0, 1, 2, 100))  # they stand in steps of their own accord
+
+
+class Affine(NamedTuple):
+    """``base + slope * Y``"""
+
+    base: Fraction
+    slope: Fraction
+
+
+class _NotAffine(Exception):
+    """A step multiplies Y by itself, or divides by it."""
 
 
 def cancels(problem: Problem, constant: Constant) -> bool:
@@ -28,11 +43,95 @@ def cancels(problem: Problem, constant: Constant) -> bool:
         >>> [c.text for c in constants(text) if cancels(Problem(text, 2, solution=steps), c)]
         ['12']
     """
-    if not isinstance(constant.value, (int, Fraction)) or constant.value in (0, 1, 2, 100):
+    steps = _steps_for(problem, constant)
+    if not steps:
         return False
-    steps = _steps(problem.solution or "", problem.answer.strip())
-    old = Fraction(constant.value)
-    return bool(steps) and all(_stays(steps, old, old * scale) for scale in _SCALES)
+    old = Fraction(constant.value)  # type: ignore[arg-type]  # seen in _steps_for
+    try:
+        *_, (touched, last) = _flow(steps, old)
+    except _NotAffine:
+        return all(_stays(steps, old, old * scale) for scale in _SCALES)
+    return touched > 1 and not last.slope
+
+
+def grain(problem: Problem, constant: Constant) -> int:
+    """The step between values of a whole constant for which all annotated results that are whole stay whole; 1 where that is
+    not known, 0 where a step divides by it.
+
+    Example:
+        >>> from composekit.compose.tokens import constants
+        >>> text = "Ann shares 42 nuts among 7 friends, and eats 2 of hers. How many does she have left?"
+        >>> steps = "Each gets 42/7=<<42/7=6>>6. She has 6-2=<<6-2=4>>4."
+        >>> [grain(Problem(text, 4, solution=steps), c) for c in constants(text)]
+        [7, 0, 1]
+    """
+    return _grain(problem, constant) if "/" in (problem.solution or "") else 1
+
+
+@lru_cache(maxsize=65536)
+def _grain(problem: Problem, constant: Constant) -> int:
+    steps = _steps_for(problem, constant)
+    if not steps or not isinstance(constant.value, int):
+        return 1
+    try:
+        flow = _flow(steps, Fraction(constant.value))
+    except _NotAffine:
+        return 0
+    whole = [step.slope.denominator for (_, result), (_, step) in zip(steps, flow, strict=True) if _is_whole(result)]
+    return math.lcm(*whole)
+
+
+def _is_whole(number: Fraction) -> bool:
+    return number.denominator == 1
+
+
+def _steps_for(problem: Problem, constant: Constant) -> tuple[tuple[Code, Fraction], ...]:
+    """The annotated steps, if they can tell where this constant goes."""
+    if not isinstance(constant.value, (int, Fraction)) or constant.value in _COMMON:
+        return ()
+    return _steps(problem.solution or "", problem.answer.strip())
+
+
+def _flow(steps: tuple[tuple[Code, Fraction], ...], old: Fraction) -> list[tuple[int, Affine]]:
+    """For every step, how many of its numbers hang on the constant, and what it is worth."""
+    values = {old: Affine(Fraction(0), Fraction(1))}
+    found: list[tuple[int, Affine]] = []
+    for code, result in steps:
+        touched = sum(leaf in values for leaf in code if isinstance(leaf, Fraction))
+        worth = _evaluate(code, values) if touched else Affine(result, Fraction(0))
+        if worth.slope:
+            values[result] = worth
+        else:
+            values.pop(result, None)
+        found.append((touched, worth))
+    return found
+
+
+def _evaluate(code: Code, values: dict[Fraction, Affine]) -> Affine:
+    stack: list[Affine] = []
+    for item in code:
+        if isinstance(item, Fraction):
+            stack.append(values.get(item) or Affine(item, Fraction(0)))
+            continue
+        right = stack.pop()
+        if item == "neg":
+            stack.append(Affine(-right.base, -right.slope))
+            continue
+        left = stack.pop()
+        if item == "+":
+            stack.append(Affine(left.base + right.base, left.slope + right.slope))
+        elif item == "-":
+            stack.append(Affine(left.base - right.base, left.slope - right.slope))
+        elif item == "/":
+            if right.slope or not right.base:
+                raise _NotAffine
+            stack.append(Affine(left.base / right.base, left.slope / right.base))
+        elif left.slope and right.slope:
+            raise _NotAffine
+        else:
+            one, other = (left, right) if left.slope else (right, left)
+            stack.append(Affine(one.base * other.base, one.slope * other.base))
+    return stack.pop()
 
 
 def _stays(steps: tuple[tuple[Code, Fraction], ...], old: Fraction, new: Fraction) -> bool:
