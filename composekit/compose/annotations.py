@@ -157,7 +157,7 @@ def _read(prompt: str, solution: str, answer: str) -> _Program | None:
     rational = [n for n in occurrences(prompt) if isinstance(n.value, int | Fraction)]
     printed = [(n, Fraction(n.value)) for n in rational]
     percents = {value for n, value in printed if re.match(r"\s*(%|percent)", prompt[n.span[1] :])}
-    implied = {Fraction(v) for words, values in _IMPLIED.items() if re.search(words, prompt, re.I) for v in values}
+    implied = implied_by(prompt)
     leaves = {leaf for step in steps for leaf in step.leaves()}
     numbers = tuple(value for _, value in printed)
     known = {*numbers, *leaves, *(step.result for step in steps)}
@@ -167,6 +167,11 @@ def _read(prompt: str, solution: str, answer: str) -> _Program | None:
     if amounts - used or any(_number(text) not in known for text in _NUMBER.findall(visible)):
         return None
     return _Program(steps, numbers, frozenset(percents), frozenset(implied))
+
+
+def implied_by(text: str) -> set[Fraction]:
+    """Numbers that the words of a text let a solution use: 60 where it speaks of hours."""
+    return {Fraction(v) for words, values in _IMPLIED.items() if re.search(words, text, re.I) for v in values}
 
 
 def _same_kind(old: Fraction, new: Fraction) -> bool:

@@ -12,14 +12,15 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from composekit.compose.annotations import Code, compiled, run
+from composekit.compose.annotations import Code, compiled, implied_by, run
 from composekit.compose.problem import Problem
-from composekit.compose.tokens import Constant
+from composekit.compose.tokens import Constant, numerals
 
 _STEP = re.compile(r"<<([^<>=]{1,80})=([^<>=]{1,30})>>")
+_PERCENT = re.compile(r"\s?(?:\\?%|percent)")
 MAX_STEPS = 20
 _SCALES = (Fraction(101, 100), Fraction(107, 100))
-_COMMON = frozenset((0, 1, 2, 100))  # they stand in steps of their own accord
+_COMMON = frozenset(map(Fraction, (0, 1, 2, 100)))  # they stand in steps of their own accord
 
 
 class Affine(NamedTuple):
@@ -52,6 +53,44 @@ def cancels(problem: Problem, constant: Constant) -> bool:
     except _NotAffine:
         return all(_stays(steps, old, old * scale) for scale in _SCALES)
     return touched > 1 and not last.slope
+
+
+def leads_nowhere(problem: Problem, constant: Constant) -> bool:
+    """Whether the annotated steps calculate with a constant, but what comes of it is only compared: the dearer of two shops.
+
+    Told only of solutions without a gap: all arithmetic is annotated, and every number in it is the question's, a result,
+    or what words imply.
+
+    Example:
+        >>> from composekit.compose.tokens import constants
+        >>> text = "A pen costs $17 here. There, 3 pens cost $63. What do 5 pens cost in the cheaper shop?"
+        >>> steps = "There a pen costs 63/3=<<63/3=21>>21, so it is here. 5*17=<<5*17=85>>85."
+        >>> [c.text for c in constants(text) if leads_nowhere(Problem(text, 85, solution=steps), c)]
+        ['3', '63']
+    """
+    steps = _steps_for(problem, constant)
+    if _PERCENT.match(problem.prompt, constant.span[1]):
+        return False  # a solution may go on with what is left of the whole
+    if len(steps) < 2 or (problem.solution or "").count("=") != 2 * len(steps):
+        return False
+    changed, touched = {Fraction(constant.value)}, False  # type: ignore[arg-type]  # seen in _steps_for
+    started = False
+    for code, result in steps:
+        touched = any(leaf in changed for leaf in code if isinstance(leaf, Fraction))
+        started |= touched
+        if touched:
+            changed.add(result)
+    return started and not touched and _has_no_gap(problem, steps)
+
+
+def _has_no_gap(problem: Problem, steps: tuple[tuple[Code, Fraction], ...]) -> bool:
+    known = {Fraction(n.value) for n in numerals(problem.prompt) if isinstance(n.value, (int, Fraction))}
+    known |= {number / 100 for number in known} | implied_by(problem.prompt) | _COMMON
+    for code, result in steps:
+        if len(code) < 2 or not known.issuperset(leaf for leaf in code if isinstance(leaf, Fraction)):
+            return False
+        known.add(result)
+    return True
 
 
 def grain(problem: Problem, constant: Constant) -> int:

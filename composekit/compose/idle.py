@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from composekit.compose.cancelling import cancels
+from composekit.compose.cancelling import cancels, leads_nowhere
 from composekit.compose.derivations import Span
+from composekit.compose.idle_bases import BASES
 from composekit.compose.idle_bounds import BOUNDS
 from composekit.compose.idle_coefficients import FORMULA_PLACES
 from composekit.compose.idle_places import PLACES
@@ -42,17 +43,24 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
     found: dict[Span, str] = {}
     formulas = any(constant.in_math for constant in constants)
     whole = next((why for rule in _OF_THE_WHOLE if (why := rule(problem))), "") if formulas else ""
+    compared = "than" in text or "difference" in text or "at " in text
     bounded = formulas or "remainder" in text or "at least" in text
     used = _solution_of(problem, constants)
     for constant in constants:
         why = whole if constant.in_math else ""
         if not why and used is not None and not used.has(constant, text):
             why = "the worked solution does not use it"
+        if not why and used is not None and used.only_mentions(constant, text):
+            why = "the worked solution does not calculate with it"
         if not why and cancels(problem, constant):
             why = "it cancels in the worked solution"
+        if not why and leads_nowhere(problem, constant):
+            why = "the worked solution only compares it"
         if not why:
             rules = PLACES + FORMULA_PLACES if constant.in_math else PLACES
             why = next((why for rule in rules if (why := rule(text, constant))), "")
+        if not why and compared:
+            why = next((why for rule in BASES if (why := rule(problem, constant))), "")
         if not why and bounded:
             why = next((why for rule in BOUNDS if (why := rule(problem, constant))), "")
         if why:

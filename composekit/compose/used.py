@@ -26,6 +26,12 @@ _PART_OF_UNIT = re.compile(
     r"\s?(?:(?P<percent>\\?%|percent|per cent)|cents?\b|¢|minutes?\b|seconds?\b|grams?\b|g\b|m[lm]\b|met(?:er|re)s?\b|cm\b"
     r"|milli)"
 )
+# A term of a sum or a product with its unit: ``57 * ``, ``= 12 apples + ``; and sentences that calculate in words.
+_OPERATOR = r"(?:[-+*/=\u00d7\u00f7\u2013:]|x(?![A-Za-z])|\\times|\\cdot)"
+_TERM = r"[$(]{0,3}(?:[0-9][0-9.,%/)]{0,15}|\.[0-9]{1,6})(?:\s?[a-zA-Z'-]{1,15}){0,4}"
+_ARITHMETIC = re.compile(rf"<<[^<>]{{1,120}}>>|(?:{_TERM}\s?{_OPERATOR}\s?)++(?:{_TERM})?")
+_IN_WORDS = re.compile(r"\b(?:times|plus|minus|divid\w+|multipl\w+|add\w*|subtract\w*|sum|total|equals?)\b|<<")
+_SENTENCE = re.compile(r"(?<=[.?!])\s+|\n")
 _ANYWHERE = frozenset(map(Fraction, (0, 1, 2, 100)))
 _RADICAND = re.compile(r"sqrt\s?\{?([0-9]{1,9})")
 
@@ -48,6 +54,23 @@ class Used:
     def words(self) -> frozenset[str]:
         """The words in small letters."""
         return frozenset(_WORD.findall(_ORDINAL.sub(" ", self.text.lower())))
+
+    @cached_property
+    def steps(self) -> Used:
+        """What stands in its arithmetic."""
+        return Used(" ".join(_ARITHMETIC.findall(self.text)))
+
+    @cached_property
+    def sentences(self) -> Used:
+        """What stands in sentences that calculate, in signs or in words."""
+        told = (s for s in _SENTENCE.split(self.text) if _IN_WORDS.search(s) or _ARITHMETIC.search(s))
+        return Used(" ".join(told))
+
+    def only_mentions(self, constant: Constant, prompt: str) -> bool:
+        """Whether an annotated solution says a number without ever calculating with it: ``112 is not greater than 125``."""
+        if "<<" not in self.text or constant.value in _ANYWHERE:
+            return False
+        return not self.steps.has(constant, prompt) and not self.sentences.has(constant, prompt)
 
     def has(self, constant: Constant, prompt: str) -> bool:
         """Whether a number is there: in digits, in words, as a percentage, in cents, as what words make of it."""
