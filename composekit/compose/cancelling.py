@@ -34,6 +34,18 @@ class _NotAffine(Exception):
     """A step multiplies Y by itself, or divides by it."""
 
 
+class _Step(NamedTuple):
+    """An annotated step; numbers as (numerator, denominator), which are quicker to look up than fractions."""
+
+    code: Code
+    result: Fraction
+    leaves: tuple[tuple[int, int], ...]
+    worth: tuple[int, int]
+
+
+_Steps = tuple[_Step, ...]
+
+
 def cancels(problem: Problem, constant: Constant) -> bool:
     """Whether the annotated steps end in the same number for other values of a constant, which they combine with others.
 
@@ -45,14 +57,31 @@ def cancels(problem: Problem, constant: Constant) -> bool:
         ['12']
     """
     steps = _steps_for(problem, constant)
-    if not steps:
+    if not steps or _touched(steps, constant)[-1] < 2:
         return False
     old = Fraction(constant.value)  # type: ignore[arg-type]  # seen in _steps_for
     try:
-        *_, (touched, last) = _flow(steps, old)
+        return not _flow(steps, old)[-1].slope
     except _NotAffine:
         return all(_stays(steps, old, old * scale) for scale in _SCALES)
-    return touched > 1 and not last.slope
+
+
+def _touched(steps: _Steps, constant: Constant) -> list[int]:
+    """For every step, how many of its numbers hang on a constant."""
+    changed = {_pair(constant.value)}  # type: ignore[arg-type]  # seen in _steps_for
+    found = []
+    for step in steps:
+        touched = 0
+        for leaf in step.leaves:
+            touched += leaf in changed
+        if touched:
+            changed.add(step.worth)
+        found.append(touched)
+    return found
+
+
+def _pair(number: int | Fraction) -> tuple[int, int]:
+    return number.numerator, number.denominator
 
 
 def leads_nowhere(problem: Problem, constant: Constant) -> bool:
@@ -73,23 +102,18 @@ def leads_nowhere(problem: Problem, constant: Constant) -> bool:
         return False  # a solution may go on with what is left of the whole
     if len(steps) < 2 or (problem.solution or "").count("=") != 2 * len(steps):
         return False
-    changed, touched = {Fraction(constant.value)}, False  # type: ignore[arg-type]  # seen in _steps_for
-    started = False
-    for code, result in steps:
-        touched = any(leaf in changed for leaf in code if isinstance(leaf, Fraction))
-        started |= touched
-        if touched:
-            changed.add(result)
-    return started and not touched and _has_no_gap(problem, steps)
+    touched = _touched(steps, constant)
+    return any(touched) and not touched[-1] and _has_no_gap(problem, steps)
 
 
-def _has_no_gap(problem: Problem, steps: tuple[tuple[Code, Fraction], ...]) -> bool:
+def _has_no_gap(problem: Problem, steps: _Steps) -> bool:
     known = {Fraction(n.value) for n in numerals(problem.prompt) if isinstance(n.value, (int, Fraction))}
     known |= {number / 100 for number in known} | implied_by(problem.prompt) | _COMMON
-    for code, result in steps:
-        if len(code) < 2 or not known.issuperset(leaf for leaf in code if isinstance(leaf, Fraction)):
+    pairs = {_pair(number) for number in known}
+    for step in steps:
+        if len(step.code) < 2 or not pairs.issuperset(step.leaves):
             return False
-        known.add(result)
+        pairs.add(step.worth)
     return True
 
 
@@ -112,37 +136,34 @@ def _grain(problem: Problem, constant: Constant) -> int:
     steps = _steps_for(problem, constant)
     if not steps or not isinstance(constant.value, int):
         return 1
+    if not any(many and "/" in step.code for many, step in zip(_touched(steps, constant), steps, strict=True)):
+        return 1
     try:
         flow = _flow(steps, Fraction(constant.value))
     except _NotAffine:
         return 0
-    whole = [step.slope.denominator for (_, result), (_, step) in zip(steps, flow, strict=True) if _is_whole(result)]
-    return math.lcm(*whole)
+    return math.lcm(*(now.slope.denominator for step, now in zip(steps, flow, strict=True) if step.worth[1] == 1))
 
 
-def _is_whole(number: Fraction) -> bool:
-    return number.denominator == 1
-
-
-def _steps_for(problem: Problem, constant: Constant) -> tuple[tuple[Code, Fraction], ...]:
+def _steps_for(problem: Problem, constant: Constant) -> _Steps:
     """The annotated steps, if they can tell where this constant goes."""
     if not isinstance(constant.value, (int, Fraction)) or constant.value in _COMMON:
         return ()
     return _steps(problem.solution or "", problem.answer.strip())
 
 
-def _flow(steps: tuple[tuple[Code, Fraction], ...], old: Fraction) -> list[tuple[int, Affine]]:
-    """For every step, how many of its numbers hang on the constant, and what it is worth."""
+def _flow(steps: _Steps, old: Fraction) -> list[Affine]:
+    """What every step is worth."""
     values = {old: Affine(Fraction(0), Fraction(1))}
-    found: list[tuple[int, Affine]] = []
-    for code, result in steps:
-        touched = sum(leaf in values for leaf in code if isinstance(leaf, Fraction))
-        worth = _evaluate(code, values) if touched else Affine(result, Fraction(0))
+    found: list[Affine] = []
+    for step in steps:
+        touched = any(leaf in values for leaf in step.code if isinstance(leaf, Fraction))
+        worth = _evaluate(step.code, values) if touched else Affine(step.result, Fraction(0))
         if worth.slope:
-            values[result] = worth
+            values[step.result] = worth
         else:
-            values.pop(result, None)
-        found.append((touched, worth))
+            values.pop(step.result, None)
+        found.append(worth)
     return found
 
 
@@ -173,16 +194,16 @@ def _evaluate(code: Code, values: dict[Fraction, Affine]) -> Affine:
     return stack.pop()
 
 
-def _stays(steps: tuple[tuple[Code, Fraction], ...], old: Fraction, new: Fraction) -> bool:
+def _stays(steps: _Steps, old: Fraction, new: Fraction) -> bool:
     values = {old: new}
-    for number, (code, result) in enumerate(steps):
-        touched = sum(leaf in values for leaf in code if isinstance(leaf, Fraction))
+    for number, (code, result, *_) in enumerate(steps):
+        touched = any(leaf in values for leaf in code if isinstance(leaf, Fraction))
         try:
             again = run(code, values) if touched else result
         except ValueError:
             return False
         if number == len(steps) - 1:
-            return touched > 1 and again == result
+            return again == result
         if again != result:
             values[result] = again
         else:
@@ -191,14 +212,19 @@ def _stays(steps: tuple[tuple[Code, Fraction], ...], old: Fraction, new: Fractio
 
 
 @lru_cache(maxsize=64)
-def _steps(solution: str, answer: str) -> tuple[tuple[Code, Fraction], ...]:
+def _steps(solution: str, answer: str) -> _Steps:
     """The annotated steps of a solution, if all of them are exact arithmetic and the last one gives the answer."""
     found = _STEP.findall(solution) if "<<" in solution else []
     if not 0 < len(found) <= MAX_STEPS:
         return ()
     try:
-        steps = tuple((compiled(left), Fraction(right.replace(",", ""))) for left, right in found)
-        exact = all(run(code, {}) == result for code, result in steps) and steps[-1][1] == Fraction(answer)
+        steps = tuple(_step(left, Fraction(right.replace(",", ""))) for left, right in found)
+        exact = all(run(step.code, {}) == step.result for step in steps) and steps[-1].result == Fraction(answer)
     except (ValueError, ZeroDivisionError):
         return ()
     return steps if exact else ()
+
+
+def _step(left: str, result: Fraction) -> _Step:
+    code = compiled(left)
+    return _Step(code, result, tuple(_pair(leaf) for leaf in code if isinstance(leaf, Fraction)), _pair(result))

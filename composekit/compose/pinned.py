@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from composekit.compose.cancelling import grain
 from composekit.compose.derivations import things_of
@@ -17,6 +18,7 @@ from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant, numerals
 
 SMALL_ANSWER = 12  # up to this a reader may try all answers of the part before
+_SMALL = tuple(range(SMALL_ANSWER + 1))
 FEWEST = 4  # of them that must leave the next part with an exact answer; one less of the options of a table
 _MOST_OPTIONS = 6
 _TRIALS = 12  # values of X with which a generated problem is solved again
@@ -32,7 +34,7 @@ def offered(problem: Problem, value: Value, table: dict[str, int]) -> tuple[int,
         printed = tuple(number for number in problem.template.params.values() if type(number) is int)
         if value in printed:
             return tuple(dict.fromkeys(printed))
-    return tuple(range(SMALL_ANSWER + 1)) if isinstance(value, int) and 0 <= value <= SMALL_ANSWER else ()
+    return _SMALL if isinstance(value, int) and 0 <= value <= SMALL_ANSWER else ()
 
 
 def is_pinned(problem: Problem, constant: Constant, value: Value, tried: Sequence[int]) -> bool:
@@ -46,8 +48,8 @@ def is_pinned(problem: Problem, constant: Constant, value: Value, tried: Sequenc
     """
     if not isinstance(value, (int, Fraction)) or not isinstance(constant.value, int):
         return False
-    difference = constant.value - value
-    if value >= 0 and difference > 0 and _told_by_the_bound(problem, constant, difference):
+    asked = _superlative(problem.prompt)
+    if asked and value >= 0 and constant.value > value and _told_by_the_bound(problem, constant, value, asked):
         return True
     if not isinstance(value, int):
         return False
@@ -94,18 +96,23 @@ _MOST = re.compile(
 )
 
 
-def _told_by_the_bound(problem: Problem, constant: Constant, difference: Value) -> bool:
-    """``Which of the bags, for $12, $19 and $Y, is the cheapest?``, and Y is at least 21."""
-    text = problem.prompt
-    if "st" not in text and "er " not in text:
-        return False
-    least = _LEAST.search(text)
+@lru_cache(maxsize=32768)  # asked for by every link into a text
+def _superlative(text: str) -> str:
+    """Which one of several a question asks for: ``"least"``, ``"most"``, or neither."""
+    least = _LEAST.search(text) if "st" in text or "er" in text or "minimum" in text else None
     if least is not None and _CHOOSES.search(text, max(least.start() - 200, 0), least.end()):
-        return any(rival < difference for rival in _rivals(text, constant))
-    if _MOST.search(text) and not any(ch.isdigit() for ch in problem.answer):
-        rivals = _rivals(text, constant)
-        return bool(rivals) and all(rival <= difference for rival in rivals)
-    return False
+        return "least"
+    return "most" if _MOST.search(text) else ""
+
+
+def _told_by_the_bound(problem: Problem, constant: Constant, value: Value, asked: str) -> bool:
+    """``Which of the bags, for $12, $19 and $Y, is the cheapest?``, and Y is at least 21."""
+    difference = constant.value - value  # Y is at least that, as X is not negative
+    rivals = _rivals(problem.prompt, constant)
+    if asked == "least":
+        return any(rival < difference for rival in rivals)
+    named = not any(character.isdigit() for character in problem.answer)
+    return named and bool(rivals) and all(rival <= difference for rival in rivals)
 
 
 def _rivals(text: str, constant: Constant) -> list[Value]:

@@ -30,6 +30,7 @@ _PART_OF_UNIT = re.compile(
 _OPERATOR = r"(?:[-+*/=\u00d7\u00f7\u2013:]|x(?![A-Za-z])|\\times|\\cdot)"
 _TERM = r"[$(]{0,3}(?:[0-9][0-9.,%/)]{0,15}|\.[0-9]{1,6})(?:\s?[a-zA-Z'-]{1,15}){0,4}"
 _ARITHMETIC = re.compile(rf"<<[^<>]{{1,120}}>>|(?:{_TERM}\s?{_OPERATOR}\s?)++(?:{_TERM})?")
+_ANNOTATION = re.compile("<<[^<>]{1,120}>>")
 _IN_WORDS = re.compile(r"\b(?:times|plus|minus|divid\w+|multipl\w+|add\w*|subtract\w*|sum|total|equals?)\b|<<")
 _SENTENCE = re.compile(r"(?<=[.?!])\s+|\n")
 _ANYWHERE = frozenset(map(Fraction, (0, 1, 2, 100)))
@@ -56,6 +57,11 @@ class Used:
         return frozenset(_WORD.findall(_ORDINAL.sub(" ", self.text.lower())))
 
     @cached_property
+    def annotated(self) -> frozenset[str]:
+        """The numerals of its annotations."""
+        return frozenset(_NUMBER.findall("".join(_ANNOTATION.findall(self.text))))
+
+    @cached_property
     def steps(self) -> Used:
         """What stands in its arithmetic."""
         return Used(" ".join(_ARITHMETIC.findall(self.text)))
@@ -69,6 +75,8 @@ class Used:
     def only_mentions(self, constant: Constant, prompt: str) -> bool:
         """Whether an annotated solution says a number without ever calculating with it: ``112 is not greater than 125``."""
         if "<<" not in self.text or constant.value in _ANYWHERE:
+            return False
+        if constant.text in self.annotated:
             return False
         return not self.steps.has(constant, prompt) and not self.sentences.has(constant, prompt)
 
