@@ -10,13 +10,14 @@ import math
 import re
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from composekit.compose.annotations import Code, compiled, implied_by, run
+from composekit.compose.annotations import Code, compiled, implied_by, number_of, run
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant, numerals
 
 _STEP = re.compile(r"<<([^<>=]{1,80})=([^<>=]{1,30})>>")
+_DIVIDES = re.compile("<<[^<>=]{1,60}/")
 _PERCENT = re.compile(r"\s?(?:\\?%|percent)")
 MAX_STEPS = 20
 _SCALES = (Fraction(101, 100), Fraction(107, 100))
@@ -44,21 +45,34 @@ class _Step(NamedTuple):
 
 
 _Steps = tuple[_Step, ...]
+Course = Literal["", "is used", "cancels", "leads nowhere"]
 
 
-def cancels(problem: Problem, constant: Constant) -> bool:
-    """Whether the annotated steps end in the same number for other values of a constant, which they combine with others.
+def where_it_goes(problem: Problem, constant: Constant) -> Course:
+    """What becomes of a constant in the annotated steps.
 
     Example:
         >>> from composekit.compose.tokens import constants
         >>> text = "Bert made 12 rolls, ate half of them, and 2 fewer the next day. How many are left?"
         >>> steps = "12/2=<<12/2=6>>6. 6-2=<<6-2=4>>4. 12-6-4=<<12-6-4=2>>2"
-        >>> [c.text for c in constants(text) if cancels(Problem(text, 2, solution=steps), c)]
-        ['12']
+        >>> [where_it_goes(Problem(text, 2, solution=steps), c) for c in constants(text)]
+        ['cancels', '']
+        >>> text = "A pen costs $17 here. There, 3 pens cost $63. What do 5 pens cost in the cheaper shop?"
+        >>> steps = "There a pen costs 63/3=<<63/3=21>>21, so it is here. 5*17=<<5*17=85>>85."
+        >>> [where_it_goes(Problem(text, 85, solution=steps), c) for c in constants(text)]
+        ['is used', 'leads nowhere', 'leads nowhere', 'is used']
     """
     steps = _steps_for(problem, constant)
-    if not steps or _touched(steps, constant)[-1] < 2:
-        return False
+    touched = _touched(steps, constant) if steps else []
+    if not any(touched):
+        return ""
+    if touched[-1]:
+        return "cancels" if touched[-1] > 1 and _cancels(steps, constant) else "is used"
+    return "leads nowhere" if _is_gapless(problem, constant, steps) else "is used"
+
+
+def _cancels(steps: _Steps, constant: Constant) -> bool:
+    """Whether the last step is the same for other values of a constant."""
     old = Fraction(constant.value)  # type: ignore[arg-type]  # seen in _steps_for
     try:
         return not _flow(steps, old)[-1].slope
@@ -84,29 +98,14 @@ def _pair(number: int | Fraction) -> tuple[int, int]:
     return number.numerator, number.denominator
 
 
-def leads_nowhere(problem: Problem, constant: Constant) -> bool:
-    """Whether the annotated steps calculate with a constant, but what comes of it is only compared: the dearer of two shops.
-
-    Told only of solutions without a gap: all arithmetic is annotated, and every number in it is the question's, a result,
-    or what words imply.
-
-    Example:
-        >>> from composekit.compose.tokens import constants
-        >>> text = "A pen costs $17 here. There, 3 pens cost $63. What do 5 pens cost in the cheaper shop?"
-        >>> steps = "There a pen costs 63/3=<<63/3=21>>21, so it is here. 5*17=<<5*17=85>>85."
-        >>> [c.text for c in constants(text) if leads_nowhere(Problem(text, 85, solution=steps), c)]
-        ['3', '63']
+def _is_gapless(problem: Problem, constant: Constant, steps: _Steps) -> bool:
+    """Whether all arithmetic of a solution is annotated, and every number in it is the question's, a result, or what words
+    imply: what is then not used is only compared, such as the dearer of two shops.
     """
-    steps = _steps_for(problem, constant)
-    if _PERCENT.match(problem.prompt, constant.span[1]):
-        return False  # a solution may go on with what is left of the whole
     if len(steps) < 2 or (problem.solution or "").count("=") != 2 * len(steps):
         return False
-    touched = _touched(steps, constant)
-    return any(touched) and not touched[-1] and _has_no_gap(problem, steps)
-
-
-def _has_no_gap(problem: Problem, steps: _Steps) -> bool:
+    if _PERCENT.match(problem.prompt, constant.span[1]):  # a solution may go on with what is left of the whole
+        return False
     known = {Fraction(n.value) for n in numerals(problem.prompt) if isinstance(n.value, (int, Fraction))}
     known |= {number / 100 for number in known} | implied_by(problem.prompt) | _COMMON
     pairs = {_pair(number) for number in known}
@@ -128,7 +127,7 @@ def grain(problem: Problem, constant: Constant) -> int:
         >>> [grain(Problem(text, 4, solution=steps), c) for c in constants(text)]
         [7, 0, 1]
     """
-    return _grain(problem, constant) if "/" in (problem.solution or "") else 1
+    return _grain(problem, constant) if _DIVIDES.search(problem.solution or "") else 1
 
 
 @lru_cache(maxsize=65536)
@@ -218,8 +217,8 @@ def _steps(solution: str, answer: str) -> _Steps:
     if not 0 < len(found) <= MAX_STEPS:
         return ()
     try:
-        steps = tuple(_step(left, Fraction(right.replace(",", ""))) for left, right in found)
-        exact = all(run(step.code, {}) == step.result for step in steps) and steps[-1].result == Fraction(answer)
+        steps = tuple(_step(left, number_of(right)) for left, right in found)
+        exact = all(run(step.code, {}) == step.result for step in steps) and steps[-1].result == number_of(answer)
     except (ValueError, ZeroDivisionError):
         return ()
     return steps if exact else ()

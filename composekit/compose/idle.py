@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from composekit.compose.cancelling import cancels, leads_nowhere
+from composekit.compose.cancelling import where_it_goes
 from composekit.compose.derivations import Span
 from composekit.compose.idle_bases import BASES
 from composekit.compose.idle_bounds import BOUNDS
@@ -50,12 +50,8 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
         why = whole if constant.in_math else ""
         if not why and used is not None and not used.has(constant, text):
             why = "the worked solution does not use it"
-        if not why and used is not None and used.only_mentions(constant, text):
-            why = "the worked solution does not calculate with it"
-        if not why and cancels(problem, constant):
-            why = "it cancels in the worked solution"
-        if not why and leads_nowhere(problem, constant):
-            why = "the worked solution only compares it"
+        if not why and used is not None:
+            why = _idle_in(used, problem, constant)
         if not why:
             rules = PLACES + FORMULA_PLACES if constant.in_math else PLACES
             why = next((why for rule in rules if (why := rule(text, constant))), "")
@@ -66,6 +62,17 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
         if why:
             found[constant.span] = why
     return found
+
+
+_COURSES = {"cancels": "it cancels in the worked solution", "leads nowhere": "the worked solution only compares it"}
+
+
+def _idle_in(used: Used, problem: Problem, constant: Constant) -> str:
+    """Why a worked solution that mentions a constant does without it."""
+    course = where_it_goes(problem, constant)
+    if not course and used.only_mentions(constant, problem.prompt):
+        return "the worked solution does not calculate with it"
+    return _COURSES.get(course, "")
 
 
 def _solution_of(problem: Problem, constants: Sequence[Constant]) -> Used | None:

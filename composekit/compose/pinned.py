@@ -115,10 +115,11 @@ def _told_by_the_bound(problem: Problem, constant: Constant, value: Value, asked
     return named and bool(rivals) and all(rival <= difference for rival in rivals)
 
 
-def _rivals(text: str, constant: Constant) -> list[Value]:
+@lru_cache(maxsize=16384)
+def _rivals(text: str, constant: Constant) -> tuple[Value, ...]:
     """The other numbers of a text that count the same thing."""
     things = things_of(text, constant)
     if not things:
-        return []
+        return ()
     others = (n for n in numerals(text) if not n.place and n.span != constant.span and n.kind != "radical")
-    return [n.value for n in others if things_of(text, n)[-1:] == things[-1:]]
+    return tuple(n.value for n in others if things_of(text, n)[-1:] == things[-1:])

@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from functools import cached_property
 
+from composekit.compose.annotations import number_of
 from composekit.compose.tokens import Constant
 from composekit.compose.words import CARDINALS
 
@@ -47,7 +48,7 @@ class Used:
     @cached_property
     def numbers(self) -> frozenset[Fraction]:
         """The numbers in digits."""
-        numbers = {Fraction(numeral) for numeral in self.numerals if len(numeral) < 40}
+        numbers = {number_of(numeral) for numeral in self.numerals if len(numeral) < 40}
         found = (int(number) for match in _FRACTION.findall(self.text) for number in filter(None, match))
         return frozenset(numbers | {Fraction(above, below) for above, below in zip(found, found, strict=True) if below})
 
