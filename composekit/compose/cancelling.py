@@ -1,7 +1,7 @@
 r"""Where a number goes in a worked solution whose steps are annotated: each step is a function :math:`a + b Y` of it.
 
-*Bert made P sandwiches, ate half of them, and the next day 2 fewer. How many are left?* The answer is 2 for every P. *Each of
-7 friends gets as many of the P nuts*: whoever knows that nuts are not cut knows P up to multiples of 7.
+*Bert made P sandwiches, ate half of them, and the next day 2 fewer. How many are left?* The answer is 2 for every P. *Seven
+friends share P nuts*: whoever knows that nuts are not cut knows P up to multiples of 7.
 """
 
 from __future__ import annotations

@@ -50,6 +50,9 @@ _BOUND = re.compile(
     r"\b(?:less|fewer|smaller|greater|more|larger|higher|lower) than(?: or equal to)? \\?\$?\Z"
     r"|\b(?:at most|at least|under|over|below|above|exceeds?|no more than|no less than|not exceed) \\?\$?\Z"
 )
+_DIFFERENCE = re.compile(
+    r"(?:[0-9]\$?|%|percent|times|half)(?: [a-z]+)? [a-z]+er than \\?\$?\Z|[0-9%](?: [a-z]+)? (?:less|more) than \\?\$?\Z"
+)
 _EXTREME = re.compile(r"\b(?:greatest|largest|maximum|highest|biggest|smallest|least|minimum|lowest|fewest)\b")
 _COARSE = re.compile(
     r"\b(?:consecutive|multiples?|divisib|remainder|palindrome|prime|perfect (?:square|cube)|evenly|same number|divided by"
@@ -68,7 +71,8 @@ def _rough_bound(problem: Problem, constant: Constant) -> str:
     """``The sum of three consecutive integers is a palindrome less than 220. What is the greatest possible ...?``"""
     text = problem.prompt
     start, end = constant.span
-    if not _BOUND.search(text[max(start - 26, 0) : start]) or _SHARE.match(text, end) or not _is_coarse(text):
+    near = text[max(start - 48, 0) : start]
+    if not _BOUND.search(near) or _DIFFERENCE.search(near) or _SHARE.match(text, end) or not _is_coarse(text):
         return ""
     return "it bounds numbers that lie far apart"
 

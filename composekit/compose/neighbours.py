@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from itertools import islice
 
 from composekit.compose.derivations import Tie
+from composekit.compose.places import BASE_OF_POWER
 from composekit.compose.tokens import Constant
 
 LEAST = 10  # neighbours among smaller numbers are met by chance
@@ -26,6 +26,7 @@ _IN_ROW_AFTER = re.compile(
     r"\$?(?:\^\s?\{?\\text\{)?(?:st|nd|rd|th)\b|\$?\s?(?:terms?|rows?|steps?|numbers?|integers?|places?|digits?|lines?)\b"
     r"|\$?\s(?:consecutive|odd|even|positive|natural)\b|\)\s?[-+=]|!"
 )
+_LINKED = frozenset(("", "said already", BASE_OF_POWER))
 _ROW_PLACES = frozenset(("subscript", "exponent", "an ordinal"))
 
 
@@ -42,7 +43,8 @@ def neighbours(text: str, numerals: Sequence[Constant]) -> Iterator[Tie]:
         for apart in (1, 2) if value >= _LEAST_BY_TWO else (1,):
             other = by_value.get(value + apart)
             if other is not None and (_far_up(one, other, apart) or (_in_row(text, one) and _in_row(text, other))):
-                yield Tie((one.span, other.span), f"{value} and {other.value} are neighbours")
+                spans = tuple(n.span for n in (one, other) if n.place in _LINKED)
+                yield Tie(spans, f"{value} and {other.value} are neighbours")
 
 
 def _far_up(one: Constant, other: Constant, apart: int) -> bool:
@@ -71,7 +73,7 @@ def lengths(text: str, numerals: Sequence[Constant]) -> Iterator[Tie]:
         first, second, last = (int(number) for number in match.groups())
         if second <= first or (last - first) % (second - first):
             continue
-        count = Fraction(last - first, second - first) + 1
+        count = (last - first) // (second - first) + 1
         said = [n for n in numerals if n.value == count and not n.place and n.span != match.span(3)]
         if len(said) == 1 and count >= LEAST:
             yield Tie((*(n.span for n in said), match.span(3)), f"{count} numbers from {first} to {last}")

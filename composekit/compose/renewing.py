@@ -56,9 +56,7 @@ def renew(problem: Problem, constant: Constant, stream: Stream) -> tuple[Problem
     return None
 
 
-def admitted(
-    problem: Problem, constant: Constant, values: Iterable[int], enough: int | None = None
-) -> int | None:
+def admitted(problem: Problem, constant: Constant, values: Iterable[int], enough: int | None = None) -> int | None:
     """How many of these values the generator of a problem admits for a constant, counted up to ``enough``; None where no
     generator made it.
     """
