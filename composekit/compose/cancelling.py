@@ -118,14 +118,14 @@ def _is_gapless(problem: Problem, constant: Constant, steps: _Steps) -> bool:
 
 def grain(problem: Problem, constant: Constant) -> int:
     """The step between values of a whole constant for which all annotated results that are whole stay whole; 1 where that is
-    not known, 0 where a step divides by it.
+    not known; minus what it divides, where a step divides a number by it; 0 where it stands below a line in another way.
 
     Example:
         >>> from composekit.compose.tokens import constants
         >>> text = "Ann shares 42 nuts among 7 friends, and eats 2 of hers. How many does she have left?"
         >>> steps = "Each gets 42/7=<<42/7=6>>6. She has 6-2=<<6-2=4>>4."
         >>> [grain(Problem(text, 4, solution=steps), c) for c in constants(text)]
-        [7, 0, 1]
+        [7, -42, 1]
     """
     return _grain(problem, constant) if _DIVIDES.search(problem.solution or "") else 1
 
@@ -140,13 +140,23 @@ def _grain(problem: Problem, constant: Constant) -> int:
     try:
         flow = _flow(steps, Fraction(constant.value))
     except _NotAffine:
-        return 0
+        return next((-int(d) for step in steps if (d := _divided_by(step, constant))), 0)
     return math.lcm(*(now.slope.denominator for step, now in zip(steps, flow, strict=True) if step.worth[1] == 1))
+
+
+def _divided_by(step: _Step, constant: Constant) -> Fraction:
+    """The whole number that a step divides by a constant, with a whole result; 0 where it does not."""
+    top, below, sign = step.code if len(step.code) == 3 else (0, 0, "")
+    whole = sign == "/" and below == constant.value and isinstance(top, Fraction) and step.worth[1] == 1
+    return top if whole and isinstance(top, Fraction) and top.denominator == 1 else Fraction(0)
 
 
 def _steps_for(problem: Problem, constant: Constant) -> _Steps:
     """The annotated steps, if they can tell where this constant goes."""
-    if not isinstance(constant.value, (int, Fraction)) or constant.value in _COMMON:
+    value = constant.value
+    if not isinstance(value, (int, Fraction)) or (value in _COMMON and value != 100):
+        return ()
+    if value == 100 and ("%" in problem.prompt or "cent" in problem.prompt):  # steps use it of their own accord
         return ()
     return _steps(problem.solution or "", problem.answer.strip())
 

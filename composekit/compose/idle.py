@@ -16,6 +16,7 @@ from composekit.compose.idle_bases import BASES
 from composekit.compose.idle_bounds import BOUNDS
 from composekit.compose.idle_coefficients import FORMULA_PLACES
 from composekit.compose.idle_places import PLACES
+from composekit.compose.idle_rough import ROUGH
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
 from composekit.compose.used import Used
@@ -44,6 +45,7 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
     formulas = any(constant.in_math for constant in constants)
     whole = next((why for rule in _OF_THE_WHOLE if (why := rule(problem))), "") if formulas else ""
     compared = "than" in text or "difference" in text or "at " in text
+    rough = formulas or "ommon" in text or "nearest" in text or "first" in text
     bounded = formulas or "remainder" in text or "at least" in text
     used = _solution_of(problem, constants)
     for constant in constants:
@@ -57,6 +59,8 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
             why = next((why for rule in rules if (why := rule(text, constant))), "")
         if not why and compared:
             why = next((why for rule in BASES if (why := rule(problem, constant))), "")
+        if not why and rough:
+            why = next((why for rule in ROUGH if (why := rule(problem, constant))), "")
         if not why and bounded:
             why = next((why for rule in BOUNDS if (why := rule(problem, constant))), "")
         if why:

@@ -18,7 +18,7 @@ from composekit.compose.ends import Ends, Only, ends_of
 from composekit.compose.generators.stream import Stream
 from composekit.compose.guessing import guess_by_rounding
 from composekit.compose.numbers import Value, tidy
-from composekit.compose.pinned import is_pinned, offered
+from composekit.compose.pinned import between, is_pinned, offered
 from composekit.compose.problem import Composite, Link, Problem, Topology
 from composekit.compose.rendering import Knot, render
 from composekit.compose.symbols import fresh_symbols
@@ -348,6 +348,8 @@ def _fits(constant: Value, value: Value, ends: Ends, strict: bool) -> bool:
     if difference in (size, constant):
         return False
     if strict and guess_by_rounding(constant - value) == constant:
+        return False
+    if strict and between(constant, value, ends.values):
         return False
     if strict and value.denominator == 1 and 0 < constant < 1:
         return False  # Y = X - 24.2 is 0.8, whatever whole number X is

@@ -7,7 +7,7 @@ the next part with few exact answers, or most of them with its very answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
@@ -82,7 +82,38 @@ def _fewest(tried: Sequence[int]) -> int:
 def _few_are_whole(problem: Problem, constant: Constant, value: int, tried: Sequence[int]) -> bool:
     """Whether the annotated solution has whole results for few of the X, as where 7 friends share Y nuts."""
     step = grain(problem, constant)
+    if step < 0 and isinstance(constant.value, int):
+        shift = constant.value - value
+        return sum(x + shift > 0 and step % (x + shift) == 0 for x in tried) < _fewest(tried)
     return step > 1 and sum((x - value) % step == 0 for x in tried) < _fewest(tried)
+
+
+_FAR = 50  # from here on, few numbers lie within a small answer of a bound
+
+
+def between(constant: Value, value: Value, values: Iterable[Value]) -> bool:
+    """Whether a reader who takes X for small finds Y between the printed difference and a number of the text, or as the next
+    round number.
+
+    Example:
+        >>> between(997, 4, (1000, 997)), between(499000, 24, ()), between(997, 4, (2000, 997)), between(490, 24, ())
+        (True, True, False, False)
+    """
+    difference = constant - value
+    size = abs(difference)
+    if size < _FAR or size.denominator != 1:
+        return False
+    if difference > 0 and 0 < value <= SMALL_ANSWER:
+        top = difference + SMALL_ANSWER
+        if any(constant < other <= top for other in values):
+            return True
+    step = 100
+    larger = constant if difference > 0 else value
+    while step <= size:
+        if larger % step == 0 and 0 < larger - size <= max(SMALL_ANSWER, step // 20):
+            return True
+        step *= 10
+    return False
 
 
 _LEAST = re.compile(
