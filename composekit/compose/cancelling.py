@@ -24,11 +24,7 @@ _SCALES = (Fraction(101, 100), Fraction(107, 100))
 _COMMON = frozenset(map(Fraction, (0, 1, 2, 100)))  # they stand in steps of their own accord
 
 
-class Affine(NamedTuple):
-    """``base + slope * Y``"""
-
-    base: Fraction
-    slope: Fraction
+_Affine = tuple[int | Fraction, int | Fraction]  # (a, b) of a + b Y
 
 
 class _NotAffine(Exception):
@@ -75,7 +71,7 @@ def _cancels(steps: _Steps, constant: Constant) -> bool:
     """Whether the last step is the same for other values of a constant."""
     old = Fraction(constant.value)  # type: ignore[arg-type]  # seen in _steps_for
     try:
-        return not _flow(steps, old)[-1].slope
+        return not _flow(steps, old)[-1][1]
     except _NotAffine:
         return all(_stays(steps, old, old * scale) for scale in _SCALES)
 
@@ -141,7 +137,7 @@ def _grain(problem: Problem, constant: Constant) -> int:
         flow = _flow(steps, Fraction(constant.value))
     except _NotAffine:
         return next((-int(d) for step in steps if (d := _divided_by(step, constant))), 0)
-    return math.lcm(*(now.slope.denominator for step, now in zip(steps, flow, strict=True) if step.worth[1] == 1))
+    return math.lcm(*(now[1].denominator for step, now in zip(steps, flow, strict=True) if step.worth[1] == 1))
 
 
 def _divided_by(step: _Step, constant: Constant) -> Fraction:
@@ -161,45 +157,46 @@ def _steps_for(problem: Problem, constant: Constant) -> _Steps:
     return _steps(problem.solution or "", problem.answer.strip())
 
 
-def _flow(steps: _Steps, old: Fraction) -> list[Affine]:
+def _flow(steps: _Steps, old: Fraction) -> list[_Affine]:
     """What every step is worth."""
-    values = {old: Affine(Fraction(0), Fraction(1))}
-    found: list[Affine] = []
+    values: dict[tuple[int, int], _Affine] = {_pair(old): (0, 1)}
+    found: list[_Affine] = []
     for step in steps:
-        touched = any(leaf in values for leaf in step.code if isinstance(leaf, Fraction))
-        worth = _evaluate(step.code, values) if touched else Affine(step.result, Fraction(0))
-        if worth.slope:
-            values[step.result] = worth
+        touched = any(leaf in values for leaf in step.leaves)
+        worth = _evaluate(step, values) if touched else (step.result, 0)
+        if worth[1]:
+            values[step.worth] = worth
         else:
-            values.pop(step.result, None)
+            values.pop(step.worth, None)
         found.append(worth)
     return found
 
 
-def _evaluate(code: Code, values: dict[Fraction, Affine]) -> Affine:
-    stack: list[Affine] = []
-    for item in code:
+def _evaluate(step: _Step, values: dict[tuple[int, int], _Affine]) -> _Affine:
+    stack: list[_Affine] = []
+    leaves = iter(step.leaves)
+    for item in step.code:
         if isinstance(item, Fraction):
-            stack.append(values.get(item) or Affine(item, Fraction(0)))
+            leaf = next(leaves)
+            stack.append(values.get(leaf) or (leaf[0] if leaf[1] == 1 else item, 0))
             continue
-        right = stack.pop()
+        base, slope = stack.pop()
         if item == "neg":
-            stack.append(Affine(-right.base, -right.slope))
+            stack.append((-base, -slope))
             continue
-        left = stack.pop()
+        left, rise = stack.pop()
         if item == "+":
-            stack.append(Affine(left.base + right.base, left.slope + right.slope))
+            stack.append((left + base, rise + slope))
         elif item == "-":
-            stack.append(Affine(left.base - right.base, left.slope - right.slope))
+            stack.append((left - base, rise - slope))
         elif item == "/":
-            if right.slope or not right.base:
+            if slope or not base:
                 raise _NotAffine
-            stack.append(Affine(left.base / right.base, left.slope / right.base))
-        elif left.slope and right.slope:
+            stack.append((Fraction(left) / base, Fraction(rise) / base if rise else 0))
+        elif rise and slope:
             raise _NotAffine
         else:
-            one, other = (left, right) if left.slope else (right, left)
-            stack.append(Affine(one.base * other.base, one.slope * other.base))
+            stack.append((left * base, rise * base + left * slope))
     return stack.pop()
 
 
@@ -220,7 +217,7 @@ def _stays(steps: _Steps, old: Fraction, new: Fraction) -> bool:
     return False
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8192)  # asked for again by links
 def _steps(solution: str, answer: str) -> _Steps:
     """The annotated steps of a solution, if all of them are exact arithmetic and the last one gives the answer."""
     found = _STEP.findall(solution) if "<<" in solution else []
@@ -228,8 +225,8 @@ def _steps(solution: str, answer: str) -> _Steps:
         return ()
     try:
         steps = tuple(_step(left, number_of(right)) for left, right in found)
-        exact = all(run(step.code, {}) == step.result for step in steps) and steps[-1].result == number_of(answer)
-    except (ValueError, ZeroDivisionError):
+        exact = all(_evaluate(step, {})[0] == step.result for step in steps) and steps[-1].result == number_of(answer)
+    except (ValueError, ZeroDivisionError, _NotAffine):
         return ()
     return steps if exact else ()
 
