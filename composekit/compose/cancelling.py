@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from composekit.compose.annotations import Code, compiled, implied_by, number_of, run
+from composekit.compose.annotations import compiled, implied_by, number_of
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant, numerals
 
@@ -34,8 +34,8 @@ class _NotAffine(Exception):
 class _Step(NamedTuple):
     """An annotated step; numbers as (numerator, denominator), which are quicker to look up than fractions."""
 
-    code: Code
-    result: Fraction
+    code: tuple[int | Fraction | str, ...]  # in reverse Polish notation
+    result: int | Fraction
     leaves: tuple[tuple[int, int], ...]
     worth: tuple[int, int]
 
@@ -136,15 +136,15 @@ def _grain(problem: Problem, constant: Constant) -> int:
     try:
         flow = _flow(steps, Fraction(constant.value))
     except _NotAffine:
-        return next((-int(d) for step in steps if (d := _divided_by(step, constant))), 0)
+        return next((-number for step in steps if (number := _divided_by(step, constant))), 0)
     return math.lcm(*(now[1].denominator for step, now in zip(steps, flow, strict=True) if step.worth[1] == 1))
 
 
-def _divided_by(step: _Step, constant: Constant) -> Fraction:
+def _divided_by(step: _Step, constant: Constant) -> int:
     """The whole number that a step divides by a constant, with a whole result; 0 where it does not."""
     top, below, sign = step.code if len(step.code) == 3 else (0, 0, "")
-    whole = sign == "/" and below == constant.value and isinstance(top, Fraction) and step.worth[1] == 1
-    return top if whole and isinstance(top, Fraction) and top.denominator == 1 else Fraction(0)
+    whole = sign == "/" and below == constant.value and step.worth[1] == 1
+    return top if whole and isinstance(top, int) else 0
 
 
 def _steps_for(problem: Problem, constant: Constant) -> _Steps:
@@ -176,9 +176,8 @@ def _evaluate(step: _Step, values: dict[tuple[int, int], _Affine]) -> _Affine:
     stack: list[_Affine] = []
     leaves = iter(step.leaves)
     for item in step.code:
-        if isinstance(item, Fraction):
-            leaf = next(leaves)
-            stack.append(values.get(leaf) or (leaf[0] if leaf[1] == 1 else item, 0))
+        if not isinstance(item, str):
+            stack.append(values.get(next(leaves)) or (item, 0))
             continue
         base, slope = stack.pop()
         if item == "neg":
@@ -201,20 +200,21 @@ def _evaluate(step: _Step, values: dict[tuple[int, int], _Affine]) -> _Affine:
 
 
 def _stays(steps: _Steps, old: Fraction, new: Fraction) -> bool:
-    values = {old: new}
-    for number, (code, result, *_) in enumerate(steps):
-        touched = any(leaf in values for leaf in code if isinstance(leaf, Fraction))
+    """Whether the last step is the same with a new value; for steps that are not affine."""
+    values: dict[tuple[int, int], _Affine] = {_pair(old): (new, 0)}
+    for step in steps[:-1]:
         try:
-            again = run(code, values) if touched else result
-        except ValueError:
+            again = _evaluate(step, values)
+        except _NotAffine:
             return False
-        if number == len(steps) - 1:
-            return again == result
-        if again != result:
-            values[result] = again
+        if again[0] != step.result:
+            values[step.worth] = again
         else:
-            values.pop(result, None)
-    return False
+            values.pop(step.worth, None)
+    try:
+        return _evaluate(steps[-1], values)[0] == steps[-1].result
+    except _NotAffine:
+        return False
 
 
 @lru_cache(maxsize=8192)  # asked for again by links
@@ -232,5 +232,11 @@ def _steps(solution: str, answer: str) -> _Steps:
 
 
 def _step(left: str, result: Fraction) -> _Step:
-    code = compiled(left)
-    return _Step(code, result, tuple(_pair(leaf) for leaf in code if isinstance(leaf, Fraction)), _pair(result))
+    code = tuple(item if isinstance(item, str) else _plain(item) for item in compiled(left))
+    leaves = tuple(_pair(item) for item in code if not isinstance(item, str))
+    return _Step(code, _plain(result), leaves, _pair(result))
+
+
+def _plain(number: Fraction) -> int | Fraction:
+    """A whole number as an int, which is quicker."""
+    return number.numerator if number.denominator == 1 else number
