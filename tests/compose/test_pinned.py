@@ -12,7 +12,8 @@ from composekit.compose.derivable import derivable
 from composekit.compose.ends import ends_of
 from composekit.compose.generators import GENERATORS
 from composekit.compose.idle import idle
-from composekit.compose.pinned import is_pinned, offered
+from composekit.compose.pinned import between, is_pinned, offered
+from composekit.compose.places import BASE_OF_POWER
 from composekit.compose.spaces import FEW, few_answers
 from composekit.compose.tokens import Constant, constants, numerals
 
@@ -167,6 +168,63 @@ def test_the_base_of_differences_is_idle(text: str, expected: str) -> None:
 )
 def test_a_bound_that_is_needed_roughly_is_idle(text: str, expected: str) -> None:
     assert [text[slice(*span)] for span in idle(Problem(text, 77), constants(text))] == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "expected"),
+    [
+        (r"Evaluate $\left\lfloor\frac{36}{7}\right\rfloor$.", "5", r"\frac{36}{7}"),
+        (r"If $\lfloor x \rfloor = 19,$ how many values are there for $\lfloor 5x \rfloor$?", "5", "19"),
+        (r"If $\lfloor x \rfloor = 19,$ what is the least value of $\lfloor 5x \rfloor$?", "95", ""),
+        ("What is the sum of 26 and 52, rounded to the nearest ten?", "80", "26 52"),
+        ("What is the sum of 26 and 52?", "78", ""),
+        ("What is the smallest number after $3456$ whose digits add up to $12$?", "3504", "3456"),
+        ("What is the smallest number after $3456$?", "3457", ""),
+        (r"Simplify $\sin 70^\circ \cos 50^\circ + \sin 260^\circ.$", "1", "70 50 260"),
+        (r"Find $x$ if $\sin 70^\circ \cos 50^\circ + \sin 260^\circ = \sin x^\circ.$", "1", ""),
+        ("Find the greatest common divisor of $3339$, $2961$, and $1491$.", "21", "3339 2961"),
+        ("Find the greatest common divisor of $12$, $18$, and $45$.", "3", "18"),
+        ("Find the greatest common divisor of $3339$ and $1491$.", "21", ""),
+        ("What is $1^{223}$?", "1", "1"),
+        ("What is $7^{223} + (x - 1)^{223}$ at 3?", "1", ""),
+    ],
+)
+def test_numbers_that_are_needed_roughly_or_must_be_nice_are_idle(text: str, answer: str, expected: str) -> None:
+    usable = [n for n in numerals(text) if n.place in ("", BASE_OF_POWER)]
+    assert [text[slice(*span)] for span in idle(Problem(text, answer), usable)] == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("What is the value of $19^2 + 2(19) + 1$?", "1"),
+        (r"What is $101^{3} - 3 \cdot 101^{2} + 3 \cdot 101 - 1$?", "1"),
+        (r"What is $101^{3} - 3 \cdot 101^{2} + 2 \cdot 101 - 1$?", ""),
+        (r"Simplify $\cos(\log(2009)i) + \sin(\log(4036081)i).$", "2009 4036081"),
+        (r"Simplify $\cos(\log(2009)i) + \sin(\log(4036082)i).$", ""),
+        ("The circle $x^2 + y^2 = 49$ and the line $y = 7$.", ""),
+    ],
+)
+def test_powers_that_everybody_knows_are_derivable(text: str, expected: str) -> None:
+    linked = {c.span for c in numerals(text)}
+    assert [text[slice(*s)] for s in derivable(text, numerals(text)) if s in linked] == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("constant", "value", "others", "told"),
+    [
+        (997, 4, (1000,), True),  # Y is 993 more than X, and below 1000
+        (997, 4, (1100,), False),
+        (997, 40, (1000,), False),
+        (47, 4, (50,), False),  # there are as many small numbers
+        (499000, 24, (), True),
+        (499000, 224, (), False),
+        (24, 499000, (), True),
+        (700, 9000, (), False),
+    ],
+)
+def test_y_lies_between_the_difference_and_a_bound(constant: int, value: int, others: tuple[int], told: bool) -> None:
+    assert between(constant, value, others) is told
 
 
 # --- neighbours in a row
