@@ -68,8 +68,10 @@ class _Step:
         return (item for item in self.code if isinstance(item, Fraction))
 
 
-def _number(text: str) -> Fraction:
-    return Fraction(text.replace(",", ""))
+def number_of(text: str) -> Fraction:
+    """The number that a numeral with separators says; whole ones are read the quick way."""
+    digits = text.replace(",", "")
+    return Fraction(int(digits) if digits.isdecimal() else digits)
 
 
 def compiled(text: str) -> Code:
@@ -88,7 +90,7 @@ def compiled(text: str) -> Code:
             if not operand_next:
                 raise ValueError(text)
             operand_next = sign == "("
-            stack.append("(") if sign else code.append(_number(number))
+            stack.append("(") if sign else code.append(number_of(number))
         elif operand_next:
             if sign != "-":
                 raise ValueError(text)
@@ -145,7 +147,7 @@ def _read(prompt: str, solution: str, answer: str) -> _Program | None:
     visible = _ANNOTATION.sub("", solution)
     try:
         steps = tuple(_Step(compiled(left), run(compiled(right), {})) for left, right in found)
-        final = _number(answer.strip().removeprefix("$"))
+        final = number_of(answer.strip().removeprefix("$"))
         exact = all(run(step.code, {}) == step.result for step in steps)
     except (ValueError, ZeroDivisionError, IndexError):
         return None
@@ -157,16 +159,21 @@ def _read(prompt: str, solution: str, answer: str) -> _Program | None:
     rational = [n for n in occurrences(prompt) if isinstance(n.value, int | Fraction)]
     printed = [(n, Fraction(n.value)) for n in rational]
     percents = {value for n, value in printed if re.match(r"\s*(%|percent)", prompt[n.span[1] :])}
-    implied = {Fraction(v) for words, values in _IMPLIED.items() if re.search(words, prompt, re.I) for v in values}
+    implied = implied_by(prompt)
     leaves = {leaf for step in steps for leaf in step.leaves()}
     numbers = tuple(value for _, value in printed)
     known = {*numbers, *leaves, *(step.result for step in steps)}
     # An amount that no step uses may repeat others in other words ("4 boys and 5 girls ... the 9 children").
     amounts = {value for n, value in printed if n.place in _AMOUNTS and value != 1}
     used = leaves | {100 * leaf for leaf in leaves}
-    if amounts - used or any(_number(text) not in known for text in _NUMBER.findall(visible)):
+    if amounts - used or any(number_of(text) not in known for text in _NUMBER.findall(visible)):
         return None
     return _Program(steps, numbers, frozenset(percents), frozenset(implied))
+
+
+def implied_by(text: str) -> set[Fraction]:
+    """Numbers that the words of a text let a solution use: 60 where it speaks of hours."""
+    return {Fraction(v) for words, values in _IMPLIED.items() if re.search(words, text, re.I) for v in values}
 
 
 def _same_kind(old: Fraction, new: Fraction) -> bool:

@@ -26,6 +26,7 @@ from composekit.compose.findings import Finding, defect, warning
 from composekit.compose.guessing import guess_by_rounding
 from composekit.compose.idle import idle
 from composekit.compose.problem import Composite, Link, Problem
+from composekit.compose.spaces import few_answers
 from composekit.compose.tokens import numerals
 
 GUESSES = 11  # a guesser without the first part tries the integers 0 to 10
@@ -156,6 +157,10 @@ def _findings(composite: Composite) -> Iterator[Finding]:
         yield from _check_idle(composite, link, where)
         if exactly:
             yield from audit_links.check_difference(link, where)
+        few = _few_answers(composite.parts[link.source])
+        if few is not None:
+            message = f"{link.symbol_in} is one of {few[0]} values that anyone can try: {few[1]}"
+            yield warning("guessable", message, where)
         if is_guessable(link):
             yield warning("guessable", f"{link.symbol_out} = {link.value_out} is an integer from 0 to 10", where)
         if is_rounded_difference(link):
@@ -233,6 +238,11 @@ def _check_idle(composite: Composite, link: Link, where: str) -> Iterator[Findin
     if why and all(why):
         message = f"the answer of part {link.target} may not depend on {link.symbol_out}: {why[0]}"
         yield warning("idle", message, where)
+
+
+@lru_cache(maxsize=8192)
+def _few_answers(part: Problem) -> tuple[int, str] | None:
+    return few_answers(part)
 
 
 @lru_cache(maxsize=8192)

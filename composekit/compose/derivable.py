@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from composekit.compose import counting, derivations, guesses, identities, parting, patterns, remaining, vectors
+from composekit.compose import (
+    counting,
+    derivations,
+    guesses,
+    identities,
+    neighbours,
+    parting,
+    patterns,
+    remaining,
+    vectors,
+)
 from composekit.compose.derivations import Span
 from composekit.compose.giveaways import SHOWN
 from composekit.compose.places import BASE_OF_POWER
@@ -50,6 +60,7 @@ def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] 
     found: dict[Span, str] = {}
     ties = [tie for rule in _RULES for tie in rule(text, values)]
     ties += [tie for rule in (*patterns.FORMULA_RULES, *guesses.FORMULA_RULES) for tie in rule(text, everywhere)]
+    ties += [tie for rule in neighbours.RULES for tie in rule(text, numerals)]
     for spans, why in ties:
         unseen = [span for span in spans if span in hidden]
         if len(unseen) < 2:

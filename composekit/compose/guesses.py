@@ -148,6 +148,34 @@ def forms(text: str, values: Values) -> Iterator[Tie]:
             yield _tie_at(values, [match.span(1), match.span(2)], f"{match[1]} + {match[2]} = {total}")
 
 
+_SQUARE_OF_SUM = re.compile(
+    r"(?<![\d.])(\d{1,6})\^\{?2\}?\s?[-+]\s?2\s?(?:\(\1\)|(?:\\cdot|\\times|\*)\s?\1)\s?\+\s?(1)(?![\d.])"
+)
+_CUBE_OF_SUM = re.compile(
+    r"(?<![\d.])(\d{1,6})\^\{?3\}?\s?[-+]\s?3\s?(?:\(|\\cdot|\\times|\*)\s?\(?\1\^\{?2\}?\)*\s?\+"
+    r"\s?3\s?(?:\(|\\cdot|\\times|\*)\s?\(?\1\)*\s?[-+]\s?(1)(?![\d.])"
+)
+
+
+def binomials(text: str, values: Values) -> Iterator[Tie]:
+    """``$101^3 - 3 \\cdot 101^2 + 3 \\cdot 101 - 1$``: whoever sees the rest knows the one."""
+    for pattern in (_SQUARE_OF_SUM, _CUBE_OF_SUM) if "^" in text else ():
+        for match in pattern.finditer(text):
+            yield _tie_at(values, [match.span(2)], f"a power of {match[1]} and one")
+
+
+_LEAST_ROOT = 32  # smaller numbers stand beside their squares by chance, or nobody is sure
+
+
+def squares(text: str, values: Values) -> Iterator[Tie]:
+    """``$\\cos(\\log(2009)i) + \\sin(\\log(4036081)i)$``: a number and its square."""
+    large = {n.value: n for n in values if n.in_math and isinstance(n.value, int) and n.value >= _LEAST_ROOT**2}
+    for root in values if large else ():
+        square = large.get(root.value**2) if isinstance(root.value, int) and root.value >= _LEAST_ROOT else None
+        if square is not None and root.in_math:
+            yield Tie((root.span, square.span), f"{square.value} is the square of {root.value}")
+
+
 def _tie_at(values: Values, places: Sequence[tuple[int, int]], why: str) -> Tie:
     return Tie(tuple(n.span for n in values if n.span in places), why)
 
@@ -189,4 +217,4 @@ def drawn_areas(text: str, values: Values) -> Iterator[Tie]:
 
 RULES = (steps, shared_out, rest_of_boxes, triples, reciprocals, twice_divided, drawn_areas)
 # Those that look at numbers in any place of a formula.
-FORMULA_RULES = (forms,)
+FORMULA_RULES = (forms, binomials, squares)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from composekit.compose.cancelling import cancels
+from composekit.compose.cancelling import where_it_goes
 from composekit.compose.derivations import Span
+from composekit.compose.idle_bases import BASES
 from composekit.compose.idle_bounds import BOUNDS
 from composekit.compose.idle_coefficients import FORMULA_PLACES
 from composekit.compose.idle_places import PLACES
+from composekit.compose.idle_rough import ROUGH
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
 from composekit.compose.used import Used
@@ -42,22 +44,39 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
     found: dict[Span, str] = {}
     formulas = any(constant.in_math for constant in constants)
     whole = next((why for rule in _OF_THE_WHOLE if (why := rule(problem))), "") if formulas else ""
+    compared = "than" in text or "difference" in text or "at " in text
+    rough = formulas or "ommon" in text or "nearest" in text or "first" in text
     bounded = formulas or "remainder" in text or "at least" in text
     used = _solution_of(problem, constants)
     for constant in constants:
         why = whole if constant.in_math else ""
         if not why and used is not None and not used.has(constant, text):
             why = "the worked solution does not use it"
-        if not why and cancels(problem, constant):
-            why = "it cancels in the worked solution"
+        if not why and used is not None:
+            why = _idle_in(used, problem, constant)
         if not why:
             rules = PLACES + FORMULA_PLACES if constant.in_math else PLACES
             why = next((why for rule in rules if (why := rule(text, constant))), "")
+        if not why and compared:
+            why = next((why for rule in BASES if (why := rule(problem, constant))), "")
+        if not why and rough:
+            why = next((why for rule in ROUGH if (why := rule(problem, constant))), "")
         if not why and bounded:
             why = next((why for rule in BOUNDS if (why := rule(problem, constant))), "")
         if why:
             found[constant.span] = why
     return found
+
+
+_COURSES = {"cancels": "it cancels in the worked solution", "leads nowhere": "the worked solution only compares it"}
+
+
+def _idle_in(used: Used, problem: Problem, constant: Constant) -> str:
+    """Why a worked solution that mentions a constant does without it."""
+    course = where_it_goes(problem, constant)
+    if not course and used.only_mentions(constant, problem.prompt):
+        return "the worked solution does not calculate with it"
+    return _COURSES.get(course, "")
 
 
 def _solution_of(problem: Problem, constants: Sequence[Constant]) -> Used | None:

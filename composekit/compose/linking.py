@@ -18,15 +18,13 @@ from composekit.compose.ends import Ends, Only, ends_of
 from composekit.compose.generators.stream import Stream
 from composekit.compose.guessing import guess_by_rounding
 from composekit.compose.numbers import Value, tidy
+from composekit.compose.pinned import between, is_pinned, offered
 from composekit.compose.problem import Composite, Link, Problem, Topology
 from composekit.compose.rendering import Knot, render
 from composekit.compose.symbols import fresh_symbols
 from composekit.compose.tokens import Constant
 
 _NOWHERE = Constant((0, 0), "", 0, False, "digits", "")  # of a knot that looks for one
-SMALL_ANSWER = 12  # up to this a reader may try all answers of the part before
-FEWEST = 4  # of them that must leave the next part with an exact answer; one less of the options of a table
-_MOST_OPTIONS = 6
 LARGEST = 10**18  # larger numbers are no fun to read in a relation
 
 
@@ -289,7 +287,7 @@ class _Work:
                 continue
             if new_value and not taken and self._renewed(open_end, constant, shown):
                 return None
-            if must_renew or (self.strict and _is_pinned(self.parts[target], constant, value, self._offered(open_end))):
+            if must_renew or (self.strict and is_pinned(self.parts[target], constant, value, self._offered(open_end))):
                 continue
             if _fits(constant.value, value, ends, self.strict):
                 self.knots.append(open_end._replace(constant=constant))
@@ -300,15 +298,7 @@ class _Work:
         return _no_constant(target, ends, value)
 
     def _offered(self, open_end: Knot) -> tuple[int, ...]:
-        """The X that a reader may try without solving the part before: those of its table, its numbers, or small ones."""
-        value, template = open_end.value, self.parts[open_end.source].template
-        if open_end.table:
-            return tuple(2 * number for number in open_end.table.values())
-        if template is not None:
-            printed = tuple(number for number in template.params.values() if type(number) is int)
-            if value in printed:
-                return tuple(dict.fromkeys(printed))
-        return tuple(range(SMALL_ANSWER + 1)) if isinstance(value, int) and 0 <= value <= SMALL_ANSWER else ()
+        return offered(self.parts[open_end.source], open_end.value, open_end.table)
 
     def _renewed(self, open_end: Knot, constant: Constant, shown: frozenset[int]) -> bool:
         """Make the link with a new value for the constant."""
@@ -323,21 +313,11 @@ class _Work:
         again = next((c for tier in ends.tiers + ends.spare for c in tier if c.span == span), None)
         if again is None or again.value in shown or not _fits(again.value, open_end.value, ends, self.strict):
             return False
-        if self.strict and _is_pinned(problem, again, open_end.value, self._offered(open_end)):
+        if self.strict and is_pinned(problem, again, open_end.value, self._offered(open_end)):
             return False
         self.parts[target], self.ends[target] = problem, ends
         self.knots.append(open_end._replace(constant=again))
         return True
-
-
-def _is_pinned(problem: Problem, constant: Constant, value: Value, offered: Sequence[int]) -> bool:
-    """Whether few of the X on offer leave a problem with an exact answer, so that a reader finds Y without knowing X."""
-    if problem.template is None or not offered or not isinstance(value, int) or not isinstance(constant.value, int):
-        return False
-    from composekit.compose.renewing import admitted
-
-    count = admitted(problem, constant, (constant.value - value + x for x in offered))
-    return count is not None and count < (FEWEST if len(offered) > _MOST_OPTIONS else FEWEST - 1)
 
 
 def _overlap(a: tuple[int, int], b: tuple[int, int]) -> bool:
@@ -368,6 +348,8 @@ def _fits(constant: Value, value: Value, ends: Ends, strict: bool) -> bool:
     if difference in (size, constant):
         return False
     if strict and guess_by_rounding(constant - value) == constant:
+        return False
+    if strict and between(constant, value, ends.values):
         return False
     if strict and value.denominator == 1 and 0 < constant < 1:
         return False  # Y = X - 24.2 is 0.8, whatever whole number X is

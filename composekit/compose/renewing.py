@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from itertools import islice
 
 from composekit._errors import ComposeKitError
 from composekit.compose.annotations import recompute
@@ -19,6 +20,7 @@ from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
 
 ATTEMPTS = 12
+_FEW = 3  # values that say nothing of the others
 
 
 def renew(problem: Problem, constant: Constant, stream: Stream) -> tuple[Problem, tuple[int, int]] | None:
@@ -54,13 +56,30 @@ def renew(problem: Problem, constant: Constant, stream: Stream) -> tuple[Problem
     return None
 
 
-def admitted(problem: Problem, constant: Constant, values: Iterable[int]) -> int | None:
-    """How many of these values the generator of a problem admits for a constant; None where no generator made it."""
+def admitted(problem: Problem, constant: Constant, values: Iterable[int], enough: int | None = None) -> int | None:
+    """How many of these values the generator of a problem admits for a constant, counted up to ``enough``; None where no
+    generator made it.
+    """
     generator = generator_of(problem)
     if generator is None or problem.template is None:
         return None
     slot = next((slot for slot in generator.slots(problem.template.params) if slot.span == constant.span), None)
-    return sum(slot.admits(value) for value in values) if slot is not None else None
+    return sum(1 for _ in islice(filter(slot.admits, values), enough)) if slot is not None else None
+
+
+def same_answers(problem: Problem, constant: Constant, values: Iterable[int]) -> Fraction | None:
+    """For what share of the values that the generator of a problem admits its answer is the same; None where no generator
+    made it, or few are admitted.
+    """
+    generator = generator_of(problem)
+    if generator is None or problem.template is None or problem.tests:
+        return None
+    slot = next((slot for slot in generator.slots(problem.template.params) if slot.span == constant.span), None)
+    if slot is None:
+        return None
+    fit = [value for value in values if value != slot.value and slot.admits(value)]
+    same = sum(str(slot.family.solve({**slot.params, slot.name: value})) == problem.answer for value in fit)
+    return Fraction(same, len(fit)) if len(fit) >= _FEW else None
 
 
 def generator_of(problem: Problem) -> Generator | None:

@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from functools import cached_property
 
+from composekit.compose.annotations import number_of
 from composekit.compose.tokens import Constant
 from composekit.compose.words import CARDINALS
 
@@ -26,6 +27,13 @@ _PART_OF_UNIT = re.compile(
     r"\s?(?:(?P<percent>\\?%|percent|per cent)|cents?\b|¢|minutes?\b|seconds?\b|grams?\b|g\b|m[lm]\b|met(?:er|re)s?\b|cm\b"
     r"|milli)"
 )
+# A term of a sum or a product with its unit: ``57 * ``, ``= 12 apples + ``; and sentences that calculate in words.
+_OPERATOR = r"(?:[-+*/=\u00d7\u00f7\u2013:]|x(?![A-Za-z])|\\times|\\cdot)"
+_TERM = r"[$(]{0,3}(?:[0-9][0-9.,%/)]{0,15}|\.[0-9]{1,6})(?:\s?[a-zA-Z'-]{1,15}){0,4}"
+_ARITHMETIC = re.compile(rf"<<[^<>]{{1,120}}>>|(?:{_TERM}\s?{_OPERATOR}\s?)++(?:{_TERM})?")
+_ANNOTATION = re.compile("<<[^<>]{1,120}>>")
+_IN_WORDS = re.compile(r"\b(?:times|plus|minus|divid\w+|multipl\w+|add\w*|subtract\w*|sum|total|equals?)\b|<<")
+_SENTENCE = re.compile(r"(?<=[.?!])\s+|\n")
 _ANYWHERE = frozenset(map(Fraction, (0, 1, 2, 100)))
 _RADICAND = re.compile(r"sqrt\s?\{?([0-9]{1,9})")
 
@@ -40,7 +48,7 @@ class Used:
     @cached_property
     def numbers(self) -> frozenset[Fraction]:
         """The numbers in digits."""
-        numbers = {Fraction(numeral) for numeral in self.numerals if len(numeral) < 40}
+        numbers = {number_of(numeral) for numeral in self.numerals if len(numeral) < 40}
         found = (int(number) for match in _FRACTION.findall(self.text) for number in filter(None, match))
         return frozenset(numbers | {Fraction(above, below) for above, below in zip(found, found, strict=True) if below})
 
@@ -48,6 +56,30 @@ class Used:
     def words(self) -> frozenset[str]:
         """The words in small letters."""
         return frozenset(_WORD.findall(_ORDINAL.sub(" ", self.text.lower())))
+
+    @cached_property
+    def annotated(self) -> frozenset[str]:
+        """The numerals of its annotations."""
+        return frozenset(_NUMBER.findall("".join(_ANNOTATION.findall(self.text))))
+
+    @cached_property
+    def steps(self) -> Used:
+        """What stands in its arithmetic."""
+        return Used(" ".join(_ARITHMETIC.findall(self.text)))
+
+    @cached_property
+    def sentences(self) -> Used:
+        """What stands in sentences that calculate, in signs or in words."""
+        told = (s for s in _SENTENCE.split(self.text) if _IN_WORDS.search(s) or _ARITHMETIC.search(s))
+        return Used(" ".join(told))
+
+    def only_mentions(self, constant: Constant, prompt: str) -> bool:
+        """Whether an annotated solution says a number without ever calculating with it: ``112 is not greater than 125``."""
+        if "<<" not in self.text or constant.value in _ANYWHERE:
+            return False
+        if constant.text in self.annotated:
+            return False
+        return not self.steps.has(constant, prompt) and not self.sentences.has(constant, prompt)
 
     def has(self, constant: Constant, prompt: str) -> bool:
         """Whether a number is there: in digits, in words, as a percentage, in cents, as what words make of it."""

@@ -9,7 +9,7 @@ from composekit.compose.derivable import derivable
 from composekit.compose.ends import ends_of
 from composekit.compose.generators import GENERATORS
 from composekit.compose.idle import idle
-from composekit.compose.linking import SMALL_ANSWER
+from composekit.compose.pinned import SMALL_ANSWER
 from composekit.compose.renewing import admitted
 from composekit.compose.tokens import constants, numerals
 

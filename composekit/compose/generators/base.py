@@ -92,6 +92,10 @@ class Family:
         """Numbers that the answer does not hang on here, such as the weight of a chest without the treasure."""
         return ()
 
+    def few(self, p: Mapping[str, Any]) -> int | None:
+        """How many answers a reader can choose from unsolved, such as the suspects; None where there are many."""
+        return None
+
     def fields(self, p: Mapping[str, Any]) -> Mapping[str, Any]:
         """Texts of the wording's fields that are no parameters, such as a list of statements."""
         return {}
@@ -275,6 +279,10 @@ class Generator:
         names = [n for n in family.ranges if n not in family.fixed and len(spans.get(n, ())) == 1]
         slots = [Slot(n, spans[n][0], params[n], family, dict(params)) for n in names]
         return tuple(sorted(slots, key=lambda slot: slot.span))
+
+    def few(self, params: Mapping[str, Any]) -> int | None:
+        """How many answers a reader can choose from who does not solve it; None where there are many."""
+        return self._family(f"generators.{self.name}.few", params.get("family")).few(params)
 
     def _family(self, op: str, name: Any) -> Family:
         if not isinstance(name, str) or name not in self._families:

@@ -29,6 +29,9 @@ class Choice(Family):
         """The right option has the largest rank, alone."""
         raise NotImplementedError
 
+    def few(self, p: P) -> int:
+        return len(LETTERS)
+
     def valid(self, p: P) -> bool:
         ranks = sorted(self.rank(p, k) for k in range(5))
         texts = {self.option(p, k) for k in range(5)}

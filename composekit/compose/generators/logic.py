@@ -72,6 +72,9 @@ class Knights(Logic):
         solutions = list(self._solutions(p)) if distinct else []
         return len(solutions) == 1 and any(solutions[0])  # no knight at all would be too popular an answer
 
+    def few(self, p: P) -> int:
+        return len(p["names"]) + 1  # none, one, ..., all of them
+
     def solve(self, p: P) -> int:
         return sum(next(self._solutions(p)))
 
@@ -173,6 +176,9 @@ class Culprit(Logic):
         distinct = len(set(names)) == len(names) == len(p["statements"]) and set(names) <= set(NAMES)
         return distinct and len(self._solutions(p)) == 1
 
+    def few(self, p: P) -> int:
+        return len(p["names"])
+
     def solve(self, p: P) -> int:
         return self._solutions(p)[0] + 1
 
@@ -224,6 +230,9 @@ class Treasure(Logic):
     def valid(self, p: P) -> bool:
         different = len({p[k] for k in self.ranges}) == 4 == len(p["labels"])
         return different and len(self._solutions(p)) == 1
+
+    def few(self, p: P) -> int:
+        return len(self.ranges)
 
     def solve(self, p: P) -> int:
         return int(p[f"w{self._solutions(p)[0] + 1}"])
@@ -298,6 +307,9 @@ class Race(Logic):
     def unneeded(self, p: P) -> tuple[str, ...]:
         return ("less",) if self._orders(p)[0][p["asked"]] == 0 else ()
 
+    def few(self, p: P) -> int:
+        return len(p["names"])
+
     def solve(self, p: P) -> int:
         place = self._orders(p)[0][p["asked"]]
         return int(p["prize"] - p["less"] * place)
@@ -348,6 +360,9 @@ class TruthTable(Logic):
             return not sides[0]
         left, right = sides
         return {"and": left and right, "or": left or right, "implies": not left or right, "xor": left != right}[f[0]]
+
+    def few(self, p: P) -> int:
+        return 2 ** int(p["variables"]) - 1
 
     def solve(self, p: P) -> int:
         return sum(self._true(p["formula"], values) for values in product((False, True), repeat=p["variables"]))

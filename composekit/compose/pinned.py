@@ -1,0 +1,156 @@
+"""What a relation tells of Y to whoever has not solved the part before: X is one of few numbers, or at least not negative.
+
+``Y is 21 more than X`` says that Y is at least 21 where X counts something. A constant is pinned if the X that remain leave
+the next part with few exact answers, or most of them with its very answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from functools import lru_cache
+
+from composekit.compose.cancelling import grain
+from composekit.compose.derivations import things_of
+from composekit.compose.numbers import Value
+from composekit.compose.problem import Problem
+from composekit.compose.tokens import Constant, numerals
+
+SMALL_ANSWER = 12  # up to this a reader may try all answers of the part before
+_SMALL = tuple(range(SMALL_ANSWER + 1))
+FEWEST = 4  # of them that must leave the next part with an exact answer; one less of the options of a table
+_MOST_OPTIONS = 6
+_TRIALS = 12  # values of X with which a generated problem is solved again
+_FARTHEST = 150  # from the right X
+_SPREAD = 20  # X is looked for from 0 to so much more than twice its value
+
+
+def offered(problem: Problem, value: Value, table: dict[str, int]) -> tuple[int, ...]:
+    """The X that a reader may try without solving the part before: those of its table, its numbers, or small ones."""
+    if table:
+        return tuple(2 * number for number in table.values())
+    if problem.template is not None:
+        printed = tuple(number for number in problem.template.params.values() if type(number) is int)
+        if value in printed:
+            return tuple(dict.fromkeys(printed))
+    return _SMALL if isinstance(value, int) and 0 <= value <= SMALL_ANSWER else ()
+
+
+def is_pinned(problem: Problem, constant: Constant, value: Value, tried: Sequence[int]) -> bool:
+    """Whether a reader finds Y, or what it leads to, from the relation and the part that it stands in.
+
+    Args:
+        problem: The part with the constant.
+        constant: What Y stands for.
+        value: What X is.
+        tried: The X that a reader may try, as :func:`offered` gives them; empty where there are many.
+    """
+    if not isinstance(value, (int, Fraction)) or not isinstance(constant.value, int):
+        return False
+    asked = _superlative(problem.prompt)
+    if asked and value >= 0 and constant.value > value and _told_by_the_bound(problem, constant, value, asked):
+        return True
+    if not isinstance(value, int):
+        return False
+    if problem.template is None:
+        return bool(tried) and _few_are_whole(problem, constant, value, tried)
+    from composekit.compose.renewing import admitted, same_answers  # it imports the ends of problems
+
+    shift = constant.value - value
+    top = 2 * abs(value) + _SPREAD
+    count = admitted(problem, constant, (shift + x for x in tried or _near(value, top)), FEWEST)
+    if count is not None and count < (_fewest(tried) if tried else FEWEST):
+        return True
+    step = max(top // _TRIALS, 1)
+    others = [shift + x for x in tried or range(0, top + 1, step) if x != value]
+    share = same_answers(problem, constant, others)
+    return share is not None and 2 * share >= 1
+
+
+def _near(value: int, top: int) -> Iterator[int]:
+    """The X up to some number, the nearest to the right one first."""
+    yield value
+    for apart in range(1, min(top, _FARTHEST)):
+        yield from (x for x in (value - apart, value + apart) if 0 <= x <= top)
+
+
+def _fewest(tried: Sequence[int]) -> int:
+    return FEWEST if len(tried) > _MOST_OPTIONS else FEWEST - 1
+
+
+def _few_are_whole(problem: Problem, constant: Constant, value: int, tried: Sequence[int]) -> bool:
+    """Whether the annotated solution has whole results for few of the X, as where 7 friends share Y nuts."""
+    step = grain(problem, constant)
+    if step < 0 and isinstance(constant.value, int):
+        shift = constant.value - value
+        return sum(x + shift > 0 and step % (x + shift) == 0 for x in tried) < _fewest(tried)
+    return step > 1 and sum((x - value) % step == 0 for x in tried) < _fewest(tried)
+
+
+_FAR = 50  # from here on, few numbers lie within a small answer of a bound
+
+
+def between(constant: Value, value: Value, values: Iterable[Value]) -> bool:
+    """Whether a reader who takes X for small finds Y between the printed difference and a number of the text, or as the next
+    round number.
+
+    Example:
+        >>> between(997, 4, (1000, 997)), between(499000, 24, ()), between(997, 4, (2000, 997)), between(490, 24, ())
+        (True, True, False, False)
+    """
+    difference = constant - value
+    size = abs(difference)
+    if size < _FAR or size.denominator != 1:
+        return False
+    if difference > 0 and 0 < value <= SMALL_ANSWER:
+        top = difference + SMALL_ANSWER
+        if any(constant < other <= top for other in values):
+            return True
+    step = 100
+    larger = constant if difference > 0 else value
+    while step <= size:
+        if larger % step == 0 and 0 < larger - size <= max(SMALL_ANSWER, step // 20):
+            return True
+        step *= 10
+    return False
+
+
+_LEAST = re.compile(
+    r"\b(?:cheapest|cheaper|lowest|smallest|smaller|least expensive|least amount|fewest|shortest|lightest|youngest|least"
+    r"|minimum|earliest)\b[^.?!]{0,160}\?"
+)
+_CHOOSES = re.compile(r"\b[Ww]h(?:ich|o|at)\b|\b[Hh]ow (?:much|many|long|far|old)\b")
+_MOST = re.compile(
+    r"\b(?:[Ww]ho|[Ww]hich)\b[^.?!]{0,80}\b(?:most|largest|larger|greatest|highest|longest|heaviest|oldest|tallest"
+    r"|more|longer|older|taller|heavier)\b[^.?!]{0,80}\?"
+)
+
+
+@lru_cache(maxsize=32768)  # asked for by every link into a text
+def _superlative(text: str) -> str:
+    """Which one of several a question asks for: ``"least"``, ``"most"``, or neither."""
+    least = _LEAST.search(text) if "st" in text or "er" in text or "minimum" in text else None
+    if least is not None and _CHOOSES.search(text, max(least.start() - 200, 0), least.end()):
+        return "least"
+    return "most" if _MOST.search(text) else ""
+
+
+def _told_by_the_bound(problem: Problem, constant: Constant, value: Value, asked: str) -> bool:
+    """``Which of the bags, for $12, $19 and $Y, is the cheapest?``, and Y is at least 21."""
+    difference = constant.value - value  # Y is at least that, as X is not negative
+    rivals = _rivals(problem.prompt, constant)
+    if asked == "least":
+        return any(rival < difference for rival in rivals)
+    named = not any(character.isdigit() for character in problem.answer)
+    return named and bool(rivals) and all(rival <= difference for rival in rivals)
+
+
+@lru_cache(maxsize=16384)
+def _rivals(text: str, constant: Constant) -> tuple[Value, ...]:
+    """The other numbers of a text that count the same thing."""
+    things = things_of(text, constant)
+    if not things:
+        return ()
+    others = (n for n in numerals(text) if not n.place and n.span != constant.span and n.kind != "radical")
+    return tuple(n.value for n in others if things_of(text, n)[-1:] == things[-1:])
