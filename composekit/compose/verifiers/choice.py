@@ -28,7 +28,7 @@ _SEVERAL = re.compile(
     r"[(\[]?\s*[A-Za-z]\s*[)\]]?(?:\s*(?:,|;|&|\band\b)+\s*[(\[]?\s*[A-Za-z]\s*[)\]]?)+", re.IGNORECASE
 )
 _WITH_TEXT = re.compile(
-    r"\(?([A-Za-z])\)?(?:\s*(?:,?\s*(?:which|that) is\b|\(|[-,:\u2013\u2014])|\s)\s*(.+?)\s*\)?", re.DOTALL
+    r"(?:(?:[Oo]ption|[Cc]hoice)\s+)?\(?([A-Za-z])\)?(?:\s*(?:,?\s*(?:which|that) is\b|\(|[-,:\u2013\u2014])|\s)\s*(.+?)\s*\)?", re.DOTALL
 )
 _OPTION = re.compile(r"(?m)^[ \t]*\(?([A-Z])[.):][ \t]+(\S[^\n]{0,300})")
 _TAKEN_BACK = re.compile(
@@ -93,7 +93,7 @@ class ChoiceVerifier(Verifier):
         options = _options(problem.metadata.get("choices")) or _listed(problem.prompt)
         said = tuple(map(without_label, found.answers)) if found.source == "box" else found.answers
         if found.source in ("none", "bare") and not (said and letters(said[0], options)):
-            said = _chosen(without_closing(without_thinking(response))) or said
+            said = _chosen(without_closing(without_thinking(response)), options) or said
         if not said:
             return Verdict(0.0, "unparseable", None, found.detail)
         same = {words(a) for a in said}
@@ -117,7 +117,7 @@ class ChoiceVerifier(Verifier):
             return Verdict(0.0, "unparseable", None, f"the answer has more than {MAX_CHARACTERS} characters")
         wanted = letters(gold, options) or _letter_of(gold, options)
         given = letters(answer, options) or _letter_of(answer, options)
-        if given is None and len(chosen := _chosen(answer)) == 1:
+        if given is None and len(chosen := _chosen(answer, options)) == 1:
             given = letters(chosen[0], options)
         if wanted is None:  # options without letters are compared by their words
             right = words(gold) == words(answer)
@@ -157,25 +157,25 @@ def letters(text: str, options: Mapping[str, str] | None = None) -> frozenset[st
     return None
 
 
-def _chosen(text: str) -> tuple[str, ...]:
+def _chosen(text: str, options: Mapping[str, str]) -> tuple[str, ...]:
     """What the last sentences of a text say is chosen, or is the right option; none where they leave a doubt."""
     found: list[str] = []
     lines = [line.strip() for line in text[-2_000:].splitlines() if line.strip()]
     if lines and _TICK.fullmatch(lines[-1]):  # every option with a tick is one that is said to be right
         return tuple(re.sub(r"[*_$]", "", tick["said"]) for tick in map(_TICK.fullmatch, lines) if tick)
     for line in reversed(lines):
-        said = [_said(sentence) for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z(])", re.sub(r"[*_$]", "", line))]
+        said = [_said(sentence, options) for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z(])", re.sub(r"[*_$]", "", line))]
         if said[-1] is None:
             break
         found += [x for x in said if x is not None]
     return tuple(found)
 
 
-def _said(sentence: str) -> str | None:
+def _said(sentence: str, options: Mapping[str, str]) -> str | None:
     """The option that a sentence says is chosen, in its last clause; None where there is none, or a doubt or another."""
     *before, last = re.split(r",\s+", REASON.sub("", sentence.strip()).strip(" .!"))
     match = _CHOSEN.fullmatch(last) or _IS_RIGHT.fullmatch(last)
-    if match is None or letters(match["said"]) is None or not _CAPITAL.match(match["said"]):
+    if match is None or letters(match["said"], options) is None or not _CAPITAL.match(match["said"]):
         return None
     if any(DOUBT.search(clause) or _CHOSEN.fullmatch(clause) or _IS_RIGHT.fullmatch(clause) for clause in before):
         return None

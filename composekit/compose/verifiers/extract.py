@@ -12,6 +12,7 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
+from composekit.compose.verifiers.announcements import announced_answers
 from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.statements import marked_answers, statement
 from composekit.compose.verifiers.thinking import without_thinking
@@ -69,7 +70,7 @@ def final_answer(response: str) -> Extraction:
     declared = _tagged(text) or _marked(text)
     if declared is None:
         text = without_closing(text)
-        declared = _tagged(text) or _marked(text)
+        declared = _tagged(text) or _marked(text) or _announced(text)
     if declared is not None:
         return declared
     line = " ".join(text.split())
@@ -84,6 +85,11 @@ def final_answer(response: str) -> Extraction:
 def _marked(text: str) -> Extraction | None:
     marked = marked_answers(text)
     return Extraction(marked, "marker") if marked else None
+
+
+def _announced(text: str) -> Extraction | None:
+    announced = announced_answers(text)
+    return Extraction(announced, "marker") if announced else None
 
 
 def _without_end_tokens(text: str) -> str:

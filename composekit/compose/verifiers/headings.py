@@ -51,7 +51,7 @@ _LONGEST_LINE = 4_000
 _BOX = re.compile(r"\\{1,2}(?:boxed|fbox|framebox)(?![A-Za-z])")
 _BOXED_LINE = re.compile(r"(?:[\s>$*()\[\]-]|\\[\[\](])*(\\{1,2}(?:boxed|fbox).*\})(?:[\s$*.,;)\]]|\\[\])])*")
 _EITHER = re.compile(r"^\W{0,9}(?:or|either|alternatively|maybe|perhaps)\b", re.IGNORECASE | re.MULTILINE)
-_MARKED = re.compile(r"box|\bans(?:wer)?\b|option|choice|####[ \t]{0,9}[-+$(\\]{0,3}\d", re.IGNORECASE)
+_MARKED = re.compile(r"box|\bans(?:wer)?\b|result|solution|答案|option|choice|####[ \t]{0,9}[-+$(\\]{0,3}\d", re.IGNORECASE)
 _MOST_LINES = 64
 _VALUE = re.compile(r"[\s*$]{0,9}(?:[A-Z]\s?=\s?)?[-+$\\]{0,3}[\d.,]{1,30}[\s*$.]{0,9}")
 _CONCLUSION = re.compile(

@@ -24,7 +24,7 @@ from composekit.compose.verifiers.forms import (
 from composekit.compose.verifiers.prose import declared_list, declared_number, is_sentence, spaced_list
 from composekit.compose.verifiers.statements import without_label
 from composekit.compose.verifiers.undone import is_undone
-from composekit.compose.verifiers.wording import says_word, without_counted
+from composekit.compose.verifiers.wording import says_nothing_exists, says_word, without_counted
 
 _STATUS: dict[str, Status] = {
     "equal": "correct", "different": "wrong", "unreadable": "unparseable", "undecided": "unparseable", "timeout": "timeout",
@@ -122,14 +122,14 @@ class MathVerifier(Verifier):
                 return verdict
         if _LETTER.search(answer) is None and "'" not in answer:
             return verdict
-        if says_word(answer, problem.answer, problem.prompt):
+        prompt, gold = problem.prompt, problem.answer
+        if says_word(answer, gold, prompt) or says_nothing_exists(answer, gold, prompt):
             return Verdict(1.0, "correct", answer, "compared as words")
         whole = in_one_unit(answer, problem.prompt, problem.answer)
         if whole is not None:
             answer, verdict = whole, self.compare(gold=problem.answer, answer=whole)
             if verdict.correct:
                 return verdict
-        gold = problem.answer
         bare = _NAMED_POINT.sub("", answer) if "," in gold else _HALF_DAY.sub("", answer) if ":" in gold else answer
         if bare != answer and (again := self.compare(gold=problem.answer, answer=bare)).correct:
             return again
@@ -143,7 +143,7 @@ class MathVerifier(Verifier):
             listed = _OR.sub(r"\\cup", answer)
         if listed is not None and (found := self.compare(gold=problem.answer, answer=listed)).correct:
             return found
-        number = declared_number(answer) if verdict.status == "unparseable" or is_sentence(answer) else None
+        number = declared_number(answer, problem.prompt) if verdict.status == "unparseable" or is_sentence(answer) else None
         counted = without_counted(answer, problem.prompt)
         plain = counted or without_asked_scale(number or answer, problem.prompt) or number
         if plain is None:

@@ -23,7 +23,7 @@ _MARKER = re.compile(
     re.IGNORECASE,
 )
 _HEADING = re.compile(
-    r"[\s>]*(?:#+|\*\*|__)\s*(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is)?\s*[:：]?[\s*_]*", re.IGNORECASE
+    r"[\s>]*(?:#+|\*\*|__)?\s*(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is)?\s*[:：]?[\s*_]*", re.IGNORECASE
 )
 _BEFORE_MARKER = re.compile(r"(?:\b(?:so|thus|hence|therefore|the|my|our|final|correct)\b|[\s,*$])*", re.IGNORECASE)
 DOUBT = re.compile(
@@ -68,6 +68,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _RULE = re.compile(r"[-*_=~]{3,}|`{3,}\w*")
+BULLET = re.compile(r"\A[-*+•]\s{1,9}(?=\S)")
 
 
 def without_long_runs(text: str) -> str:
@@ -103,7 +104,8 @@ def _stated(text: str, *, after: int) -> tuple[str, ...]:
     # "Answer:" or a heading on a line of its own, then the answer on the last line, perhaps between display delimiters
     block = [line for line in lines[-4:] if line not in ("$$", r"\[", r"\]") and not _RULE.fullmatch(line)]
     if len(block) >= 2 and (_HEADING.fullmatch(block[-2]) or statement(block[-2]) == ""):
-        return (block[-1].removeprefix("> "),)
+        content = block[-1].removeprefix("> ")
+        return (BULLET.sub("", content) if lines[-2] == block[-2] else content,)
     return ()
 
 
@@ -121,10 +123,10 @@ def statement(line: str) -> str | None:
     content = line[marker.end() :]
     if content[:1] == "}" and line.rfind("{", 0, marker.start()) > line.rfind("}", 0, marker.start()):
         content = _CLOSING.sub("", content[1:])  # \[\text{Answer: } 18\]
-    content = _bare(content)
+    content = bare(content)
     again = _MARKER.search(content)  # "Final answer: The final answer is 7"
     if again is not None and _BEFORE_MARKER.fullmatch(content[: again.start()]):
-        content = _bare(content[again.end() :])
+        content = bare(content[again.end() :])
     return _ADVERB.sub("", content, count=1) if _ADVERB.match(content) else content
 
 
@@ -140,7 +142,7 @@ def _is_answer(before: str, whose: str) -> bool:
     return not _PART_OF.search(rest) if phrase["article"] else _LEADS_TO.search(rest) is not None
 
 
-def _bare(content: str) -> str:
+def bare(content: str) -> str:
     """What a line states, without courtesies, reasons and marks of emphasis."""
     content = _BOLD_AGAIN.sub("", REASON.sub("", _COURTESY.sub("", content)).strip())
     return _EMPHASIS_AFTER.sub("", _EMPHASIS_BEFORE.sub("", content)).strip()
