@@ -72,7 +72,7 @@ def canonical_tree(node: Any) -> Any:
         if not scale.args[1]:  # written as a word: three thousand
             return ("num", Fraction(number.args[0] * scale.args[0]))
     if node.kind == "neg":
-        return _negative(canonical_tree(node.args[0]))
+        return negative(canonical_tree(node.args[0]))
     if node.kind not in COMMUTE:
         return (node.kind, *(canonical_tree(x) for x in node.args))
     idle = ("num", Fraction(int(node.kind == "mul")))
@@ -92,13 +92,14 @@ def _root(node: Node) -> Any:
     return ("root", canonical_tree(node.args[0]), exponent[2])
 
 
-def _negative(tree: Any) -> Any:
+def negative(tree: Any) -> Any:
+    """The tree with the other sign."""
     if tree[0] == "num":
         return ("num", -tree[1])
     if tree[0] == "neg":
         return tree[1]
     if tree[0] == "add":
-        return ("add", *sorted(map(_negative, tree[1:]), key=repr))
+        return ("add", *sorted(map(negative, tree[1:]), key=repr))
     return ("neg", tree)
 
 

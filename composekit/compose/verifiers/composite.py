@@ -150,6 +150,8 @@ class CompositeVerifier(Verifier):
             final = verdicts[-1]
         if final.correct and _names_a_link(final.extracted or "", problem):
             final = Verdict(0.0, "wrong", final.extracted, "the value of a link is declared, not the final answer")
+        if final.correct and verdicts[-1].status == "wrong" and verdicts[-1].extracted is not None:
+            final = verdicts[-1]  # the last part is answered more than once, and not always so
         verdicts = [*verdicts[:-1], final]
         score = 1.0 if final.correct else self._leading(verdicts)
         return Verdict(score, final.status, final.extracted, final.detail, tuple(verdicts))

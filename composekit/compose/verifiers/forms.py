@@ -89,20 +89,30 @@ def asked_value(answer: str, prompt: str) -> str | None:
 
 
 def is_another_function(answer: str, prompt: str, gold: str) -> bool:
-    """Whether a line ``y = ...`` is given the name of a function that the question defines.
+    """Whether a line ``y = ...`` or another expression is given the name of a function that the question defines as another.
 
     Example:
         >>> is_another_function("f(x) = 2x - 1", "The line touches f(x) = x^2 at 1.", "y = 2x - 1")
         True
         >>> is_another_function("f(x) = 2x - 1", "Give the line through (0, -1) and (1, 1).", "y = 2x - 1")
         False
+        >>> is_another_function("f(x) = x - 2", "Let $f(x) = x + 2$. Find its inverse.", "x - 2")
+        True
     """
     named = _FUNCTION.match(answer)
-    if named is None or not _LETTER.match(gold):
+    if named is None:
         return False
-    defined = rf"(?<![A-Za-z\\]){named[1]}\s?\(\s?{named[2]}\s?\)\s?="
     prompt = prompt[-MAX_PROMPT:]
-    return re.search(defined, prompt) is not None and re.search(rf"=\s?{named[1]}\s?\(", prompt) is None
+    defined = re.search(
+        rf"(?<![A-Za-z\\]){named[1]}\s?\(\s?{named[2]}\s?\)\s?=\s?(?P<as>[^=$;]{{0,200}}?)\s?(?:[.,$;]|\Z)", prompt
+    )
+    if defined is None:
+        return False
+    if _LETTER.match(gold):
+        return re.search(rf"=\s?{named[1]}\s?\(", prompt) is None
+    wanted, given = (canonical_of(text.strip("\\)] "), gold=True) for text in (gold, defined["as"]))
+    letters = [{part[1] for part in inside(tree) if part[:1] == ("var",)} for tree in (wanted, given)]
+    return letters == [{named[2]}] * 2 and judge(gold, defined["as"].strip("\\)] ")).status == "different"
 
 
 def is_another_option(answer: str, prompt: str) -> bool:

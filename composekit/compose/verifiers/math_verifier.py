@@ -3,6 +3,7 @@ r"""The verifier of mathematical answers."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
@@ -22,6 +23,7 @@ from composekit.compose.verifiers.forms import (
     is_unsolved,
 )
 from composekit.compose.verifiers.prose import declared_list, declared_number, is_sentence, spaced_list
+from composekit.compose.verifiers.restated import said_twice
 from composekit.compose.verifiers.statements import without_label
 from composekit.compose.verifiers.undone import is_undone
 from composekit.compose.verifiers.wording import says_nothing_exists, says_word, without_counted
@@ -109,7 +111,7 @@ class MathVerifier(Verifier):
         if verdict.correct and verdict.detail != SAME and (verdict.detail != DECIMALS or "$" in response):
             answers = found.answers if len(found.answers) > 1 else (verdict.extracted or found.answers[0],)
             for answer in answers:
-                fault = _fault(answer, problem, verdict)
+                fault = self._fault(answer, problem, verdict)
                 if fault:
                     return Verdict(0.0, "wrong", verdict.extracted, fault)
         return verdict
@@ -133,6 +135,8 @@ class MathVerifier(Verifier):
         bare = _NAMED_POINT.sub("", answer) if "," in gold else _HALF_DAY.sub("", answer) if ":" in gold else answer
         if bare != answer and (again := self.compare(gold=problem.answer, answer=bare)).correct:
             return again
+        if (again := self._twice(answer, problem)) is not None:
+            return again
         if "=" in answer and "=" not in problem.answer:
             turned = _TURNED.fullmatch(answer)
             value = turned[1] if turned else asked_value(answer, problem.prompt)
@@ -150,6 +154,45 @@ class MathVerifier(Verifier):
             return verdict
         found = self.compare(gold=problem.answer, answer=plain)
         return found if found.correct or "=" not in plain else verdict
+
+    def _twice(self, answer: str, problem: Problem) -> Verdict | None:
+        """The verdict on an answer that says one value in two ways, each of which is right; None for others."""
+        found = []
+        for said in said_twice(answer) or ():
+            verdict = self.compare(gold=problem.answer, answer=said)
+            whole = None if verdict.correct else in_one_unit(said, problem.prompt, problem.answer)
+            verdict = verdict if whole is None else self.compare(gold=problem.answer, answer=whole)
+            if not verdict.correct:
+                return None
+            if is_in_another_unit(said, problem.prompt, problem.answer):
+                return verdict
+            found.append(verdict)
+        return next((v for v in found if self._fault(v.extracted or "", problem, v) is None), *found[:1]) if found else None
+
+    def _fault(self, answer: str, problem: Problem, verdict: Verdict) -> str | None:
+        """Why an answer that is worth the gold answer is none to the question, if so."""
+        if is_in_another_unit(answer, problem.prompt, problem.answer):
+            return "the answer is in another unit than the question asks for"
+        if verdict.detail == DECIMALS:
+            return None
+        if is_echo(answer, problem.prompt, problem.answer, self._worth(problem)) or repeats_scale(answer, problem.prompt):
+            return "the answer only repeats an expression of the question"
+        if is_undone(answer, problem.prompt, problem.answer):
+            return "the answer leaves a calculation undone"
+        if is_unsolved(answer, problem.prompt, problem.answer):
+            return "the answer is an equation or inequality that nobody solved"
+        if is_another_option(answer, problem.prompt):
+            return "the text of the answer is another option's than its letter"
+        if is_another_function(answer, problem.prompt, problem.answer):
+            return "the answer is about another function of the question"
+        if is_unsimplified(answer, problem.prompt, problem.answer) or is_in_another_form(
+            answer, problem.prompt, problem.answer
+        ):
+            return "the answer is not in the form that the question asks for"
+        return None
+
+    def _worth(self, problem: Problem) -> Callable[[str], bool]:
+        return lambda expression: self.compare(gold=problem.answer, answer=expression).correct
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
         """Compare a bare answer with a bare gold answer."""
@@ -177,6 +220,8 @@ class MathVerifier(Verifier):
     def _bare(self, line: str, gold: str) -> Verdict:
         """A response of one line without box or marker counts only if it is an answer and no sentence."""
         verdict = self.compare(gold=gold, answer=line)
+        if not verdict.correct and (said := _bared(line, "bare")) != line:
+            verdict = self.compare(gold=gold, answer=said)
         if verdict.correct or verdict.status in ("timeout", "error"):
             return verdict
         return Verdict(0.0, "unparseable", None, "no box and no line that states the answer")
@@ -212,29 +257,6 @@ def _is_left_open(answer: str, gold: str) -> bool:
     if "\\" not in answer or _OPEN.search(answer) is None or _OPEN.search(gold) is not None:
         return False
     return "=" not in _BOUNDS.sub("", answer)
-
-
-def _fault(answer: str, problem: Problem, verdict: Verdict) -> str | None:
-    """Why an answer that is worth the gold answer is none to the question, if so."""
-    if is_in_another_unit(answer, problem.prompt, problem.answer):
-        return "the answer is in another unit than the question asks for"
-    if verdict.detail == DECIMALS:
-        return None
-    if is_echo(answer, problem.prompt, problem.answer) or repeats_scale(answer, problem.prompt):
-        return "the answer only repeats an expression of the question"
-    if is_undone(answer, problem.prompt, problem.answer):
-        return "the answer leaves a calculation undone"
-    if is_unsolved(answer, problem.prompt, problem.answer):
-        return "the answer is an equation or inequality that nobody solved"
-    if is_another_option(answer, problem.prompt):
-        return "the text of the answer is another option's than its letter"
-    if is_another_function(answer, problem.prompt, problem.answer):
-        return "the answer is about another function of the question"
-    if is_unsimplified(answer, problem.prompt, problem.answer) or is_in_another_form(
-        answer, problem.prompt, problem.answer
-    ):
-        return "the answer is not in the form that the question asks for"
-    return None
 
 
 def _check_text(op: str, argument: str, value: object) -> None:
