@@ -59,7 +59,7 @@ def is_echo(answer: str, prompt: str, gold: str, worth: Callable[[str], bool] | 
         if re.search(whole, _SPACES.sub("", prompt[-MAX_PROMPT:])):
             return True
     wanted = canonical_of(gold, gold=True)
-    sides = tuple(map(_without_shell, sides_of(answer, wanted)))
+    sides = tuple(map(without_shell, sides_of(answer, wanted)))
     if len(sides) > 1 and set(sides) != set(wanted) and frozenset(sides) in _equations(prompt):
         return True
     plain = not _OTHER_FORM.search(prompt[-MAX_PROMPT:])
@@ -93,7 +93,7 @@ def _holds_copy(given: Any, said: Mapping[Any, str], wanted: Any, worth: Callabl
     return False
 
 
-def _without_shell(tree: Any) -> Any:
+def without_shell(tree: Any) -> Any:
     """The tree without a factor worth one, a term worth nothing, a set, absolute value or rounding around it all."""
     for _ in range(_MOST_SHELLS):
         bare = _unwrapped(tree)

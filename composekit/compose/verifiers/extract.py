@@ -15,7 +15,7 @@ from typing import NamedTuple
 from composekit.compose.verifiers.announcements import announced_answers
 from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.statements import marked_answers, statement
-from composekit.compose.verifiers.thinking import without_thinking
+from composekit.compose.verifiers.thinking import without_hidden, without_thinking
 
 MAX_RESPONSE = 1_000_000
 MAX_BARE = 400
@@ -62,7 +62,7 @@ def final_answer(response: str) -> Extraction:
     """
     if len(response) > MAX_RESPONSE:
         return Extraction((), "none", f"the response has more than {MAX_RESPONSE} characters")
-    text = without_thinking(response)
+    text = without_hidden(without_thinking(response))
     boxed = _boxes(text)
     if boxed is not None:
         return boxed

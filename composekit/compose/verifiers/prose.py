@@ -36,7 +36,8 @@ _SENTENCES = re.compile(r"[.:]\s+\S")
 _TAKEN_BACK = re.compile(
     r"\b(?:at least|at most|up to|or|nor|but|between|above|below|under|exceed\w*|plus|minus|added|adding|subtract\w*"
     r"|multipl\w*|divi\w*|squared|cubed|negative|opposite|reciprocal|except\w*|without|hardly|barely|another|either|out of"
-    r"|something like|ballpark|give or take|thereabouts"
+    r"|something like|far from|such as|like|e\.g|closer|rumou?red|at (?:best|worst)|worst case|partial|unverified|nicht|oder"
+    r"|ballpark|give or take|thereabouts"
     r"|guess\w*|think|believe|hope|seems?|un(?:likely|known|clear|sure)|likely|probabl[ey]"
     r"|too \w+|now (?:fewer|less|more)|(?:every|any)thing|(?:any|all) (?:number|value|integer)s?"
     r"|presumably|apparently|hopefully"

@@ -28,7 +28,7 @@ _HEADING = re.compile(
 _BEFORE_MARKER = re.compile(r"(?:\b(?:so|thus|hence|therefore|the|my|our|final|correct)\b|[\s,*$])*", re.IGNORECASE)
 DOUBT = re.compile(
     r"\b(?:not|never|no|nobody|none|cannot|if|unless|whether|wrong|false|incorrect|doubt\w*|could|might|may|maybe|perhaps|possibly"
-    r"|either|neither|suppos\w*|assum\w*|say|says|said|claim\w*|pretend\w*|reject\w*|rather|than|instead|previous\w*|old|first)\b|n['’]t\b",
+    r"|either|neither|nicht|kein\w*|suppos\w*|assum\w*|say|says|said|claim\w*|pretend\w*|reject\w*|rather|than|instead|previous\w*|old|first)\b|n['’]t\b",
     re.IGNORECASE,
 )
 # "the correct final answer", and what may stand right before that or before a bare "answer".

@@ -13,6 +13,10 @@ _THINK = re.compile(
 )
 _CHANNEL = "<|channel|>"
 _FINAL = re.compile(r"<\|channel\|>\s*+final\b[^<]{0,40}<\|message\|>")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_STRUCK = re.compile(
+    r"(?<!~)~~(?=[^\s~])[^~\n]{1,400}(?<=\S)~~(?!~)|<(?P<tag>del|s|strike)>.{0,400}?</(?P=tag)>", re.DOTALL | re.IGNORECASE
+)
 
 
 def without_thinking(response: str) -> str:
@@ -37,3 +41,12 @@ def without_thinking(response: str) -> str:
     if not thinking:
         kept.append(response[start:])
     return "\n".join(kept)
+
+
+def without_hidden(text: str) -> str:
+    """The text without what its reader does not see, or sees struck out: HTML comments, ``~~...~~``, ``<del>...</del>``."""
+    if "<!--" in text:
+        text = _COMMENT.sub("", text)
+    if "~~" in text or "<s" in text or "<d" in text:
+        text = _STRUCK.sub("", text)
+    return text

@@ -15,13 +15,13 @@ from typing import Any
 
 from composekit.compose.tokens import numerals
 from composekit.compose.verifiers.canonical import COMMUTE, canonical_of, inside, is_fraction, is_mixed, sides_of
-from composekit.compose.verifiers.echo import MAX_PROMPT
+from composekit.compose.verifiers.echo import MAX_PROMPT, without_shell
 from composekit.compose.verifiers.unfinished import is_hidden_number, leaves_work
 
 _ARITHMETIC = frozenset(("num", "add", "mul", "neg", "div", "ratio", "percent"))
 _WRAPPING = frozenset(("abs", "root", "set", "fn", "pow"))
 _FUNCTIONS = frozenset(("log", "fn"))
-_UNFOLDED = frozenset(("neg", "percent", "abs", "div", "ratio", "set", "pm", "mp"))
+_UNFOLDED = frozenset(("neg", "percent", "abs", "div", "ratio", "set", "pm", "mp", "binom", "fact"))
 _SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
 _HIGHEST_POWER = 64
 _SCALES = frozenset(("num", Fraction(10) ** k) for k in range(3, 31))  # 26 x 1000 is a way to write a number
@@ -49,6 +49,7 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
     sides = sides_of(answer, wanted)
     if not wanted or not sides or any(map(_are_numbers, sides)):
         return False
+    sides = tuple(map(without_shell, sides))
     constant = "('var'" not in repr(wanted)
     if constant:  # A = bh = 3 * 5: what has no letters is to be worked out
         sides = tuple(side for side in sides if "('var'" not in repr(side)) or sides
