@@ -14,9 +14,7 @@ from composekit.compose.verifiers.statements import BULLET, bare, statement, wit
 MAX_TAIL = 20_000
 _MOST_LINES = 64
 _SENTENCE = re.compile(r"(?<=[.!?])(?<!Ans.)\s{1,9}(?=[*_$\\A-Z])")
-_LEAD = (
-    r"(?:[*_#>]{1,6}\s{0,3})?(?:(?:so|thus|hence|therefore|then|finally|in\s+(?:conclusion|summary)|conclusion)[,:]?\s{1,3})?"
-)
+_LEAD = r"(?:[*_#>]{1,6}\s{0,3})?(?:(?:so|thus|hence|therefore|then|finally|in\s+(?:conclusion|summary)|conclusion)[,:]?\s{1,3})?"
 _OF_ALL = r"(?:\s{1,3}(?:to|of|for)\s{1,3}(?:the|this)\s{1,3}(?:(?:given|original|whole)\s{1,3})?(?:problem|question))?"
 _NAMED = re.compile(
     rf"{_LEAD}(?:(?:(?:the|our|my)\s{{1,3}})?(?:(?:final|overall)\s{{1,3}}(?:result|solution|value|total)|result|solution)"
@@ -33,7 +31,10 @@ _ROW = re.compile(
     r"\|\s{0,9}[*_]{0,3}(?:the\s)?(?:(?:final|correct|overall)\s)?(?:answer|result)[*_:]{0,4}\s{0,9}\|(?P<said>[^|]+)\|",
     re.IGNORECASE,
 )
-_JSON = re.compile(r'\{\s{0,9}"(?:final[_ ]?)?answer"\s{0,9}:\s{0,9}(?:"(?P<said>[^"{}]+)"|(?P<number>-?[\d.]+))\s{0,9}\}', re.IGNORECASE)
+_JSON = re.compile(
+    r'\{\s{0,9}"(?:final[_ ]?)?answer"\s{0,9}:\s{0,9}(?:"(?P<said>[^"{}]+)"|(?P<number>-?[\d.]+))\s{0,9}\}',
+    re.IGNORECASE,
+)
 # The word for an answer in other languages, and what may stand before it and behind it.
 _ABROAD = re.compile(
     r"[*_#>\s]{0,9}(?:(?:所以|因此|因而|故|综上(?:所述)?|那么|于是|よって|したがって|따라서)[，,、\s]{0,3}){0,2}"
@@ -87,4 +88,3 @@ def announcement(line: str) -> str | None:
     if match is None or not (match["is"] or match["was"] or not match["said"]):
         return None
     return bare((match["said"] or match["meant"] or "").rstrip("。．！ "))
-

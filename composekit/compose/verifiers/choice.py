@@ -20,15 +20,19 @@ from composekit.compose.verifiers.thinking import without_hidden, without_thinki
 _TEXT = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|normal)?|math(?:rm|bf|it|sf|tt)|mbox|emph|operatorname)\s*(?=\{)|\\(?:rm|bf|sf)\s"
 )
-_LABEL = re.compile(r"(?:(?:option|choice|answer|letter)\s+)?[(\[]{0,2}\s*([A-Za-z])\s*[)\]]{0,2}\s*[.:)]?", re.IGNORECASE)
+_LABEL = re.compile(
+    r"(?:(?:option|choice|answer|letter)\s+)?[(\[]{0,2}\s*([A-Za-z])\s*[)\]]{0,2}\s*[.:)]?", re.IGNORECASE
+)
 _LABELLED = re.compile(
-    r"(?:(?:option|choice)\s+)?(?:\(\s*([A-Za-z])\s*\)|([A-Za-z])\s*(?:[).:]|[-–—](?=\s)))\s*(\S.*)", re.IGNORECASE | re.DOTALL
+    r"(?:(?:option|choice)\s+)?(?:\(\s*([A-Za-z])\s*\)|([A-Za-z])\s*(?:[).:]|[-–—](?=\s)))\s*(\S.*)",
+    re.IGNORECASE | re.DOTALL,
 )
 _SEVERAL = re.compile(
     r"[(\[]?\s*[A-Za-z]\s*[)\]]?(?:\s*(?:,|;|&|\band\b)+\s*[(\[]?\s*[A-Za-z]\s*[)\]]?)+", re.IGNORECASE
 )
 _WITH_TEXT = re.compile(
-    r"(?:(?:[Oo]ption|[Cc]hoice)\s+)?\(?([A-Za-z])\)?(?:\s*(?:,?\s*(?:which|that) is\b|\(|[-,:\u2013\u2014])|\s)\s*(.+?)\s*\)?", re.DOTALL
+    r"(?:(?:[Oo]ption|[Cc]hoice)\s+)?\(?([A-Za-z])\)?(?:\s*(?:,?\s*(?:which|that) is\b|\(|[-,:\u2013\u2014])|\s)\s*(.+?)\s*\)?",
+    re.DOTALL,
 )
 _OPTION = re.compile(r"(?m)^[ \t]*\(?([A-Z])[.):][ \t]+(\S[^\n]{0,300})")
 _TAKEN_BACK = re.compile(
@@ -67,7 +71,9 @@ _CONCLUDED = re.compile(
     r"(?i:(?:so|thus|hence|therefore),?\s+(?:(?:it|this)(?:\s+is|['’]s)\s+)?|(?:it|this)(?:\s+is|['’]s)\s+)"
     r"(?P<said>(?:(?i:option|choice)\s+)?[(]?[A-Z][).:]{0,2})"
 )
-_ALONE = re.compile(r"(?P<letter>[*_]{0,3}(?:[Oo]ption\s)?[(]?[A-Z][)]?[*_]{0,3}\.?[*_]{0,3})|\*\*(?P<text>[(]?[A-Z][).:]{1,2}\s[^*]{1,200})\*\*\.?")
+_ALONE = re.compile(
+    r"(?P<letter>[*_]{0,3}(?:[Oo]ption\s)?[(]?[A-Z][)]?[*_]{0,3}\.?[*_]{0,3})|\*\*(?P<text>[(]?[A-Z][).:]{1,2}\s[^*]{1,200})\*\*\.?"
+)
 _BEGINS = re.compile(r"[\s>*_#-]{0,9}[(]?[A-Za-z](?:[).:]{1,2}(?:\s|[*_]|\Z)|[*_]{0,3}\Z)")
 _CAPITAL = re.compile(r"(?:(?i:option|choice|answer|letter)\s+)?[(\[]?\s*[A-Z](?![A-Za-z])")
 
@@ -176,7 +182,9 @@ def _chosen(text: str, options: Mapping[str, str]) -> tuple[str, ...]:
     if alone is not None and not (len(lines) > 1 and _BEGINS.match(lines[-2])):
         return (re.sub(r"[*_]", "", alone[0]),)
     for line in reversed(lines):
-        said = [_said(sentence, options) for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z(])", re.sub(r"[*_$]", "", line))]
+        said = [
+            _said(sentence, options) for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z(])", re.sub(r"[*_$]", "", line))
+        ]
         if said[-1] is None:
             break
         found += [x for x in said if x is not None]

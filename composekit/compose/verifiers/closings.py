@@ -48,6 +48,7 @@ _SEAL = re.compile(
     r"|confidence(?:\s+level)?[*_\s]{0,4}[:=][*_\s]{0,4}(?:\d{1,3}(?:\.\d{1,3})?\s?\\?%|(?:very\s+)?high|[01]?\.\d{1,3}|1))[\s*_$.]{0,9}",
     re.IGNORECASE,
 )
+_RULE = re.compile(r"\s{0,3}(?:-{3,}|\*{3,}|_{3,})\s{0,9}")
 _CLAIM = re.compile(r"\b(?:is|are|was|be|equals?|makes?|totals?|gives?|gets?|earns?)\W{0,4}\d|=", re.IGNORECASE)
 _ANOTHER = re.compile(r"\b(?:(?i:yes|no|true|false|or\s+(?:is|it|its|rather))|[B-HJ-Z])\b")
 
@@ -67,7 +68,9 @@ def without_closing(text: str) -> str:
     """
     head, tail = text[:-MAX_TAIL], without_long_runs(text[-MAX_TAIL:])
     lines = tail.rstrip().split("\n")
-    while len(lines) > 1 and (not lines[-1].strip() or _is_courtesy(lines[-1]) or _SEAL.fullmatch(lines[-1])):
+    while len(lines) > 1 and (
+        not lines[-1].strip() or _is_courtesy(lines[-1]) or _SEAL.fullmatch(lines[-1]) or _RULE.fullmatch(lines[-1])
+    ):
         lines.pop()
     while len(lines) > 1 and _is_restated(lines):
         lines.pop()

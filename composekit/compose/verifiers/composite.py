@@ -20,12 +20,14 @@ from composekit.compose.verifiers.headings import (
     on_lines,
     recap,
     sections,
+    tabled,
 )
 from composekit.compose.verifiers.thinking import without_thinking
 
 _LABEL = re.compile(
     r"(?:(?i:so|thus|hence|therefore)\b,?)?[\s$({\\]*(?:(?:text|mathrm|mathbf|mathit)\s*\{\s*)?([A-Za-z]\w{0,9})\s*\}?\s*="
 )
+_TAGGED = re.compile(r"(.*)<answer>\s*(.*)</answer>\s*", re.DOTALL)
 _MOST_PIECES = 16  # under headings of one part
 _SEVERITY: tuple[Status, ...] = ("wrong", "error", "timeout", "unparseable")
 
@@ -79,15 +81,26 @@ class CompositeVerifier(Verifier):
             got = type(problem).__name__
             raise bad_type("CompositeVerifier.verify", "problem", "be a Composite", got, "Use chain() or bundle()")
         count, is_bundle = len(problem.parts), problem.topology == "bundle"
-        text = on_lines(without_thinking(response), count)
+        text = on_lines(_untagged(without_thinking(response)), count)
         end = len(text) if is_bundle else concluded(text, count)
         pieces = sections(text[:end])
         if is_bundle:
-            pieces = self._without_recap(pieces or enumerated(text, count) or boxed_lines(text, count), problem)
+            pieces = self._without_recap(
+                pieces or enumerated(text, count) or boxed_lines(text, count) or tabled(text, count), problem
+            )
         verdicts = [self._part(pieces.get(k, ()), part) for k, part in enumerate(problem.parts, start=1)]
         if is_bundle:
             return self._bundle(verdicts)
-        return self._final(final_text(text, count, end), problem, verdicts)
+        verdict = self._final(final_text(text, count, end), problem, verdicts)
+        if verdict.correct and len(pieces.get(count, ())) > 1 and verdicts[-1].status == "wrong":
+            return Verdict(
+                self._leading(verdicts),
+                "wrong",
+                verdicts[-1].extracted,
+                "the last part is answered twice",
+                tuple(verdicts),
+            )
+        return verdict
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
         """Compare two bare answers, of a bundle line by line, as mathematics."""
@@ -150,8 +163,6 @@ class CompositeVerifier(Verifier):
             final = verdicts[-1]
         if final.correct and _names_a_link(final.extracted or "", problem):
             final = Verdict(0.0, "wrong", final.extracted, "the value of a link is declared, not the final answer")
-        if final.correct and verdicts[-1].status == "wrong" and verdicts[-1].extracted is not None:
-            final = verdicts[-1]  # the last part is answered more than once, and not always so
         verdicts = [*verdicts[:-1], final]
         score = 1.0 if final.correct else self._leading(verdicts)
         return Verdict(score, final.status, final.extracted, final.detail, tuple(verdicts))
@@ -162,6 +173,12 @@ class CompositeVerifier(Verifier):
             return 0.0
         leading = next((k for k, v in enumerate(verdicts) if not v.correct), len(verdicts))
         return leading / len(verdicts)
+
+
+def _untagged(text: str) -> str:
+    """The text without the one pair of ``<answer>`` tags that may stand around the headings of all parts."""
+    tagged = _TAGGED.fullmatch(text) if text.rstrip().endswith("</answer>") and text.count("<answer>") == 1 else None
+    return f"{tagged[1]}\n{tagged[2]}" if tagged is not None and len(sections(tagged[2])) > 1 else text
 
 
 def _without_named_boxes(text: str, links: Sequence[Link]) -> str:

@@ -26,6 +26,10 @@ _REASONED = re.compile(
     rf"(yes|no|true|false)[{_QUOTES}]?(?:(?:[,;:.]|\s[–—-])\s+|\s+(?=\(.*\)\Z))(?P<reason>\S.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_CONCLUDED = re.compile(
+    r"(?P<reason>.{1,200}[,;:.]\s(?:and\s)?(?:so|hence|thus|therefore)),?\s(?:it(?:['’]s|\sis)\s)?[*_\"]{0,3}(?P<said>yes|no|true|false)[*_\".!]{0,4}",
+    re.IGNORECASE | re.DOTALL,
+)
 _TURNED = re.compile(
     r"\b(?:yes|no|true|false|or|but|wait|actually|unless|if|maybe|perhaps|however|wrong|sometimes|both|might|could|part"
     r"|possibly|alternatively|otherwise|unsure|not\s+sure)\b",
@@ -90,11 +94,13 @@ class ExactVerifier(Verifier):
         fenced = _last_fenced(text)
         if fenced is not None:
             return self._judge(fenced, problem)
-        if any(self._judge(whole, problem, reasons="\n" not in whole.strip()).correct for whole in (text, without_closing(text))):
+        if any(self._judge(whole, problem, reasons=False).correct for whole in (text, without_closing(text))):
             return Verdict(1.0, "correct", text.strip(), "the response is the answer")
         *before, last = [line for line in text[-2_000:].splitlines() if line.strip()] or [""]
-        if not any(map(_LONE_VERDICT.match, before)) and self._is_word(problem) and _LONE_VERDICT.match(last):
-            return self._judge(last, problem, reasons=False)
+        if self._is_word(problem) and before and not any(map(_LONE_VERDICT.match, before)):
+            verdict = self._judge(last, problem, reasons=False)
+            if verdict.correct:
+                return verdict
         printed = _printed(text) if problem.domain == "code" else None
         if printed is not None:
             return self._judge(printed, problem)
@@ -137,6 +143,8 @@ class ExactVerifier(Verifier):
 def _verdict(text: str) -> str:
     """The word of a verdict, without the reason that may follow it: ``no, 91 is 7 times 13``, ``No (91 = 7 * 13)``."""
     reasoned = _REASONED.fullmatch(_INNER_COMMAND.sub(r"\1", text).replace("**", "").strip(f" .!_$\n{_QUOTES}"))
+    if reasoned is None and (concluded := _CONCLUDED.fullmatch(text)) and not _TURNED.search(concluded["reason"]):
+        return concluded["said"]
     return reasoned[1] if reasoned is not None and _TURNED.search(reasoned["reason"]) is None else text
 
 

@@ -147,7 +147,9 @@ class MathVerifier(Verifier):
             listed = _OR.sub(r"\\cup", answer)
         if listed is not None and (found := self.compare(gold=problem.answer, answer=listed)).correct:
             return found
-        number = declared_number(answer, problem.prompt) if verdict.status == "unparseable" or is_sentence(answer) else None
+        number = (
+            declared_number(answer, problem.prompt) if verdict.status == "unparseable" or is_sentence(answer) else None
+        )
         counted = without_counted(answer, problem.prompt)
         plain = counted or without_asked_scale(number or answer, problem.prompt) or number
         if plain is None:
@@ -167,7 +169,13 @@ class MathVerifier(Verifier):
             if is_in_another_unit(said, problem.prompt, problem.answer):
                 return verdict
             found.append(verdict)
-        return next((v for v in found if self._fault(v.extracted or "", problem, v) is None), *found[:1]) if found else None
+        if found and judge(*(verdict.extracted or "" for verdict in found)).status != "equal":
+            return None  # 50 and 0.5 may both be 50 %, and are two values
+        return (
+            next((v for v in found if self._fault(v.extracted or "", problem, v) is None), *found[:1])
+            if found
+            else None
+        )
 
     def _fault(self, answer: str, problem: Problem, verdict: Verdict) -> str | None:
         """Why an answer that is worth the gold answer is none to the question, if so."""
@@ -175,7 +183,9 @@ class MathVerifier(Verifier):
             return "the answer is in another unit than the question asks for"
         if verdict.detail == DECIMALS:
             return None
-        if is_echo(answer, problem.prompt, problem.answer, self._worth(problem)) or repeats_scale(answer, problem.prompt):
+        if is_echo(answer, problem.prompt, problem.answer, self._worth(problem)) or repeats_scale(
+            answer, problem.prompt
+        ):
             return "the answer only repeats an expression of the question"
         if is_undone(answer, problem.prompt, problem.answer):
             return "the answer leaves a calculation undone"
