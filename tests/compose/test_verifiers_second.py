@@ -49,7 +49,8 @@ ANNOUNCED = [
 NARROWED = [
     "Intermediate result: 18", "The first result is 18.", "The result of the first step is 18.", "Half of 18 is the answer.",
     "18 is the answer to the first part.", "Therefore, 18 is not the answer.", "Perhaps 18 is the answer.",
-    "17 or 18 is the answer.", "Result: 18 or 19", "Result: 19\nResult: 18", "Answer: 19\nResult: 18", "The result is not 18.",
+    "17 or 18 is the answer.", "Result: 18 or 19", "Result: 19\nResult: 18", "Answer: 19\nResult: 18",
+    "The result is not 18.",
     "The result is a number such as 18.", "The answer is far from 18.", "The answer is 18 at best.",
     "答案不是18", "答案可能是18", "答案：18或19", "第一问的答案是18", "Die Antwort ist nicht 18", "La respuesta es 18 o 19",
     "| Answer | 18 | 19 |", "| Answer | 18 |\n| Answer | 19 |", "# Answer\n- 18\n- 19", "| Wrong answer | 18 |",
@@ -69,7 +70,8 @@ def test_usual_statements_go_before_other_announcements() -> None:
     # A bullet, but a minus sign in a display.
     negative = Problem("q", -18)
     assert not MATH.verify("## Answer\n- 18", negative).correct
-    assert MATH.verify("## Answer\n$$\n- 18\n$$", negative).correct and MATH.verify("## Answer\n-18", negative).correct
+    assert MATH.verify("## Answer\n$$\n- 18\n$$", negative).correct
+    assert MATH.verify("## Answer\n-18", negative).correct
 
 
 # Sentences.
@@ -142,14 +144,17 @@ def test_one_value_may_be_said_twice(prompt: str, gold: str, answer: str, right:
 
 
 def test_a_response_that_is_a_number_may_end_in_an_exclamation_mark() -> None:
-    assert asked("How many?", "27", "27!") and asked("How many?", "27", "**27!**")
-    assert asked("How many?", "27!", "27!") and not asked("How many?", "27", "$27!$")
+    assert asked("How many?", "27", "27!")
+    assert asked("How many?", "27", "**27!**")
+    assert asked("How many?", "27!", "27!")
+    assert not asked("How many?", "27", "$27!$")
 
 
 # Copies and calculations in shells.
 
 SHELLS = [
-    "{}", "({})", r"\binom{{{}}}{{1}}", r"({})^{{1/2+1/2}}", r"(({})^{{-1}})^{{-1}}", r"({})\cdot 17^0", r"({})\cdot\frac{{3}}{{3}}",
+    "{}", "({})", r"\binom{{{}}}{{1}}", r"({})^{{1/2+1/2}}", r"(({})^{{-1}})^{{-1}}", r"({})\cdot 17^0",
+    r"({})\cdot\frac{{3}}{{3}}",
     "{}+x-x", "|{}|", r"\sqrt[1]{{{}}}", r"2({0})-({0})", r"e^{{\ln({})}}", r"\log_2(2^{{{}}})", r"\frac{{({0})^2}}{{{0}}}",
     r"({})\cos 0", r"({})(\sin^2x+\cos^2x)", r"\frac{{-({})}}{{-1}}", r"0.5\cdot({})\cdot 2", r"100\cdot({})\%",
     r"\frac{{({0})!}}{{({0}-1)!}}",
@@ -208,7 +213,8 @@ def test_what_is_struck_out_or_hidden_is_no_answer() -> None:
         "Answer: <del>17</del> 18",
     ]
     assert paid(MATH, corrected, EGGS) == corrected
-    assert not CHOICE.verify("~~Answer: B~~", PRIME).correct and CHOICE.verify("Answer: ~~C~~ B", PRIME).correct
+    assert not CHOICE.verify("~~Answer: B~~", PRIME).correct
+    assert CHOICE.verify("Answer: ~~C~~ B", PRIME).correct
     assert not EXACT.verify("~~no~~", VERDICT).correct
 
 
@@ -244,8 +250,10 @@ def test_choices_as_models_state_them() -> None:
     ]  # fmt: skip
     assert paid(CHOICE, right, PRIME) == right
     wrong = [
-        "The correct answer is option **B** (91).", "Option B (99) is correct.", "The correct answer is option B (97 or 99).",
-        "Hence, option C.", "So it's not B.", "故选B或C", "不选B", "A. 91\nB. 97", "A\nB", "A. 91\n**B. 97**", "Is it B?\n\n**C**",
+        "The correct answer is option **B** (91).", "Option B (99) is correct.",
+        "The correct answer is option B (97 or 99).",
+        "Hence, option C.", "So it's not B.", "故选B或C", "不选B", "A. 91\nB. 97", "A\nB", "A. 91\n**B. 97**",
+        "Is it B?\n\n**C**",
         "Answer: B - C", "B is tempting, but C.",
     ]  # fmt: skip
     assert paid(CHOICE, wrong, PRIME) == []

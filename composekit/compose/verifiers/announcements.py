@@ -14,17 +14,28 @@ from composekit.compose.verifiers.statements import BULLET, bare, statement, wit
 MAX_TAIL = 20_000
 _MOST_LINES = 64
 _SENTENCE = re.compile(r"(?<=[.!?])(?<!Ans.)\s{1,9}(?=[*_$\\A-Z])")
-_LEAD = r"(?:[*_#>]{1,6}\s{0,3})?(?:(?:so|thus|hence|therefore|then|finally|in\s+(?:conclusion|summary)|conclusion)[,:]?\s{1,3})?"
+_LEAD = (
+    r"(?:[*_#>]{1,6}\s{0,3})?"
+    r"(?:(?:so|thus|hence|therefore|then|finally|in\s+(?:conclusion|summary)|conclusion)[,:]?\s{1,3})?"
+)
 _OF_ALL = r"(?:\s{1,3}(?:to|of|for)\s{1,3}(?:the|this)\s{1,3}(?:(?:given|original|whole)\s{1,3})?(?:problem|question))?"
 _NAMED = re.compile(
-    rf"{_LEAD}(?:(?:(?:the|our|my)\s{{1,3}})?(?:(?:final|overall)\s{{1,3}}(?:result|solution|value|total)|result|solution)"
-    rf"{_OF_ALL}[*_]{{0,3}}\s{{0,3}}(?:is|equals|[:：=→])(?!\s*n['’]t)|ans\.(?=\s))[:：=*_\s]{{0,6}}(?!that\b)(?P<said>.*)",
+    rf"{_LEAD}(?:(?:(?:the|our|my)\s{{1,3}})?(?:(?:final|overall)\s{{1,3}}(?:result|solution|value|total)|result|solutions?(?:\s{{1,3}}set)?|roots|zeros)"
+    rf"{_OF_ALL}[*_]{{0,3}}\s{{0,3}}(?:is|are|equals|[:：=→])(?!\s*n['’]t)|ans\.(?=\s))[:：=*_\s]{{0,6}}(?!that\b)(?P<said>.*)",
     re.IGNORECASE,
 )
+_AMOUNT = (
+    r"(?P<said>(?:[*_]{1,3})?(?:\$[^$]{1,200}\$|\\\([^\n]{1,200}?\\\)"
+    r"|[-+$€£]{0,2}\d[\d,./]{0,40}%?(?: [a-z]{1,20}){0,2})(?:[*_]{1,3})?)"
+)
 _SAID_BEFORE = re.compile(
-    rf"{_LEAD}(?P<said>(?:[*_]{{1,3}})?(?:\$[^$]{{1,200}}\$|\\\([^\n]{{1,200}}?\\\)|[-+$€£]{{0,2}}\d[\d,./]{{0,40}}%?(?: [a-z]{{1,20}}){{0,2}})"
-    r"(?:[*_]{1,3})?)\s{1,3}is\s{1,3}(?:the|our|my)\s{1,3}(?:(?:final|correct|right|required|desired)\s{1,3}){0,2}answer"
-    rf"{_OF_ALL}[.!*_]{{0,4}}",
+    rf"{_LEAD}{_AMOUNT}\s{{1,3}}is\s{{1,3}}(?:the|our|my)\s{{1,3}}"
+    rf"(?:(?:final|correct|right|required|desired)\s{{1,3}}){{0,2}}answer{_OF_ALL}[.!*_]{{0,4}}",
+    re.IGNORECASE,
+)
+_FOUND = re.compile(
+    rf"{_LEAD}(?:(?:we|i)\s{{1,3}}(?:get|obtain|have|find)|(?:this|which|that)\s{{1,3}}gives(?:\s{{1,3}}us)?)\s{{1,3}}{_AMOUNT}"
+    r"\s{1,3}as\s{1,3}(?:the|our|my)\s{1,3}(?:final\s{1,3})?(?:answer|result)[.!*_]{0,4}",
     re.IGNORECASE,
 )
 _ROW = re.compile(
@@ -81,7 +92,7 @@ def announcement(line: str) -> str | None:
     if json is not None:
         return json["said"] or json["number"]
     sentence = _SENTENCE.split(line)[-1]
-    match = _NAMED.fullmatch(sentence) or _SAID_BEFORE.fullmatch(sentence)
+    match = _NAMED.fullmatch(sentence) or _SAID_BEFORE.fullmatch(sentence) or _FOUND.fullmatch(sentence)
     if match is not None:
         return bare(match["said"])
     match = _ABROAD.fullmatch(line)

@@ -12,7 +12,7 @@ from typing import Any
 
 from composekit.compose.verifiers.exactmath.lexer import Unreadable
 from composekit.compose.verifiers.exactmath.reading import readings
-from composekit.compose.verifiers.exactmath.tree import Node
+from composekit.compose.verifiers.exactmath.tree import Node, variables
 
 COMMUTE = frozenset(("add", "mul"))
 
@@ -44,7 +44,9 @@ def canonical_of(text: str, *, gold: bool, unit: bool = False) -> tuple[Any, ...
         found = readings(text, gold=gold, unusual=unit)
     except (Unreadable, RecursionError):
         return ()
-    node = next((reading for reading in found if reading.kind == "unit" or not unit), None)
+    fitting = (reading for reading in found if reading.kind == "unit" or not unit)
+    # Of "$18 per day" the reading counts in which "per day" is the unit and no product.
+    node = min(fitting, key=lambda reading: bool(variables(reading)), default=None) if unit else next(fitting, None)
     if node is None:
         return ()
     while node.kind == "assign":

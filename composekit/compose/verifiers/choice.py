@@ -31,7 +31,8 @@ _SEVERAL = re.compile(
     r"[(\[]?\s*[A-Za-z]\s*[)\]]?(?:\s*(?:,|;|&|\band\b)+\s*[(\[]?\s*[A-Za-z]\s*[)\]]?)+", re.IGNORECASE
 )
 _WITH_TEXT = re.compile(
-    r"(?:(?:[Oo]ption|[Cc]hoice)\s+)?\(?([A-Za-z])\)?(?:\s*(?:,?\s*(?:which|that) is\b|\(|[-,:\u2013\u2014])|\s)\s*(.+?)\s*\)?",
+    r"(?:(?:[Oo]ption|[Cc]hoice)\s+)?\(?([A-Za-z])\)?"
+    r"(?:\s*(?:,?\s*(?:which|that) is\b|\(|[-,:\u2013\u2014])|\s)\s*(.+?)\s*\)?",
     re.DOTALL,
 )
 _OPTION = re.compile(r"(?m)^[ \t]*\(?([A-Z])[.):][ \t]+(\S[^\n]{0,300})")

@@ -77,7 +77,7 @@ def is_echo(answer: str, prompt: str, gold: str, worth: Callable[[str], bool] | 
 
 
 def _holds_copy(given: Any, said: Mapping[Any, str], wanted: Any, worth: Callable[[str], bool]) -> bool:
-    """Whether an expression of the question that is itself worth the answer stands in this, perhaps with its sign changed."""
+    """Whether an expression of the question that is itself worth the answer stands in this, or with its sign changed."""
     parts = {part for part in inside(given) if part and isinstance(part[0], str) and _operations(part) > 0}
     sums = [(part[0], Counter(part[1:])) for part in parts if part[0] in COMMUTE]
     final = set(inside(wanted))

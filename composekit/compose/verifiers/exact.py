@@ -37,7 +37,8 @@ _TURNED = re.compile(
 )
 _OUTPUT = re.compile(
     r"\b(?:output|prints|printed|result|returns|displays|answer)\b[^\n]{0,60}:\W*\Z"
-    r"|(?:\A|\n)[ \t]{0,3}(?:#{1,6}|\*\*)[ \t]{0,3}(?:(?:the|final|expected|program)[ \t]){0,3}(?:output|result)[ \t*]{0,9}\Z",
+    r"|(?:\A|\n)[ \t]{0,3}(?:#{1,6}|\*\*)[ \t]{0,3}(?:(?:the|final|expected|program)[ \t]){0,3}"
+    r"(?:output|result)[ \t*]{0,9}\Z",
     re.IGNORECASE,
 )
 _LONE_VERDICT = re.compile(r"[\s>*_#-]{0,9}(?:yes|no|true|false)\b", re.IGNORECASE)

@@ -3,7 +3,7 @@ r"""The verifier of mathematical answers."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
@@ -23,7 +23,7 @@ from composekit.compose.verifiers.forms import (
     is_unsolved,
 )
 from composekit.compose.verifiers.prose import declared_list, declared_number, is_sentence, spaced_list
-from composekit.compose.verifiers.restated import said_twice
+from composekit.compose.verifiers.restated import in_digits, rounded, said_twice
 from composekit.compose.verifiers.statements import without_label
 from composekit.compose.verifiers.undone import is_undone
 from composekit.compose.verifiers.wording import says_nothing_exists, says_word, without_counted
@@ -122,7 +122,7 @@ class MathVerifier(Verifier):
             verdict = self.compare(gold=problem.answer, answer=answer)
             if verdict.status not in ("wrong", "unparseable"):
                 return verdict
-        if _LETTER.search(answer) is None and "'" not in answer:
+        if _LETTER.search(answer) is None and "'" not in answer and "(" not in answer:
             return verdict
         prompt, gold = problem.prompt, problem.answer
         if says_word(answer, gold, prompt) or says_nothing_exists(answer, gold, prompt):
@@ -132,26 +132,14 @@ class MathVerifier(Verifier):
             answer, verdict = whole, self.compare(gold=problem.answer, answer=whole)
             if verdict.correct:
                 return verdict
-        bare = _NAMED_POINT.sub("", answer) if "," in gold else _HALF_DAY.sub("", answer) if ":" in gold else answer
-        if bare != answer and (again := self.compare(gold=problem.answer, answer=bare)).correct:
-            return again
-        if (again := self._twice(answer, problem)) is not None:
-            return again
-        if "=" in answer and "=" not in problem.answer:
-            turned = _TURNED.fullmatch(answer)
-            value = turned[1] if turned else asked_value(answer, problem.prompt)
-            if value is not None and (found := self.compare(gold=problem.answer, answer=value)).correct:
+        if (twice := self._twice(answer, problem)) is not None:
+            return twice
+        for form in _other_forms(answer, problem):
+            if form != answer and (found := self.compare(gold=gold, answer=form)).correct:
                 return found
-        listed = spaced_list(answer) or declared_list(answer)
-        if listed is None and "\\cup" in problem.answer:
-            listed = _OR.sub(r"\\cup", answer)
-        if listed is not None and (found := self.compare(gold=problem.answer, answer=listed)).correct:
-            return found
-        number = (
-            declared_number(answer, problem.prompt) if verdict.status == "unparseable" or is_sentence(answer) else None
-        )
-        counted = without_counted(answer, problem.prompt)
-        plain = counted or without_asked_scale(number or answer, problem.prompt) or number
+        tells = verdict.status == "unparseable" or is_sentence(answer)
+        number = declared_number(answer, prompt) if tells else None
+        plain = without_counted(answer, prompt) or without_asked_scale(number or answer, prompt) or number
         if plain is None:
             return verdict
         found = self.compare(gold=problem.answer, answer=plain)
@@ -169,13 +157,10 @@ class MathVerifier(Verifier):
             if is_in_another_unit(said, problem.prompt, problem.answer):
                 return verdict
             found.append(verdict)
-        if found and judge(*(verdict.extracted or "" for verdict in found)).status != "equal":
+        if found and judge(found[0].extracted or "", found[1].extracted or "").status != "equal":
             return None  # 50 and 0.5 may both be 50 %, and are two values
-        return (
-            next((v for v in found if self._fault(v.extracted or "", problem, v) is None), *found[:1])
-            if found
-            else None
-        )
+        faultless = (v for v in found if self._fault(v.extracted or "", problem, v) is None)
+        return next(faultless, found[0]) if found else None
 
     def _fault(self, answer: str, problem: Problem, verdict: Verdict) -> str | None:
         """Why an answer that is worth the gold answer is none to the question, if so."""
@@ -252,6 +237,20 @@ class MathVerifier(Verifier):
                 0.0, "wrong", joined, f"{count} answers are declared, which is not the one that was asked for"
             )
         return verdict
+
+
+def _other_forms(answer: str, problem: Problem) -> Iterator[str]:
+    """The answer without the name of a point or half a day, rounded behind it, in digits, its value alone, or as a list."""
+    gold, prompt = problem.answer, problem.prompt
+    yield _NAMED_POINT.sub("", answer) if "," in gold else _HALF_DAY.sub("", answer) if ":" in gold else answer
+    yield rounded(answer) or answer
+    if (spelled := in_digits(answer)) is not None:
+        yield declared_number(spelled, prompt) or answer
+    if "=" in answer and "=" not in gold:
+        turned = _TURNED.fullmatch(answer)
+        yield turned[1] if turned else asked_value(answer, prompt) or answer
+    listed = spaced_list(answer) or declared_list(answer)
+    yield listed or (_OR.sub(r"\\cup", answer) if "\\cup" in gold else answer)
 
 
 def _bared(answer: str, source: str) -> str:

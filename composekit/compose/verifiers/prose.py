@@ -123,7 +123,9 @@ def declared_number(text: str, prompt: str = "") -> str | None:
         return None
     number = found[0]
     before, after = text[: number.start()], _without_asked_noun(text[number.end() :], prompt)
-    if not _REST.fullmatch(f"{before} {after}") or not _states(before, after):
+    if not _REST.fullmatch(f"{before} {after}") or not _states(
+        before, after, equation="=" in (formula[2] if formula else "")
+    ):
         return None
     if not number["plain"]:
         return formula[2] if formula is not None else number["math"] or number["round"]
@@ -170,7 +172,7 @@ def _without_brackets(aside: re.Match[str]) -> str:
     return "" if again is not None and value == int(again[1]) else f" {aside[1]} "
 
 
-def _states(before: str, after: str) -> bool:
+def _states(before: str, after: str, *, equation: bool) -> bool:
     """Whether the words around a number leave it as it is."""
     rest = _HARMLESS.sub("", f"{before} {after}")
     if (
@@ -181,7 +183,11 @@ def _states(before: str, after: str) -> bool:
         or _VARIABLE.match(after)
     ):
         return False
-    if _BOUND.search(before) or _NAMED.search(before) or (_OPERAND.search(before) and _OPERATION.search(before)):
+    if (
+        _BOUND.search(before)
+        or (not equation and _NAMED.search(before))
+        or (_OPERAND.search(before) and _OPERATION.search(before))
+    ):
         return False
     if _KNOWN.search(before) and _NOUN.match(after):
         return False

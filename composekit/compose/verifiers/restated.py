@@ -1,4 +1,4 @@
-"""Answers that say one value twice: ``150 minutes (2 hours 30 minutes)``, ``1/2, i.e. 50%``, ``all real numbers, (-oo, oo)``.
+"""Answers that say one value twice: ``150 minutes (2 hours 30 minutes)``, ``1/2, i.e. 50%``, ``1/6, or about 16.7%``.
 
 Who says the same in other words has not hedged. So each of the two must be worth the gold answer by itself.
 """
@@ -7,12 +7,50 @@ from __future__ import annotations
 
 import re
 
+from composekit.compose.verifiers.exactmath.worded import number_word
+from composekit.compose.words import CARDINALS, PARTS
+
 MAX_ANSWER = 200
 _TEXT = re.compile(r"\\(?:text|mathrm|mbox)\s?\{([^{}]*)\}")
 _AGAIN = r"(?:or(?: equivalently)?,?|i\.\s?e\.,?|that is,?|equivalently,?|which (?:is|equals)|=)\s"
 _ASIDE = re.compile(rf"(?P<one>[^()]*[^()\s]) ?\((?:{_AGAIN})?(?P<other>[^()]+)\)[.*$ ]*")
 _JOINED = re.compile(rf"(?P<one>.*?[^\s,$]\$?),? (?:{_AGAIN})(?P<other>\S.*)")
 _NAMED_SET = re.compile(r"(?P<one>(?:[A-Za-z]+ ){1,5}[A-Za-z]+),? (?P<other>[$(\[\\].*)")  # all real numbers, (-oo, oo)
+_ABOUT = re.compile(
+    r"(?P<one>[^()]*?[^\s,(]),? (?:\(|or )?(?:approximately|approx\.|about|roughly) (?P<other>[^()]+)\)?[.*$ ]*"
+)
+_SPELLED = rf"(?:{'|'.join((*CARDINALS, 'hundred', 'thousand', 'million', 'billion'))})(?![a-z])"
+_IN_WORDS = re.compile(
+    rf"(?P<number>{_SPELLED}(?:[ -](?:and )?{_SPELLED}){{0,12}})(?:[ -](?P<part>{'|'.join(PARTS)})(?![a-z]))?"
+    r"(?: (?P<unit>[a-z][a-z' ]{0,60}))?"
+)
+
+
+def rounded(answer: str) -> str | None:
+    r"""An answer with its rounded value behind it as a chain: ``1/6, or about 16.7%`` as ``1/6 \approx 16.7%``."""
+    if len(answer) > MAX_ANSWER:
+        return None
+    match = _ABOUT.fullmatch(" ".join(_TEXT.sub(r" \1 ", answer).split()))
+    return rf"{match['one'].strip(' $*,')} \approx {match['other'].strip(' $*.,)')}" if match else None
+
+
+def in_digits(answer: str) -> str | None:
+    """An answer that begins with a number in words, with digits: ``eighteen dollars``, ``three quarters``; else None.
+
+    What follows the number may take it back, and is left as it is. A number alone is read as it stands.
+
+    Example:
+        >>> in_digits("eighteen dollars"), in_digits("three-fourths"), in_digits("eighteen")
+        ('18 dollars', '3/4', None)
+    """
+    match = _IN_WORDS.fullmatch(answer.strip(" .*").casefold()) if len(answer) <= MAX_ANSWER else None
+    value = number_word(match["number"].strip()) if match else None
+    if match is None or value is None:
+        return None
+    part = PARTS.get(match["part"] or "")
+    if part is None:
+        return f"{value} {match['unit']}" if match["unit"] and match["part"] is None else None
+    return f"{value}/{part.denominator}" if not match["unit"] or match["unit"].startswith("of ") else None
 
 
 def said_twice(answer: str) -> tuple[str, str] | None:

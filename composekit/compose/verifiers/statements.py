@@ -67,7 +67,9 @@ _LABEL = re.compile(
     r"(?P<closed>(?(text)\}|\Z)\s*)?",
     re.IGNORECASE,
 )
+_TICKED = re.compile(r"\s{0,9}(?:[✅✔☑✓🎉👍🎯]\ufe0f?\s{0,3}){1,4}\Z")
 _RULE = re.compile(r"[-*_=~]{3,}|`{3,}\w*")
+_MOST_POINTS = 16
 BULLET = re.compile(r"\A[-*+•]\s{1,9}(?=\S)")
 
 
@@ -106,6 +108,11 @@ def _stated(text: str, *, after: int) -> tuple[str, ...]:
     if len(block) >= 2 and (_HEADING.fullmatch(block[-2]) or statement(block[-2]) == ""):
         content = block[-1].removeprefix("> ")
         return (BULLET.sub("", content) if lines[-2] == block[-2] else content,)
+    points = len(lines)
+    while points and len(lines) - points < _MOST_POINTS and BULLET.match(lines[points - 1]):
+        points -= 1
+    if 0 < points < len(lines) - 1 and (_HEADING.fullmatch(lines[points - 1]) or statement(lines[points - 1]) == ""):
+        return tuple(BULLET.sub("", line) for line in lines[points:])
     return ()
 
 
@@ -143,7 +150,8 @@ def _is_answer(before: str, whose: str) -> bool:
 
 
 def bare(content: str) -> str:
-    """What a line states, without courtesies, reasons and marks of emphasis."""
+    """What a line states, without courtesies, reasons, ticks and marks of emphasis."""
+    content = _TICKED.sub("", content) if content[-1:] > "\u2000" else content
     content = _BOLD_AGAIN.sub("", REASON.sub("", _COURTESY.sub("", content)).strip())
     return _EMPHASIS_AFTER.sub("", _EMPHASIS_BEFORE.sub("", content)).strip()
 

@@ -23,10 +23,12 @@ _IS = re.compile(
 _NONEXISTENT = re.compile(r"\b(?:(?:does|do|did) not exist|doesn['’]t exist|dne|non-?existent)\b", re.IGNORECASE)
 _UNDEFINED = re.compile(r"\b(?:undefined|not defined)\b", re.IGNORECASE)
 _NO_VALUE = re.compile(
-    r"(?:(?:this |that )?(?:(?:\w+ )?(?:limit|value|integral|expression|answer|sum|series|derivative|function|slope|inverse)|it|[a-z])"
+    r"(?:(?:this |that )?"
+    r"(?:(?:\w+ )?(?:limit|value|integral|expression|answer|sum|series|derivative|function|slope|inverse)|it|[a-z])"
     r" (?:is )?)?(?:(?:(?:does not|doesn['’]t) exist|dne|undefined|not defined|non-?existent)(?: |\Z)){1,2}"
 )
 _OPEN_WORDS = names("the a an this that it its she he they of in on for to given")
+_BEFORE_WORD = re.compile(r"^(?:on|in|at|by|to) (?:an? |the )?")
 _HEDGE = re.compile(
     r"\b(?:or|and|both|nor|but|except|unless|almost|nearly|opposite|other|than|think|guess|probabl[ey]|likely|seems?)\b"
 )
@@ -69,6 +71,8 @@ def says_word(answer: str, gold: str, prompt: str) -> bool:
         return False
     if said == wanted or len(said.split()) > _MOST_WORDS + len(wanted.split()) or f" {wanted} " not in f" {said} ":
         return False
+    if _BEFORE_WORD.sub("", said) == wanted:  # on a Sunday
+        return True
     rest = f" {said} ".replace(f" {wanted} ", " ", 1)
     if DOUBT.search(rest) or _HEDGE.search(rest):
         return False
