@@ -239,6 +239,49 @@ def test_lengths_are_no_areas_and_functions_keep_their_names(prompt: str, gold: 
     assert asked(prompt, gold, answer) == right
 
 
+@pytest.mark.parametrize(
+    ("gold", "answer", "right"),
+    [
+        ("18", r"\$18 = 1800\text{ cents}", True), ("18", r"18\text{ cents} = \$18", False),
+        ("150", "2.5 hours = 150 minutes", True), ("150", "150 minutes = 3 hours", False),
+        ("18", r"18\text{ cm}^2 = 18\text{ cm}^3", False), ("18", "18 eggs = 18 hens", False),
+        ("4.5", r"4.5 \approx 4.51", False), ("4.5", r"4.46 \approx 4.5", True),
+    ],
+)  # fmt: skip
+def test_chains_hold_in_their_units_and_are_rounded_to_fewer_digits(gold: str, answer: str, right: bool) -> None:
+    assert MATH.compare(gold=gold, answer=answer).correct == right
+
+
+def test_a_sentence_with_another_scale_repeats_nothing() -> None:
+    assert not MATH.verify("Answer: 18\n\nSo she has 18 thousand eggs.", EGGS).correct
+    assert not MATH.verify("Answer: 18\n\nSo it is 18%.", EGGS).correct
+    assert MATH.verify("Answer: 18\n\nSo she has 18 eggs.", EGGS).correct
+
+
+@pytest.mark.parametrize(
+    ("prompt", "gold", "answer", "right"),
+    [
+        ("How many ways?", "105", "Answer: one hundred and five ways", True),
+        ("How many ways?", "100", "Answer: one hundred and five ways", False),
+        ("How much is left?", r"\frac{3}{4}", "Answer: three quarters of the pizza", True),
+        ("How much is left?", r"\frac{3}{4}", "Answer: three quarters or so", False),
+        ("How many?", "18", "Answer: eighteen or nineteen", False),
+        ("How many?", "18", "Answer: eighteen dozen", False),
+        ("What is the chance?", r"\frac{1}{6}", "Answer: $1/6$, or about 16.7%", True),
+        ("What is the chance?", r"\frac{1}{6}", "Answer: $1/6$, or about 17.7%", False),
+        ("Simplify.", "x^2 + 2x + 1", r"\boxed{(x+1)^2 = x^2 + 2x + 1}", True),
+        ("Give its equation.", "y = 2x + 3", "The answer is the line $y=2x+3$.", True),
+        ("How much a day?", "18", "Answer: **$18 per day**", True),
+        ("Find all x.", "-2, 3", "Answer:\n- $x=-2$\n- $x=3$", True),
+        ("Find all x.", "-2, 3", "The solutions are $x=-2$ and $x=3$.", True),
+        ("Find all x.", "-2, 3", r"\boxed{x=-2\vee x=3}", True),
+        ("Which day?", r"\text{Sunday}", "Answer: On a Sunday.", True),
+    ],
+)
+def test_other_ways_to_state_an_answer(prompt: str, gold: str, answer: str, right: bool) -> None:
+    assert asked(prompt, gold, answer) == right
+
+
 # Choices and texts.
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from composekit.compose.verifiers.exactmath import units
 from composekit.compose.verifiers.prose import declared_number
 from composekit.compose.verifiers.statements import DOUBT, marked_answers, statement, without_long_runs
 
@@ -113,7 +114,16 @@ def _is_restated(lines: list[str]) -> bool:
     if again is None and not (_TAKEN_BACK.search(last) or DOUBT.search(last) or _ANOTHER.search(last)):
         told, comma, clause = last.rpartition(", ")
         again = declared_number(clause) if comma and not _CLAIM.search(told) and re.search("[a-z]{4}", clause) else None
-    return again is not None and bool(_digits(again)) and _digits(again) == _digits(stated)
+    return (
+        again is not None
+        and bool(_digits(again))
+        and _digits(again) == _digits(stated)
+        and _scales(again) <= _scales(stated)
+    )
+
+
+def _scales(text: str) -> set[str]:
+    return {word for word in re.findall(r"[a-z]+|%", text.lower()) if word == "%" or units.is_numeral(word)}
 
 
 def _digits(text: str) -> str:
