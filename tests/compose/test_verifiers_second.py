@@ -181,6 +181,19 @@ def test_no_shell_makes_a_copy_or_a_calculation_an_answer(gold: str, copied: str
     assert MATH.verify(rf"\boxed{{{gold}}}", problem).correct
 
 
+@pytest.mark.parametrize(
+    ("gold", "answer", "right"),
+    [
+        ("15x-80", "-80+15x", True), ("15x-80", "5(3x-16)", True), ("15x-80", "19x-4x-80=15x-80", True),
+        ("15x-80", "15x+1-81", False), ("15x-80", "20x-5x-80", False), ("15x-80", "(20-5)x-80", False),
+        (r"x+\frac72", r"x+3\frac12", True), ("n^2+n", "n(n+1)", True), ("n^2+n", "n^2+2n-n", False),
+        ("y=2x+3", "y=2(x-1)+5", True), ("y=2x+3", "y=2x+1+2", False),
+    ],
+)  # fmt: skip
+def test_terms_that_are_to_be_added_up_are_left_undone(gold: str, answer: str, right: bool) -> None:
+    assert asked("Simplify.", gold, rf"\boxed{{{answer}}}") == right
+
+
 def test_a_shell_around_the_number_itself_hides_nothing() -> None:
     written = [
         r"\boxed{7\cdot 17^0}",

@@ -38,6 +38,7 @@ _OR = re.compile(r"(?<=[)\]])\s?(?:\\text\s?\{\s?or\s?\}|\bor\b)(?=\s?[(\[])")
 _ONLY = re.compile(r"\A(?:\\text\s?\{)?\s?[Oo]nly\s?\}?\s?(?=\S)|(?:\\text\s?\{|(?<=\s))\s?only\s?\}?[.\s]{0,3}\Z")
 _NAMED_POINT = re.compile(r"\A\s?[A-Z]\s?(?=(?:\\left)?\()")  # P(1, 2)
 _HALF_DAY = re.compile(r"\s?(?:\\text\s?\{)?\s?[ap]\.?\s?m\.?\s?\}?\.?\Z", re.IGNORECASE)
+_MOST_TRIES = 8  # expressions of the question that an answer may be a copy of
 _LETTER = re.compile(r"[^\W\d_]")
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
 
@@ -187,7 +188,18 @@ class MathVerifier(Verifier):
         return None
 
     def _worth(self, problem: Problem) -> Callable[[str], bool]:
-        return lambda expression: self.compare(gold=problem.answer, answer=expression).correct
+        """Whether an expression is worth the gold answer, for a few expressions; the worker is asked once at most."""
+        tries, asks = iter(range(_MOST_TRIES)), iter(range(1))
+
+        def worth(expression: str) -> bool:
+            if next(tries, None) is None:
+                return False
+            judgement = judge(problem.answer, expression)
+            if judgement.status == "undecided" and next(asks, None) is not None:
+                return self._verdict(judgement, problem.answer, expression).correct
+            return judgement.status == "equal"
+
+        return worth
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
         """Compare a bare answer with a bare gold answer."""
