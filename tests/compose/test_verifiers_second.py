@@ -373,6 +373,26 @@ def test_a_chain_whose_last_part_is_answered_twice_must_say_the_same() -> None:
         assert not COMPOSITE.verify(other, STEPS).correct, other
 
 
+def test_headings_may_have_titles() -> None:
+    titled = "### Part 1: Counting\n**{}**\n\n### Part 2: Is it prime?\n{}\n\n### Part 3: The sum\n{}"
+    assert COMPOSITE.verify(titled.format("42", "**No**", "7"), BOTH).correct
+    assert not COMPOSITE.verify(titled.format("43", "**No**", "7"), BOTH).correct
+    # What stands under the title of an earlier part is that part's answer.
+    assert not COMPOSITE.verify("### Part 1: Counting\n30\n\n### Part 2: Eggs\n30", STEPS).correct
+    assert COMPOSITE.verify("### Part 1: Count\n42\n\n### Part 2: Eggs\n40\n\n### Part 3: Cars\n30", STEPS).correct
+
+
+def test_a_heading_of_four_marks_states_nothing() -> None:
+    choice = chain(STEPS.parts[0], PRIME)
+    for heading in ("###", "####"):
+        response = f"{heading} Part 1\n\n**42**\n\n{heading} Part 2\n\n**{{}}**"
+        assert COMPOSITE.verify(response.format("B"), choice).correct
+        assert not COMPOSITE.verify(response.format("C"), choice).correct
+    assert MATH.verify("#### Step 2: Add\n9 + 9 = 18\n\nResult: 18", EGGS).correct
+    assert MATH.verify("9 + 9 = 18\n#### 18\nLet me know if you have questions.", EGGS).correct
+    assert MATH.verify("So it flies\n#### east", Problem("Where to?", r"\text{east}")).correct
+
+
 # Time.
 
 PIECES = [

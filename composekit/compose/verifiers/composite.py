@@ -21,6 +21,7 @@ from composekit.compose.verifiers.headings import (
     recap,
     sections,
     tabled,
+    untitled,
 )
 from composekit.compose.verifiers.thinking import without_thinking
 
@@ -244,7 +245,7 @@ def _names_a_link(answer: str, problem: Composite) -> bool:
 def _judged_piece(judge: Verifier, piece: str, part: Problem) -> Verdict:
     """The verdict on what stands under one heading; a single line that is an answer and no sentence is declared by it."""
     if part.verifier != "code":
-        piece = without_closing(piece)
+        piece = untitled(without_closing(piece))
     if part.verifier != "code" and piece and "\n" not in piece and final_answer(piece).source == "bare":
         declared = judge.verify(f"Answer: {piece}", part)
         if declared.status != "unparseable":

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.program_text import fences
+from composekit.compose.verifiers.statements import DOUBT
 
 # White space is bounded or kept wherever two patterns could share it, or a long run of it takes quadratic time.
 _TAGS = "(?:u|b|i|em|strong|h[1-6])"
@@ -59,7 +60,8 @@ _MARKED = re.compile(
     r"box|\bans(?:wer)?\b|result|solution|答案|option|choice|####[ \t]{0,9}[-+$(\\]{0,3}\d", re.IGNORECASE
 )
 _MOST_LINES = 64
-_VALUE = re.compile(r"[\s*$]{0,9}(?:[A-Z]\s?=\s?)?[-+$\\]{0,3}[\d.,]{1,30}[\s*$.]{0,9}")
+_VALUE = re.compile(r"[\s*$]{0,9}(?:[A-Z]\s?=\s?)?(?:[-+$\\]{0,3}[\d.,/]{1,30}|\(?[A-J]\)?)[\s*$.]{0,9}")
+_TITLE = re.compile(r"(?!\W{0,3}(?:yes|no|true|false)\b)[A-Z][A-Za-z ,'’()-]{2,80}[\s*_:]{0,4}", re.IGNORECASE)
 _CONCLUSION = re.compile(
     r"^[ \t>]{0,9}+(?:#{1,6}+[ \t]{0,9}+)?"
     + _OPENED
@@ -302,9 +304,17 @@ def final_text(text: str, count: int, end: int) -> str:
     return re.sub(asked, r"\1the question", "\n".join([*kept, text[at:]]))
 
 
+def untitled(section: str) -> str:
+    """A section without the title behind its heading, ``Part 1: Counting``, where a short answer follows that."""
+    title, _, rest = section.partition("\n")
+    first = rest.strip().partition("\n")[0].strip(" *_")
+    is_title = len(title) <= _LONGEST_LINE and _TITLE.fullmatch(title) and not DOUBT.search(title)
+    return rest.lstrip() if is_title and _SHORT.fullmatch(first) and len(first) <= _LONGEST_LINE else section
+
+
 def _behind_answer(section: str) -> str:
     """What follows the first line of a section, if that is a value, or the one that first declares an answer, or else it."""
-    text = section.lstrip()
+    text = untitled(section.lstrip())
     first, _, rest = text.partition("\n")
     if len(first) <= _LONGEST_LINE and _VALUE.fullmatch(first):
         return rest

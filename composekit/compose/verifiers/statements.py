@@ -11,6 +11,7 @@ import re
 # Cut before anything is looked for: patterns that could share a run of white space take quadratic time for a long one.
 _LONG_RUN = re.compile(r"\s{10,}|\*{10,}|_{10,}|>{10,}")
 _HASHES = re.compile(r"^[ \t>*]*####[ \t]*([^#\s].*)$", re.MULTILINE)
+_WORD = re.compile(r"[*_]{0,3}[A-Za-z]{3}")  # with text behind its line a heading: #### Step 2
 _VERB = (
     r"\bis\b|\bequals\b|\b(?:will|would|should|must)\s+be\b|\bcomes\s+(?:out\s+)?to(?:\s+be)?\b"
     r"|\b(?:turns|works)\s+out\s+(?:to\s+be|as)\b"
@@ -81,7 +82,7 @@ def without_long_runs(text: str) -> str:
 def marked_answers(text: str) -> tuple[str, ...]:
     """The last ``####`` line or the last line's statement, whichever comes later; adjacent ones are a list."""
     tail = without_long_runs(text[-20_000:].rstrip())
-    hashes = list(_HASHES.finditer(tail))
+    hashes = [m for m in _HASHES.finditer(tail) if not (_WORD.match(m[1]) and tail[m.end() :].strip())]
     if hashes and not _HEADING.fullmatch(hashes[-1][0]) and not _stated(tail, after=hashes[-1].end()):
         run = [hashes[-1]]
         for match in reversed(hashes[:-1]):
