@@ -383,7 +383,8 @@ def test_headings_may_have_titles() -> None:
 
 
 def test_a_heading_of_four_marks_states_nothing() -> None:
-    choice = chain(STEPS.parts[0], PRIME)
+    left = Problem("How many of 45 eggs are left when 5 break?\nA. 39\nB. 40\nC. 50", "B", verifier="choice")
+    choice = chain(STEPS.parts[0], left)
     for heading in ("###", "####"):
         response = f"{heading} Part 1\n\n**42**\n\n{heading} Part 2\n\n**{{}}**"
         assert COMPOSITE.verify(response.format("B"), choice).correct
