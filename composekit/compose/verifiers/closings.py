@@ -50,6 +50,7 @@ _SEAL = re.compile(
     re.IGNORECASE,
 )
 _RULE = re.compile(r"\s{0,3}(?:-{3,}|\*{3,}|_{3,})\s{0,9}")
+_CALCULATION = re.compile(r"\(?[-+*/×·÷\d\s.,$()]{1,60}=\s?\$?(\d[\d.,]{0,20}?)\.?\)?\.?")
 _CLAIM = re.compile(r"\b(?:is|are|was|be|equals?|makes?|totals?|gives?|gets?|earns?)\W{0,4}\d|=", re.IGNORECASE)
 _ANOTHER = re.compile(r"\b(?:(?i:yes|no|true|false|or\s+(?:is|it|its|rather))|[B-HJ-Z])\b")
 
@@ -108,6 +109,9 @@ def _is_restated(lines: list[str]) -> bool:
     stated = statement(before)
     if not stated or statement(last) is not None:
         return False
+    sum_again = _CALCULATION.fullmatch(last)
+    if sum_again is not None:
+        return _digits(sum_again[1]) == _digits(stated)
     if last.startswith("(") and last.rstrip(".").endswith(")"):
         last = last.rstrip(".")[1:-1]
     again = declared_number(last)

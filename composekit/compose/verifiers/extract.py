@@ -29,7 +29,7 @@ _BETWEEN = re.compile(
 )
 _MAX_BETWEEN = 80
 _APART = re.compile(r"(?:[ \t$.*]|\\[()])*(?:\n|\\[\[\]]|\$\$)(?:[\s$.*]|\\[()\[\]])*")
-_ANSWER_TAG = re.compile(r"<\s{0,9}+(/?)\s{0,9}+answer\s{0,9}+>", re.IGNORECASE)
+_ANSWER_TAG = re.compile(r"<\s{0,9}+(/?)\s{0,9}+(?:final[_ -]?)?answer\s{0,9}+>", re.IGNORECASE)
 _END_TOKEN = re.compile(r"(?:<(?:[|｜][\w▁ ]{1,40}[|｜]|/s|eos|end_of_turn)>|\[/INST\])\s*\Z")
 
 

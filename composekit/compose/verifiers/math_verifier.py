@@ -23,7 +23,7 @@ from composekit.compose.verifiers.forms import (
     is_unsolved,
 )
 from composekit.compose.verifiers.prose import declared_list, declared_number, is_sentence, spaced_list
-from composekit.compose.verifiers.restated import in_digits, rounded, said_twice
+from composekit.compose.verifiers.restated import in_digits, rounded, said_twice, without_breakdown
 from composekit.compose.verifiers.statements import without_label
 from composekit.compose.verifiers.undone import is_undone
 from composekit.compose.verifiers.wording import says_nothing_exists, says_word, without_counted
@@ -256,6 +256,8 @@ def _other_forms(answer: str, problem: Problem) -> Iterator[str]:
     gold, prompt = problem.answer, problem.prompt
     yield _NAMED_POINT.sub("", answer) if "," in gold else _HALF_DAY.sub("", answer) if ":" in gold else answer
     yield rounded(answer) or answer
+    if (whole := without_breakdown(answer)) is not None:
+        yield declared_number(whole, prompt) or answer
     if (spelled := in_digits(answer)) is not None:
         yield declared_number(spelled, prompt) or answer
     if "=" in answer and "=" not in gold:

@@ -34,6 +34,21 @@ def rounded(answer: str) -> str | None:
     return rf"{match['one'].strip(' $*,')} \approx {match['other'].strip(' $*.,)')}" if match else None
 
 
+def without_breakdown(answer: str) -> str | None:
+    """An answer without the sum in brackets behind it that makes its number: ``3 bolts (2 blue + 1 white)``; else None.
+
+    Example:
+        >>> without_breakdown("3 bolts (2 blue + 1 white)"), without_breakdown("3 bolts (2 blue or 1 white)")
+        ('3 bolts', None)
+    """
+    match = _ASIDE.fullmatch(answer.replace("**", "")) if len(answer) <= MAX_ANSWER else None
+    if match is None or re.search(r"\b(?:or|not|but|maybe|perhaps)\b|[-*/=^\\]", match["other"]):
+        return None
+    parts, whole = (re.findall(r"(?<![\w.])\d{1,12}(?![\w.,])", match[name]) for name in ("other", "one"))
+    adds = len(parts) > 1 and len(re.findall(r"\+|\band\b|,", match["other"])) == len(parts) - 1
+    return match["one"] if adds and len(whole) == 1 and sum(map(int, parts)) == int(whole[0]) else None
+
+
 def in_digits(answer: str) -> str | None:
     """An answer that begins with a number in words, with digits: ``eighteen dollars``, ``three quarters``; else None.
 

@@ -20,7 +20,7 @@ _MARKER = re.compile(
     r"\b(?:answer(?:\s+(?:choice|option))?|ans|(?:correct|right|best)\s+(?:option|choice))"
     r"(?P<whose>\s+(?:to|of|for)\s+[\w\s'()-]{1,60}?|\s*\([a-z]\)"
     r"|,?\s+in\s+(?!the\b|this\b|that\b|part\b|case\b)[a-z]{2,20}(?:\s+[a-z]{1,20}){0,2},?)?"
-    rf"\s*\**\s*(?:(?:{_VERB})(?!\s*n['’]t)|[:：=→—])(?:\s*(?:\bis\b|[:：=]))?\s*",
+    rf"(?:,\s(?:therefore|thus|then|hence),)?\s*(?:\**|__?)\s*(?:(?:{_VERB})(?!\s*n['’]t)|[:：=→—])(?:\s*(?:\bis\b|[:：=]))?\s*",
     re.IGNORECASE,
 )
 _HEADING = re.compile(
