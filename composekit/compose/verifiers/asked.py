@@ -33,7 +33,7 @@ _BEFORE_SCALE = re.compile(
     re.I,
 )
 _DOZENS = frozenset(("dozen", "dozens", "score", "gross"))
-_GROUPS = frozenset(("pair", "couple", "trio", "quartet", "triplet"))
+_GROUPS = re.compile(r"\b(pair|couple|trio|quartet|triplet)s?\b", re.I)  # 18 pairs are 36
 _IN_DIGITS = re.compile(
     r"\b(?:in|as|using|with) (?:an? )?(?:digits|numerals?|figures|numbers?|(?:standard|decimal) (?:form|notation))\b",
     re.I,
@@ -97,7 +97,8 @@ def is_in_another_unit(answer: str, prompt: str, gold: str) -> bool:
         (True, False)
     """
     words = _WORD.findall(answer)
-    if any(word.lower().rstrip("s") in _GROUPS and word.lower().rstrip("s") not in prompt.lower() for word in words):
+    group = _GROUPS.search(answer)
+    if group is not None and group[1].lower() not in prompt.lower():
         return True
     if not any(is_measured(name) for word in words for name, _ in units.fold(word)) and "\\circ" not in answer:
         return _is_in_other_degrees(answer, prompt) if words else False

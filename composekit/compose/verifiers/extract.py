@@ -62,7 +62,9 @@ def final_answer(response: str) -> Extraction:
     """
     if len(response) > MAX_RESPONSE:
         return Extraction((), "none", f"the response has more than {MAX_RESPONSE} characters")
-    text = without_hidden(without_thinking(response))
+    text = without_thinking(response)
+    if "~" in text or "<" in text:
+        text = without_hidden(text)
     boxed = _boxes(text)
     if boxed is not None:
         return boxed
