@@ -28,6 +28,7 @@ _ASKS_FORM = re.compile(
 _SIMPLEST = re.compile(r"\bsimpl(?:est|ified)\s+(?:\w+\s+){0,2}form\b|\bsimplest\s+radical|\bsimplify\b", re.I)
 _RATIONAL = re.compile(r"\brationali[sz]", re.I)
 _AS_DECIMAL = re.compile(r"\b(?:as|to|into|in) (?:an? |the )?(?:\w+ )?decimal\b(?! place)", re.I)
+_AS_PERCENT = re.compile(r"\b(?:as|to|into|in) an? (?:\w+ )?percent", re.I)
 _AS_FRACTION = re.compile(r"\b(?:as|to|into) an? (?:\w+ ){0,2}(?:fraction|mixed number)\b", re.I)
 _DECIMAL = re.compile(r"\s*[-+]?\d*\.(?:\d|\\(?:overline|bar))[^/]*|\s*[-+]?[\d.]+\s*\\?%\s*")
 
@@ -172,12 +173,23 @@ def is_in_another_form(answer: str, prompt: str, gold: str) -> bool:
     if _DECIMAL.fullmatch(gold) and _AS_DECIMAL.search(prompt):
         sides = sides_of(answer, canonical_of(gold, gold=True))
         return bool(sides) and all(is_fraction(side) for side in sides)
+    if "%" in gold and "%" not in answer and "percent" not in answer and _AS_PERCENT.search(prompt):
+        share = _ratio(*canonical_of(answer, gold=False)[:1])
+        return share is not None and any(number.value == share for number in numerals(prompt))
     if _DECIMAL.fullmatch(answer) and not _DECIMAL.fullmatch(gold) and _AS_FRACTION.search(prompt):
         if "overline" in answer or "bar" in answer:
             return "overline" in prompt or "bar{" in prompt
         value = canonical_of(answer, gold=False)
         return any("." in number.text and (("num", number.value),) == value for number in numerals(prompt))
     return False
+
+
+def _ratio(tree: Any = ("text",)) -> Fraction | None:
+    """What a number or a fraction in canonical form is worth; None for others."""
+    if tree[0] == "num":
+        return Fraction(tree[1])
+    plain = tree[0] == "div" and all(part[0] == "num" for part in tree[1:]) and tree[2][1]
+    return Fraction(tree[1][1], tree[2][1]) if plain else None
 
 
 def is_unsimplified(answer: str, prompt: str, gold: str) -> bool:

@@ -13,7 +13,7 @@ from composekit.compose.words import CARDINALS, PARTS
 MAX_ANSWER = 200
 _TEXT = re.compile(r"\\(?:text|mathrm|mbox)\s?\{([^{}]*)\}")
 _AGAIN = r"(?:or(?: equivalently)?,?|i\.\s?e\.,?|that is,?|equivalently,?|which (?:is|equals)|=)\s"
-_ASIDE = re.compile(rf"(?P<one>[^()]*[^()\s]) ?\((?:{_AGAIN})?(?P<other>[^()]+)\)[.*$ ]*")
+_ASIDE = re.compile(rf"(?P<one>[^()]*[^()\s]) ?\((?:{_AGAIN})?(?P<other>.+)\)[.*$ ]*")
 _JOINED = re.compile(rf"(?P<one>.*?[^\s,$]\$?),? (?:{_AGAIN})(?P<other>\S.*)")
 _NAMED_SET = re.compile(r"(?P<one>(?:[A-Za-z]+ ){1,5}[A-Za-z]+),? (?P<other>[$(\[\\].*)")  # all real numbers, (-oo, oo)
 _ABOUT = re.compile(
