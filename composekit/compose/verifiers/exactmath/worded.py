@@ -33,7 +33,8 @@ _ALL_REALS = re.compile(
 )
 _SIGNED_REALS = re.compile(
     r"(?:(?:[a-z]|it) (?:is|can be|may be) )?(?:(?:the )?set of )?(?:all |any |every )"
-    r"(?P<sign>(?:strictly )?positive|non-?negative|(?:strictly )?negative|non-?positive|non-?zero) real(?:s| numbers?| values?)"
+    r"(?P<sign>(?:strictly )?positive|non-?negative|(?:strictly )?negative|non-?positive|non-?zero)"
+    r" real(?:s| numbers?| values?)"
 )
 _SIGNS = {
     "positive": "x > 0",
