@@ -226,6 +226,9 @@ def test_what_is_struck_out_or_hidden_is_no_answer() -> None:
         "Answer: <del>17</del> 18",
     ]
     assert paid(MATH, corrected, EGGS) == corrected
+    for spaced in (r"\boxed{18~~\text{or 19}~~}", r"\boxed{18 ~~\text{or 19}~~ }", r"Answer: $18 ~~\text{or 19}~~ $"):
+        assert not MATH.verify(spaced, EGGS).correct  # spaces, in formulas
+    assert MATH.verify(r"\boxed{x=3 ~~\text{or}~~ x=-2}", Problem("Solve.", "-2, 3")).correct
     assert not CHOICE.verify("~~Answer: B~~", PRIME).correct
     assert CHOICE.verify("Answer: ~~C~~ B", PRIME).correct
     assert not EXACT.verify("~~no~~", VERDICT).correct
