@@ -14,7 +14,7 @@ from composekit.compose.verifiers.exactmath.lexer import Unreadable
 from composekit.compose.verifiers.exactmath.reading import readings
 from composekit.compose.verifiers.exactmath.tree import Node
 from composekit.compose.verifiers.exactmath.units import Unit
-from composekit.compose.verifiers.measures import is_measured, measure, units_said
+from composekit.compose.verifiers.measures import Measure, is_measured, measure, units_said
 
 MAX_PROMPT = 20_000
 MAX_ANSWER = 100
@@ -33,6 +33,7 @@ _BEFORE_SCALE = re.compile(
     re.I,
 )
 _DOZENS = frozenset(("dozen", "dozens", "score", "gross"))
+_GROUPS = re.compile(r"\b(pair|couple|trio|quartet|triplet)s?\b", re.I)  # 18 pairs are 36
 _IN_DIGITS = re.compile(
     r"\b(?:in|as|using|with) (?:an? )?(?:digits|numerals?|figures|numbers?|(?:standard|decimal) (?:form|notation))\b",
     re.I,
@@ -96,6 +97,9 @@ def is_in_another_unit(answer: str, prompt: str, gold: str) -> bool:
         (True, False)
     """
     words = _WORD.findall(answer)
+    group = _GROUPS.search(answer)
+    if group is not None and group[1].lower() not in prompt.lower():
+        return True
     if not any(is_measured(name) for word in words for name, _ in units.fold(word)) and "\\circ" not in answer:
         return _is_in_other_degrees(answer, prompt) if words else False
     given = unit_of(answer)
@@ -107,7 +111,14 @@ def is_in_another_unit(answer: str, prompt: str, gold: str) -> bool:
         return wanted or (not asked and _is_other_money(given[0][0], prompt))
     found = measure(tuple(part for part in given if is_measured(part[0])))  # of cents per page, cents
     same = [one for one in map(measure, asked) if one.dimensions == found.dimensions]
+    if not same and _power_of_length(found):  # meters where square meters are asked for
+        return any(_power_of_length(one) for one in map(measure, asked))
     return bool(same and found not in same) or _is_in_other_degrees(answer, prompt)
+
+
+def _power_of_length(found: Measure) -> int:
+    """1 for a length, 2 for an area, 3 for a volume, 0 for what is none of them."""
+    return found.dimensions[0][1] if len(found.dimensions) == 1 and found.dimensions[0][0] == "length" else 0
 
 
 def _is_other_money(currency: str, prompt: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from composekit.compose.verifiers.exactmath.lexer import Unreadable
 from composekit.compose.verifiers.exactmath.reading import readings
-from composekit.compose.verifiers.exactmath.tree import Node
+from composekit.compose.verifiers.exactmath.tree import Node, variables
 
 COMMUTE = frozenset(("add", "mul"))
 
@@ -44,7 +44,9 @@ def canonical_of(text: str, *, gold: bool, unit: bool = False) -> tuple[Any, ...
         found = readings(text, gold=gold, unusual=unit)
     except (Unreadable, RecursionError):
         return ()
-    node = next((reading for reading in found if reading.kind == "unit" or not unit), None)
+    fitting = (reading for reading in found if reading.kind == "unit" or not unit)
+    # Of "$18 per day" the reading counts in which "per day" is the unit and no product.
+    node = min(fitting, key=lambda reading: bool(variables(reading)), default=None) if unit else next(fitting, None)
     if node is None:
         return ()
     while node.kind == "assign":
@@ -72,7 +74,7 @@ def canonical_tree(node: Any) -> Any:
         if not scale.args[1]:  # written as a word: three thousand
             return ("num", Fraction(number.args[0] * scale.args[0]))
     if node.kind == "neg":
-        return _negative(canonical_tree(node.args[0]))
+        return negative(canonical_tree(node.args[0]))
     if node.kind not in COMMUTE:
         return (node.kind, *(canonical_tree(x) for x in node.args))
     idle = ("num", Fraction(int(node.kind == "mul")))
@@ -92,13 +94,14 @@ def _root(node: Node) -> Any:
     return ("root", canonical_tree(node.args[0]), exponent[2])
 
 
-def _negative(tree: Any) -> Any:
+def negative(tree: Any) -> Any:
+    """The tree with the other sign."""
     if tree[0] == "num":
         return ("num", -tree[1])
     if tree[0] == "neg":
         return tree[1]
     if tree[0] == "add":
-        return ("add", *sorted(map(_negative, tree[1:]), key=repr))
+        return ("add", *sorted(map(negative, tree[1:]), key=repr))
     return ("neg", tree)
 
 

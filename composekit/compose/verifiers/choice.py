@@ -15,20 +15,25 @@ from composekit.compose.verifiers.exactmath.lexer import MAX_CHARACTERS
 from composekit.compose.verifiers.exactmath.worded import words
 from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.statements import DOUBT, REASON, without_label
-from composekit.compose.verifiers.thinking import without_thinking
+from composekit.compose.verifiers.thinking import without_hidden, without_thinking
 
 _TEXT = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|normal)?|math(?:rm|bf|it|sf|tt)|mbox|emph|operatorname)\s*(?=\{)|\\(?:rm|bf|sf)\s"
 )
-_LABEL = re.compile(r"(?:(?:option|choice|answer|letter)\s+)?[(\[]?\s*([A-Za-z])\s*[)\]]?\s*[.:)]?", re.IGNORECASE)
+_LABEL = re.compile(
+    r"(?:(?:option|choice|answer|letter)\s+)?[(\[]{0,2}\s*([A-Za-z])\s*[)\]]{0,2}\s*[.:)]?", re.IGNORECASE
+)
 _LABELLED = re.compile(
-    r"(?:(?:option|choice)\s+)?(?:\(\s*([A-Za-z])\s*\)|([A-Za-z])\s*[).:])\s*(\S.*)", re.IGNORECASE | re.DOTALL
+    r"(?:(?:option|choice)\s+)?(?:\(\s*([A-Za-z])\s*\)|([A-Za-z])\s*(?:[).:]|[-–—](?=\s)))\s*(\S.*)",
+    re.IGNORECASE | re.DOTALL,
 )
 _SEVERAL = re.compile(
     r"[(\[]?\s*[A-Za-z]\s*[)\]]?(?:\s*(?:,|;|&|\band\b)+\s*[(\[]?\s*[A-Za-z]\s*[)\]]?)+", re.IGNORECASE
 )
 _WITH_TEXT = re.compile(
-    r"\(?([A-Za-z])\)?(?:\s*(?:,?\s*(?:which|that) is\b|\(|[-,:\u2013\u2014])|\s)\s*(.+?)\s*\)?", re.DOTALL
+    r"(?:(?:[Oo]ption|[Cc]hoice)\s+)?\(?([A-Za-z])\)?"
+    r"(?:\s*(?:,?\s*(?:which|that) is\b|\(|[-,:\u2013\u2014])|\s)\s*(.+?)\s*\)?",
+    re.DOTALL,
 )
 _OPTION = re.compile(r"(?m)^[ \t]*\(?([A-Z])[.):][ \t]+(\S[^\n]{0,300})")
 _TAKEN_BACK = re.compile(
@@ -57,9 +62,20 @@ _IS_RIGHT = re.compile(
 _CHOSEN = re.compile(
     rf"{_SO}(?:i(?:\s+would|\s+will|['’]d|['’]ll)?\s+(?:choose|chose|pick|select|go\s+with|went\s+with)|"
     r"my\s+(?:choice|pick|selection|final\s+choice)\s+is|(?:selected|chosen|final)\s+(?:answer|option|choice)\s*(?:is\b|[:=])|"
-    r"(?:it|this)\s+is\s+(?:(?:therefore|thus|hence|clearly|indeed)\s+)?(?=(?:option|choice)\b))\s*(?<![a-z])(?:the\s+)?(?P<said>\S.*)",
+    r"(?:it|this)\s+is\s+(?:(?:therefore|thus|hence|clearly|indeed)\s+)?(?=(?:option|choice)\b)"
+    r"|(?:故|因此|所以)?[，,]?\s?(?:应|正确)?选(?:择|项)?(?:是|为)?[:：]?(?=\s?[(（]?[A-Z](?![A-Za-z])))"
+    r"\s*(?<![a-z])(?:the\s+)?(?P<said>\S.*)",
     re.IGNORECASE,
 )
+# "So it's B.", "Hence, option B"; a last line that is nothing but a letter, or a letter and its text in bold.
+_CONCLUDED = re.compile(
+    r"(?i:(?:so|thus|hence|therefore),?\s+(?:(?:it|this)(?:\s+is|['’]s)\s+)?|(?:it|this)(?:\s+is|['’]s)\s+)"
+    r"(?P<said>(?:(?i:option|choice)\s+)?[(]?[A-Z][).:]{0,2})"
+)
+_ALONE = re.compile(
+    r"(?P<letter>[*_]{0,3}(?:[Oo]ption\s)?[(]?[A-Z][)]?[*_]{0,3}\.?[*_]{0,3})|\*\*(?P<text>[(]?[A-Z][).:]{1,2}\s[^*]{1,200})\*\*\.?"
+)
+_BEGINS = re.compile(r"[\s>*_#-]{0,9}[(]?[A-Za-z](?:[).:]{1,2}(?:\s|[*_]|\Z)|[*_]{0,3}\Z)")
 _CAPITAL = re.compile(r"(?:(?i:option|choice|answer|letter)\s+)?[(\[]?\s*[A-Z](?![A-Za-z])")
 
 
@@ -93,7 +109,7 @@ class ChoiceVerifier(Verifier):
         options = _options(problem.metadata.get("choices")) or _listed(problem.prompt)
         said = tuple(map(without_label, found.answers)) if found.source == "box" else found.answers
         if found.source in ("none", "bare") and not (said and letters(said[0], options)):
-            said = _chosen(without_closing(without_thinking(response))) or said
+            said = _chosen(without_closing(without_hidden(without_thinking(response))), options) or said
         if not said:
             return Verdict(0.0, "unparseable", None, found.detail)
         same = {words(a) for a in said}
@@ -117,7 +133,7 @@ class ChoiceVerifier(Verifier):
             return Verdict(0.0, "unparseable", None, f"the answer has more than {MAX_CHARACTERS} characters")
         wanted = letters(gold, options) or _letter_of(gold, options)
         given = letters(answer, options) or _letter_of(answer, options)
-        if given is None and len(chosen := _chosen(answer)) == 1:
+        if given is None and len(chosen := _chosen(answer, options)) == 1:
             given = letters(chosen[0], options)
         if wanted is None:  # options without letters are compared by their words
             right = words(gold) == words(answer)
@@ -157,25 +173,33 @@ def letters(text: str, options: Mapping[str, str] | None = None) -> frozenset[st
     return None
 
 
-def _chosen(text: str) -> tuple[str, ...]:
+def _chosen(text: str, options: Mapping[str, str]) -> tuple[str, ...]:
     """What the last sentences of a text say is chosen, or is the right option; none where they leave a doubt."""
     found: list[str] = []
     lines = [line.strip() for line in text[-2_000:].splitlines() if line.strip()]
     if lines and _TICK.fullmatch(lines[-1]):  # every option with a tick is one that is said to be right
         return tuple(re.sub(r"[*_$]", "", tick["said"]) for tick in map(_TICK.fullmatch, lines) if tick)
+    alone = _ALONE.fullmatch(lines[-1]) if lines else None
+    if alone is not None and not (len(lines) > 1 and _BEGINS.match(lines[-2])):
+        return (re.sub(r"[*_]", "", alone[0]),)
     for line in reversed(lines):
-        said = [_said(sentence) for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z(])", re.sub(r"[*_$]", "", line))]
+        said = [
+            _said(sentence, options) for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z(])", re.sub(r"[*_$]", "", line))
+        ]
         if said[-1] is None:
             break
         found += [x for x in said if x is not None]
     return tuple(found)
 
 
-def _said(sentence: str) -> str | None:
+def _said(sentence: str, options: Mapping[str, str]) -> str | None:
     """The option that a sentence says is chosen, in its last clause; None where there is none, or a doubt or another."""
-    *before, last = re.split(r",\s+", REASON.sub("", sentence.strip()).strip(" .!"))
+    sentence = REASON.sub("", sentence.strip()).strip(" .!。！")
+    if concluded := _CONCLUDED.fullmatch(sentence):
+        return concluded["said"]
+    *before, last = re.split(r",\s+", sentence)
     match = _CHOSEN.fullmatch(last) or _IS_RIGHT.fullmatch(last)
-    if match is None or letters(match["said"]) is None or not _CAPITAL.match(match["said"]):
+    if match is None or letters(match["said"], options) is None or not _CAPITAL.match(match["said"]):
         return None
     if any(DOUBT.search(clause) or _CHOSEN.fullmatch(clause) or _IS_RIGHT.fullmatch(clause) for clause in before):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from composekit.compose.verifiers.exactmath import units
 from composekit.compose.verifiers.prose import declared_number
 from composekit.compose.verifiers.statements import DOUBT, marked_answers, statement, without_long_runs
 
@@ -48,6 +49,8 @@ _SEAL = re.compile(
     r"|confidence(?:\s+level)?[*_\s]{0,4}[:=][*_\s]{0,4}(?:\d{1,3}(?:\.\d{1,3})?\s?\\?%|(?:very\s+)?high|[01]?\.\d{1,3}|1))[\s*_$.]{0,9}",
     re.IGNORECASE,
 )
+_RULE = re.compile(r"\s{0,3}(?:-{3,}|\*{3,}|_{3,})\s{0,9}")
+_CALCULATION = re.compile(r"\(?[-+*/×·÷\d\s.,$()]{1,60}=\s?\$?(\d[\d.,]{0,20}?)\.?\)?\.?")
 _CLAIM = re.compile(r"\b(?:is|are|was|be|equals?|makes?|totals?|gives?|gets?|earns?)\W{0,4}\d|=", re.IGNORECASE)
 _ANOTHER = re.compile(r"\b(?:(?i:yes|no|true|false|or\s+(?:is|it|its|rather))|[B-HJ-Z])\b")
 
@@ -67,7 +70,9 @@ def without_closing(text: str) -> str:
     """
     head, tail = text[:-MAX_TAIL], without_long_runs(text[-MAX_TAIL:])
     lines = tail.rstrip().split("\n")
-    while len(lines) > 1 and (not lines[-1].strip() or _is_courtesy(lines[-1]) or _SEAL.fullmatch(lines[-1])):
+    while len(lines) > 1 and (
+        not lines[-1].strip() or _is_courtesy(lines[-1]) or _SEAL.fullmatch(lines[-1]) or _RULE.fullmatch(lines[-1])
+    ):
         lines.pop()
     while len(lines) > 1 and _is_restated(lines):
         lines.pop()
@@ -104,13 +109,25 @@ def _is_restated(lines: list[str]) -> bool:
     stated = statement(before)
     if not stated or statement(last) is not None:
         return False
+    sum_again = _CALCULATION.fullmatch(last)
+    if sum_again is not None:
+        return _digits(sum_again[1]) == _digits(stated)
     if last.startswith("(") and last.rstrip(".").endswith(")"):
         last = last.rstrip(".")[1:-1]
     again = declared_number(last)
     if again is None and not (_TAKEN_BACK.search(last) or DOUBT.search(last) or _ANOTHER.search(last)):
         told, comma, clause = last.rpartition(", ")
         again = declared_number(clause) if comma and not _CLAIM.search(told) and re.search("[a-z]{4}", clause) else None
-    return again is not None and bool(_digits(again)) and _digits(again) == _digits(stated)
+    return (
+        again is not None
+        and bool(_digits(again))
+        and _digits(again) == _digits(stated)
+        and _scales(again) <= _scales(stated)
+    )
+
+
+def _scales(text: str) -> set[str]:
+    return {word for word in re.findall(r"[a-z]+|%", text.lower()) if word == "%" or units.is_numeral(word)}
 
 
 def _digits(text: str) -> str:

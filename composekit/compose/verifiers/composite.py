@@ -20,12 +20,15 @@ from composekit.compose.verifiers.headings import (
     on_lines,
     recap,
     sections,
+    tabled,
+    untitled,
 )
 from composekit.compose.verifiers.thinking import without_thinking
 
 _LABEL = re.compile(
     r"(?:(?i:so|thus|hence|therefore)\b,?)?[\s$({\\]*(?:(?:text|mathrm|mathbf|mathit)\s*\{\s*)?([A-Za-z]\w{0,9})\s*\}?\s*="
 )
+_TAGGED = re.compile(r"(.*)<answer>\s*(.*)</answer>\s*", re.DOTALL)
 _MOST_PIECES = 16  # under headings of one part
 _SEVERITY: tuple[Status, ...] = ("wrong", "error", "timeout", "unparseable")
 
@@ -79,15 +82,26 @@ class CompositeVerifier(Verifier):
             got = type(problem).__name__
             raise bad_type("CompositeVerifier.verify", "problem", "be a Composite", got, "Use chain() or bundle()")
         count, is_bundle = len(problem.parts), problem.topology == "bundle"
-        text = on_lines(without_thinking(response), count)
+        text = on_lines(_untagged(without_thinking(response)), count)
         end = len(text) if is_bundle else concluded(text, count)
         pieces = sections(text[:end])
         if is_bundle:
-            pieces = self._without_recap(pieces or enumerated(text, count) or boxed_lines(text, count), problem)
+            pieces = self._without_recap(
+                pieces or enumerated(text, count) or boxed_lines(text, count) or tabled(text, count), problem
+            )
         verdicts = [self._part(pieces.get(k, ()), part) for k, part in enumerate(problem.parts, start=1)]
         if is_bundle:
             return self._bundle(verdicts)
-        return self._final(final_text(text, count, end), problem, verdicts)
+        verdict = self._final(final_text(text, count, end), problem, verdicts)
+        if verdict.correct and len(pieces.get(count, ())) > 1 and verdicts[-1].status == "wrong":
+            return Verdict(
+                self._leading(verdicts),
+                "wrong",
+                verdicts[-1].extracted,
+                "the last part is answered twice",
+                tuple(verdicts),
+            )
+        return verdict
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
         """Compare two bare answers, of a bundle line by line, as mathematics."""
@@ -162,6 +176,12 @@ class CompositeVerifier(Verifier):
         return leading / len(verdicts)
 
 
+def _untagged(text: str) -> str:
+    """The text without the one pair of ``<answer>`` tags that may stand around the headings of all parts."""
+    tagged = _TAGGED.fullmatch(text) if text.rstrip().endswith("</answer>") and text.count("<answer>") == 1 else None
+    return f"{tagged[1]}\n{tagged[2]}" if tagged is not None and len(sections(tagged[2])) > 1 else text
+
+
 def _without_named_boxes(text: str, links: Sequence[Link]) -> str:
     r"""The text without the boxes in front of its last one that say what a link's symbol is: ``X = \boxed{42}``."""
     last = max(text.rfind(r"\boxed"), 0)
@@ -225,7 +245,7 @@ def _names_a_link(answer: str, problem: Composite) -> bool:
 def _judged_piece(judge: Verifier, piece: str, part: Problem) -> Verdict:
     """The verdict on what stands under one heading; a single line that is an answer and no sentence is declared by it."""
     if part.verifier != "code":
-        piece = without_closing(piece)
+        piece = untitled(without_closing(piece))
     if part.verifier != "code" and piece and "\n" not in piece and final_answer(piece).source == "bare":
         declared = judge.verify(f"Answer: {piece}", part)
         if declared.status != "unparseable":

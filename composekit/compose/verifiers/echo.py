@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from composekit.compose.verifiers.canonical import COMMUTE, canonical_of, inside, is_fraction, sides_of
+from composekit.compose.verifiers.canonical import COMMUTE, canonical_of, inside, is_fraction, negative, sides_of
 
 MAX_PROMPT = 20_000
 MAX_PIECES = 200
@@ -37,8 +37,15 @@ _CARRIED_OUT = frozenset(("add", "mul", "neg", "div", "pow", "fact", "binom", "a
 _LITERALS = frozenset(("num", "based", "var", "const", "text"))
 
 
-def is_echo(answer: str, prompt: str, gold: str) -> bool:
+def is_echo(answer: str, prompt: str, gold: str, worth: Callable[[str], bool] | None = None) -> bool:
     """Whether an answer that is worth the gold answer only repeats an expression of the question, or works with one.
+
+    Args:
+        answer: The answer.
+        prompt: The question.
+        gold: The gold answer.
+        worth: Whether an expression is worth the gold answer. An answer in which one of the question's does, that is
+            written otherwise, is a copy whatever stands around it: ``2 E - E``, :math:`e^{\\ln E}`.
 
     Example:
         >>> question = "Compute $513^2 - 487^2.$"
@@ -52,7 +59,7 @@ def is_echo(answer: str, prompt: str, gold: str) -> bool:
         if re.search(whole, _SPACES.sub("", prompt[-MAX_PROMPT:])):
             return True
     wanted = canonical_of(gold, gold=True)
-    sides = tuple(map(_without_shell, sides_of(answer, wanted)))
+    sides = tuple(map(without_shell, sides_of(answer, wanted)))
     if len(sides) > 1 and set(sides) != set(wanted) and frozenset(sides) in _equations(prompt):
         return True
     plain = not _OTHER_FORM.search(prompt[-MAX_PROMPT:])
@@ -62,10 +69,31 @@ def is_echo(answer: str, prompt: str, gold: str) -> bool:
         if given[0] in _LITERALS or (given,) == wanted or bare:
             return False
     said = _expressions(prompt)
-    return bool(sides) and all(given in said or _works_with(given, said, wanted) for given in sides)
+    if not sides:
+        return False
+    if all(given in said or _works_with(given, said, wanted) for given in sides):
+        return True
+    return worth is not None and all(_holds_copy(given, said, wanted, worth) for given in sides)
 
 
-def _without_shell(tree: Any) -> Any:
+def _holds_copy(given: Any, said: Mapping[Any, str], wanted: Any, worth: Callable[[str], bool]) -> bool:
+    """Whether an expression of the question that is itself worth the answer stands in this, or with its sign changed."""
+    parts = {part for part in inside(given) if part and isinstance(part[0], str) and _operations(part) > 0}
+    sums = [(part[0], Counter(part[1:])) for part in parts if part[0] in COMMUTE]
+    final = set(inside(wanted))
+    for tree, text in said.items():
+        if tree in final or _operations(tree) < 1:
+            continue
+        for form in (tree, negative(tree)):
+            stands = form in parts or any(
+                kind == form[0] and Counter(form[1:]) <= terms for kind, terms in sums if form[0] in COMMUTE
+            )
+            if stands and worth(text):
+                return True
+    return False
+
+
+def without_shell(tree: Any) -> Any:
     """The tree without a factor worth one, a term worth nothing, a set, absolute value or rounding around it all."""
     for _ in range(_MOST_SHELLS):
         bare = _unwrapped(tree)
@@ -121,7 +149,7 @@ def _is_one(tree: Any) -> bool:
     return False
 
 
-def _works_with(given: Any, said: frozenset[Any], wanted: Any) -> bool:
+def _works_with(given: Any, said: Mapping[Any, str], wanted: Any) -> bool:
     """Whether a calculation of the question, with numbers alone, stands in an answer as it was."""
     parts = {part for part in inside(given) if _operations(part) > 1 and _is_calculation(part)}
     if not parts.isdisjoint(inside(wanted)):
@@ -172,14 +200,14 @@ def lone_expressions(prompt: str) -> frozenset[Any]:
 
 
 @lru_cache(maxsize=1024)
-def _expressions(prompt: str) -> frozenset[Any]:
-    """The expressions of a text in canonical form."""
-    found: set[Any] = set()
+def _expressions(prompt: str) -> dict[Any, str]:
+    """The expressions of a text in canonical form, each with a piece of text that is worth it."""
+    found: dict[Any, str] = {}
     for number, piece in enumerate(_pieces(prompt[-MAX_PROMPT:])):
         if number == MAX_PIECES:
             break
-        found.update(canonical_of(piece, gold=True))
-    return frozenset(found)
+        found.update(dict.fromkeys(canonical_of(piece, gold=True), piece))
+    return found
 
 
 def _pieces(prompt: str) -> Iterator[str]:

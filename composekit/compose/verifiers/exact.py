@@ -13,9 +13,10 @@ from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.program_text import fences
 from composekit.compose.verifiers.statements import DOUBT, states_answer
-from composekit.compose.verifiers.thinking import without_thinking
+from composekit.compose.verifiers.thinking import without_hidden, without_thinking
 
 _WRAPPERS = (("`", "`"), ("**", "**"), ("*", "*"), ("$", "$"), (r"\(", r"\)"))
+_QUOTED = (('"', '"'), ("“", "”"), ("«", "»"))  # a program may print them
 _NAMES = r"\\(?:text(?:bf|tt|it|rm|sf|normal)?|math(?:rm|tt|bf|it|sf)|mbox|emph|operatorname)\s{0,9}"
 _COMMAND = re.compile(rf"{_NAMES}\{{(.*)\}}", re.DOTALL)
 _INNER_COMMAND = re.compile(rf"{_NAMES}\{{([^{{}}]*)\}}")
@@ -25,15 +26,26 @@ _REASONED = re.compile(
     rf"(yes|no|true|false)[{_QUOTES}]?(?:(?:[,;:.]|\s[–—-])\s+|\s+(?=\(.*\)\Z))(?P<reason>\S.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_CONCLUDED = re.compile(
+    r"(?P<reason>.{1,200}[,;:.]\s(?:and\s)?(?:so|hence|thus|therefore)),?\s(?:it(?:['’]s|\sis)\s)?[*_\"]{0,3}(?P<said>yes|no|true|false)[*_\".!]{0,4}",
+    re.IGNORECASE | re.DOTALL,
+)
 _TURNED = re.compile(
     r"\b(?:yes|no|true|false|or|but|wait|actually|unless|if|maybe|perhaps|however|wrong|sometimes|both|might|could|part"
     r"|possibly|alternatively|otherwise|unsure|not\s+sure)\b",
     re.IGNORECASE,
 )
-_OUTPUT = re.compile(r"\b(?:output|prints|printed|result|returns|displays|answer)\b[^\n]{0,60}:\W*\Z", re.IGNORECASE)
+_OUTPUT = re.compile(
+    r"\b(?:output|prints|printed|result|returns|displays|answer)\b[^\n]{0,60}:\W*\Z"
+    r"|(?:\A|\n)[ \t]{0,3}(?:#{1,6}|\*\*)[ \t]{0,3}(?:(?:the|final|expected|program)[ \t]){0,3}"
+    r"(?:output|result)[ \t*]{0,9}\Z",
+    re.IGNORECASE,
+)
+_LONE_VERDICT = re.compile(r"[\s>*_#-]{0,9}(?:yes|no|true|false)\b", re.IGNORECASE)
 _PRINTED = re.compile(
-    r"(?P<before>.{0,200}?)\b(?:output[*_]{0,3}|(?:it|program|code|function|script|snippet)\s+(?:will\s+|would\s+)?"
-    r"(?:prints?|outputs?|returns?|displays?))(?:\s*\b(?:is|will\s+be|would\s+be)\b)?\s*[:：]?\s*(?P<what>\S.*)",
+    r"(?P<before>.{0,200}?)\b(?:(?:output|value\s+printed|printed\s+value)"
+    r"(?:\s+of\s+(?:the|this)\s+(?:program|code|function|script|snippet))?[*_]{0,3}"
+    r"|(?:it|program|code|function|script|snippet)\s+(?:will\s+|would\s+)?(?:prints?|outputs?|writes?|returns?|displays?))(?:\s*\b(?:is|will\s+be|would\s+be)\b)?\s*[:：]?\s*(?P<what>\S.*)",
     re.IGNORECASE,
 )
 _STARS = re.compile(r"\*{1,3}+(?!\s)|(?<=\S)\*{1,3}+")  # but no bullet
@@ -79,12 +91,17 @@ class ExactVerifier(Verifier):
         if found.source in ("box", "marker"):
             same = len(set(found.answers)) == 1
             return self._judge(found.answers[0] if same else ", ".join(found.answers), problem)
-        text = without_thinking(response)
+        text = without_hidden(without_thinking(response))
         fenced = _last_fenced(text)
         if fenced is not None:
             return self._judge(fenced, problem)
         if any(self._judge(whole, problem, reasons=False).correct for whole in (text, without_closing(text))):
             return Verdict(1.0, "correct", text.strip(), "the response is the answer")
+        *before, last = [line for line in text[-2_000:].splitlines() if line.strip()] or [""]
+        if self._is_word(problem) and before and not any(map(_LONE_VERDICT.match, before)):
+            verdict = self._judge(last, problem, reasons=False)
+            if verdict.correct:
+                return verdict
         printed = _printed(text) if problem.domain == "code" else None
         if printed is not None:
             return self._judge(printed, problem)
@@ -99,14 +116,19 @@ class ExactVerifier(Verifier):
 
     def _judge(self, answer: str, problem: Problem, *, reasons: bool = True) -> Verdict:
         """Compare with a problem's answer; what a program prints has its case. A declared verdict may give its reason."""
-        word = problem.domain != "code" and problem.answer.strip().casefold() in _VERDICTS
+        word = self._is_word(problem)
         answer = _verdict(answer) if word and reasons else answer
-        return self._same(problem.answer, answer, word=word)
+        return self._same(problem.answer, answer, word=word, quoted=problem.domain != "code")
 
-    def _same(self, gold: str, answer: str, *, word: bool) -> Verdict:
+    @staticmethod
+    def _is_word(problem: Problem) -> bool:
+        """Whether the answer is a yes, no, true or false that no program wrote."""
+        return problem.domain != "code" and problem.answer.strip().casefold() in _VERDICTS
+
+    def _same(self, gold: str, answer: str, *, word: bool, quoted: bool = False) -> Verdict:
         if not answer.strip():
             return Verdict(0.0, "unparseable", None, "the answer is empty")
-        forms = map(self._fold, _unwrapped(answer))
+        forms = map(self._fold, _unwrapped(answer, quoted))
         if word:
             right = self._fold(gold).casefold() in (form.casefold().strip(f" .!_{_QUOTES}") for form in forms)
         else:
@@ -122,6 +144,8 @@ class ExactVerifier(Verifier):
 def _verdict(text: str) -> str:
     """The word of a verdict, without the reason that may follow it: ``no, 91 is 7 times 13``, ``No (91 = 7 * 13)``."""
     reasoned = _REASONED.fullmatch(_INNER_COMMAND.sub(r"\1", text).replace("**", "").strip(f" .!_$\n{_QUOTES}"))
+    if reasoned is None and (concluded := _CONCLUDED.fullmatch(text)) and not _TURNED.search(concluded["reason"]):
+        return concluded["said"]
     return reasoned[1] if reasoned is not None and _TURNED.search(reasoned["reason"]) is None else text
 
 
@@ -138,10 +162,14 @@ def _last_fenced(text: str) -> str | None:
 
 def _printed(text: str) -> str | None:
     """What a last line says that a program writes; None where it says nothing of it, or with a doubt."""
-    lines = [line for line in text[-2_000:].splitlines() if line.strip()]
-    said = _PRINTED.fullmatch(lines[-1].strip()) if lines else None
+    lines = [line.strip() for line in text[-2_000:].splitlines() if line.strip()]
+    if len(lines) > 1 and lines[-2].endswith((":", ":**")):
+        lines[-2:] = [" ".join(lines[-2:])]
+    said = _PRINTED.fullmatch(lines[-1]) if lines else None
     if said is None or DOUBT.search(said["before"]):
         return None
+    if len(lines) > 1 and _PRINTED.match(lines[-2]) and lines[-2].partition(":")[0] == lines[-1].partition(":")[0]:
+        return "\n".join(lines[-2:])  # two outputs
     what = said["what"]
     marks = _STARS.findall(said[0][: said.start("what")])
     if len(marks) % 2 == 0:
@@ -151,13 +179,13 @@ def _printed(text: str) -> str | None:
     return what.removesuffix(".").removesuffix(marks[-1])
 
 
-def _unwrapped(answer: str) -> Iterator[str]:
-    """The answer as it stands, and without the marks that Markdown or LaTeX put around it."""
+def _unwrapped(answer: str, quoted: bool) -> Iterator[str]:
+    """The answer as it stands, and without the marks that Markdown or LaTeX put around it, or without quotation marks."""
     yield answer
     for text in dict.fromkeys((answer.strip(), answer.strip().removesuffix("."))):
         for _ in range(4):
             before = text
-            for opening, closing in _WRAPPERS:
+            for opening, closing in (*_WRAPPERS, *_QUOTED) if quoted else _WRAPPERS:
                 if len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing):
                     text = text[len(opening) : -len(closing)].strip()
             command = _COMMAND.fullmatch(text)

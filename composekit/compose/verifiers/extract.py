@@ -12,9 +12,10 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
+from composekit.compose.verifiers.announcements import announced_answers
 from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.statements import marked_answers, statement
-from composekit.compose.verifiers.thinking import without_thinking
+from composekit.compose.verifiers.thinking import without_hidden, without_thinking
 
 MAX_RESPONSE = 1_000_000
 MAX_BARE = 400
@@ -28,7 +29,7 @@ _BETWEEN = re.compile(
 )
 _MAX_BETWEEN = 80
 _APART = re.compile(r"(?:[ \t$.*]|\\[()])*(?:\n|\\[\[\]]|\$\$)(?:[\s$.*]|\\[()\[\]])*")
-_ANSWER_TAG = re.compile(r"<\s{0,9}+(/?)\s{0,9}+answer\s{0,9}+>", re.IGNORECASE)
+_ANSWER_TAG = re.compile(r"<\s{0,9}+(/?)\s{0,9}+(?:final[_ -]?)?answer\s{0,9}+>", re.IGNORECASE)
 _END_TOKEN = re.compile(r"(?:<(?:[|｜][\w▁ ]{1,40}[|｜]|/s|eos|end_of_turn)>|\[/INST\])\s*\Z")
 
 
@@ -62,6 +63,8 @@ def final_answer(response: str) -> Extraction:
     if len(response) > MAX_RESPONSE:
         return Extraction((), "none", f"the response has more than {MAX_RESPONSE} characters")
     text = without_thinking(response)
+    if "~" in text or "<" in text:
+        text = without_hidden(text)
     boxed = _boxes(text)
     if boxed is not None:
         return boxed
@@ -69,7 +72,7 @@ def final_answer(response: str) -> Extraction:
     declared = _tagged(text) or _marked(text)
     if declared is None:
         text = without_closing(text)
-        declared = _tagged(text) or _marked(text)
+        declared = _tagged(text) or _marked(text) or _announced(text)
     if declared is not None:
         return declared
     line = " ".join(text.split())
@@ -84,6 +87,11 @@ def final_answer(response: str) -> Extraction:
 def _marked(text: str) -> Extraction | None:
     marked = marked_answers(text)
     return Extraction(marked, "marker") if marked else None
+
+
+def _announced(text: str) -> Extraction | None:
+    announced = announced_answers(text)
+    return Extraction(announced, "marker") if announced else None
 
 
 def _without_end_tokens(text: str) -> str:

@@ -28,6 +28,7 @@ _ASKS_FORM = re.compile(
 _SIMPLEST = re.compile(r"\bsimpl(?:est|ified)\s+(?:\w+\s+){0,2}form\b|\bsimplest\s+radical|\bsimplify\b", re.I)
 _RATIONAL = re.compile(r"\brationali[sz]", re.I)
 _AS_DECIMAL = re.compile(r"\b(?:as|to|into|in) (?:an? |the )?(?:\w+ )?decimal\b(?! place)", re.I)
+_AS_PERCENT = re.compile(r"\b(?:as|to|into|in) an? (?:\w+ )?percent", re.I)
 _AS_FRACTION = re.compile(r"\b(?:as|to|into) an? (?:\w+ ){0,2}(?:fraction|mixed number)\b", re.I)
 _DECIMAL = re.compile(r"\s*[-+]?\d*\.(?:\d|\\(?:overline|bar))[^/]*|\s*[-+]?[\d.]+\s*\\?%\s*")
 
@@ -62,6 +63,8 @@ def is_unsolved(answer: str, prompt: str, gold: str) -> bool:
     left = _left_of(given)
     if left is None or left.kind == "sequence" or len(variables(left)) != 1:
         return False
+    if judge(gold, answer.partition("=")[0]).status == "equal":  # (x + 1)^2 = x^2 + 2x + 1
+        return False
     asked = left.kind == "fn" and left.args[0] in prompt[-MAX_PROMPT:]  # the cosine of the angle
     return not asked and canonical_tree(left) not in lone_expressions(prompt)
 
@@ -89,20 +92,30 @@ def asked_value(answer: str, prompt: str) -> str | None:
 
 
 def is_another_function(answer: str, prompt: str, gold: str) -> bool:
-    """Whether a line ``y = ...`` is given the name of a function that the question defines.
+    """Whether a line ``y = ...`` or another expression is given the name of a function that the question defines as another.
 
     Example:
         >>> is_another_function("f(x) = 2x - 1", "The line touches f(x) = x^2 at 1.", "y = 2x - 1")
         True
         >>> is_another_function("f(x) = 2x - 1", "Give the line through (0, -1) and (1, 1).", "y = 2x - 1")
         False
+        >>> is_another_function("f(x) = x - 2", "Let $f(x) = x + 2$. Find its inverse.", "x - 2")
+        True
     """
     named = _FUNCTION.match(answer)
-    if named is None or not _LETTER.match(gold):
+    if named is None:
         return False
-    defined = rf"(?<![A-Za-z\\]){named[1]}\s?\(\s?{named[2]}\s?\)\s?="
     prompt = prompt[-MAX_PROMPT:]
-    return re.search(defined, prompt) is not None and re.search(rf"=\s?{named[1]}\s?\(", prompt) is None
+    defined = re.search(
+        rf"(?<![A-Za-z\\]){named[1]}\s?\(\s?{named[2]}\s?\)\s?=\s?(?P<as>[^=$;]{{0,200}}?)\s?(?:[.,$;]|\Z)", prompt
+    )
+    if defined is None:
+        return False
+    if _LETTER.match(gold):
+        return re.search(rf"=\s?{named[1]}\s?\(", prompt) is None
+    wanted, given = (canonical_of(text.strip("\\)] "), gold=True) for text in (gold, defined["as"]))
+    letters = [{part[1] for part in inside(tree) if part[:1] == ("var",)} for tree in (wanted, given)]
+    return letters == [{named[2]}] * 2 and judge(gold, defined["as"].strip("\\)] ")).status == "different"
 
 
 def is_another_option(answer: str, prompt: str) -> bool:
@@ -160,12 +173,23 @@ def is_in_another_form(answer: str, prompt: str, gold: str) -> bool:
     if _DECIMAL.fullmatch(gold) and _AS_DECIMAL.search(prompt):
         sides = sides_of(answer, canonical_of(gold, gold=True))
         return bool(sides) and all(is_fraction(side) for side in sides)
+    if "%" in gold and "%" not in answer and "percent" not in answer and _AS_PERCENT.search(prompt):
+        share = _ratio(*canonical_of(answer, gold=False)[:1])
+        return share is not None and any(number.value == share for number in numerals(prompt))
     if _DECIMAL.fullmatch(answer) and not _DECIMAL.fullmatch(gold) and _AS_FRACTION.search(prompt):
         if "overline" in answer or "bar" in answer:
             return "overline" in prompt or "bar{" in prompt
         value = canonical_of(answer, gold=False)
         return any("." in number.text and (("num", number.value),) == value for number in numerals(prompt))
     return False
+
+
+def _ratio(tree: Any = ("text",)) -> Fraction | None:
+    """What a number or a fraction in canonical form is worth; None for others."""
+    if tree[0] == "num":
+        return Fraction(tree[1])
+    plain = tree[0] == "div" and all(part[0] == "num" for part in tree[1:]) and tree[2][1]
+    return Fraction(tree[1][1], tree[2][1]) if plain else None
 
 
 def is_unsimplified(answer: str, prompt: str, gold: str) -> bool:

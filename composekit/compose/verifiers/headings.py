@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.program_text import fences
+from composekit.compose.verifiers.statements import DOUBT
 
 # White space is bounded or kept wherever two patterns could share it, or a long run of it takes quadratic time.
 _TAGS = "(?:u|b|i|em|strong|h[1-6])"
@@ -25,7 +26,7 @@ _HEADING = re.compile(
     r"(?:[ \t]{0,9}+\([^)\n]{0,60}\))?[ \t]{0,40}+" + _CLOSED + r"[ \t]{0,40}+"
     r"(?:[:：][ \t]{0,40}+"
     + _CLOSED
-    + r"|[-–—][ \t]{1,9}+|\.(?:[*_]{1,3}+|\}|(?=[ \t\n]|$))|\)[:：.]?(?=[ \t\n]|$)|(?=\n|$))",
+    + r"|[-–—=][ \t]{1,9}+|\.(?:[*_]{1,3}+|\}|(?=[ \t\n]|$))|\)[:：.]?(?=[ \t\n]|$)|(?=\n|$))",
     re.IGNORECASE | re.MULTILINE,
 )
 _NUMBERS = {
@@ -42,6 +43,10 @@ _NAMED_MARK = re.compile(
 _INLINE = re.compile(
     r"(?i)(?<![A-Za-z])[*_]{0,3}+\(?part[ \t]{1,9}+(\d{1,3}+)\)?[ \t]{0,9}+[*_]{0,3}+[ \t]{0,9}+[:：=][*_]{0,3}+"
 )
+_ROW = re.compile(
+    r"^[ \t]{0,3}\|[ \t*_]{0,9}(?:part[ \t]{1,3})?(\d{1,2})[ \t*_]{0,9}\|[ \t]{0,9}([^|\n]+?)[ \t]{0,9}\|[ \t]*$",
+    re.I | re.M,
+)
 _GLUE = re.compile(r"\A\s+|(?:\s|[,;.]|\band\b|[*_]{2,3})+\Z", re.IGNORECASE)
 _SHORT = re.compile(
     r"[^\sA-Za-z]{1,60}|[A-Za-z]{1,30}|\([A-Z]\)|\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)"
@@ -51,9 +56,12 @@ _LONGEST_LINE = 4_000
 _BOX = re.compile(r"\\{1,2}(?:boxed|fbox|framebox)(?![A-Za-z])")
 _BOXED_LINE = re.compile(r"(?:[\s>$*()\[\]-]|\\[\[\](])*(\\{1,2}(?:boxed|fbox).*\})(?:[\s$*.,;)\]]|\\[\])])*")
 _EITHER = re.compile(r"^\W{0,9}(?:or|either|alternatively|maybe|perhaps)\b", re.IGNORECASE | re.MULTILINE)
-_MARKED = re.compile(r"box|\bans(?:wer)?\b|option|choice|####[ \t]{0,9}[-+$(\\]{0,3}\d", re.IGNORECASE)
+_MARKED = re.compile(
+    r"box|\bans(?:wer)?\b|result|solution|答案|option|choice|####[ \t]{0,9}[-+$(\\]{0,3}\d", re.IGNORECASE
+)
 _MOST_LINES = 64
-_VALUE = re.compile(r"[\s*$]{0,9}(?:[A-Z]\s?=\s?)?[-+$\\]{0,3}[\d.,]{1,30}[\s*$.]{0,9}")
+_VALUE = re.compile(r"[\s*$]{0,9}(?:[A-Z]\s?=\s?)?(?:[-+$\\]{0,3}[\d.,/]{1,30}|\(?[A-J]\)?)[\s*$.]{0,9}")
+_TITLE = re.compile(r"(?!\W{0,3}(?:yes|no|true|false)\b)[A-Z][A-Za-z ,'’()-]{2,80}[\s*_:]{0,4}", re.IGNORECASE)
 _CONCLUSION = re.compile(
     r"^[ \t>]{0,9}+(?:#{1,6}+[ \t]{0,9}+)?"
     + _OPENED
@@ -94,6 +102,18 @@ def on_lines(text: str, count: int) -> str:
         if all(final_answer(piece).source == "box" or _SHORT.fullmatch(piece) for piece in given):
             lines[k] = "\n".join([line[: labels[0].start()], *(f"Part {i}: {x}" for i, x in enumerate(given, start=1))])
     return "\n".join(lines)
+
+
+def tabled(text: str, count: int) -> dict[int, tuple[str, ...]]:
+    """The answers of a response without headings that has a table with a row for each part, in order, and no other rows.
+
+    Example:
+        >>> tabled("| Part | Answer |\\n|---|---|\\n| 1 | 42 |\\n| 2 | 7 |", 2)
+        {1: ('42',), 2: ('7',)}
+    """
+    rows = list(islice(_ROW.finditer(text), count + 1)) if "|" in text else []
+    in_order = [int(row[1]) for row in rows] == list(range(1, count + 1))
+    return {k: (row[2],) for k, row in enumerate(rows, start=1)} if in_order else {}
 
 
 def sections(text: str) -> dict[int, tuple[str, ...]]:
@@ -284,9 +304,17 @@ def final_text(text: str, count: int, end: int) -> str:
     return re.sub(asked, r"\1the question", "\n".join([*kept, text[at:]]))
 
 
+def untitled(section: str) -> str:
+    """A section without the title behind its heading, ``Part 1: Counting``, where a short answer follows that."""
+    title, _, rest = section.partition("\n")
+    first = rest.strip().partition("\n")[0].strip(" *_")
+    is_title = len(title) <= _LONGEST_LINE and _TITLE.fullmatch(title) and not DOUBT.search(title)
+    return rest.lstrip() if is_title and _SHORT.fullmatch(first) and len(first) <= _LONGEST_LINE else section
+
+
 def _behind_answer(section: str) -> str:
     """What follows the first line of a section, if that is a value, or the one that first declares an answer, or else it."""
-    text = section.lstrip()
+    text = untitled(section.lstrip())
     first, _, rest = text.partition("\n")
     if len(first) <= _LONGEST_LINE and _VALUE.fullmatch(first):
         return rest

@@ -3,6 +3,7 @@ r"""The verifier of mathematical answers."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 
 from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
@@ -22,9 +23,10 @@ from composekit.compose.verifiers.forms import (
     is_unsolved,
 )
 from composekit.compose.verifiers.prose import declared_list, declared_number, is_sentence, spaced_list
+from composekit.compose.verifiers.restated import in_digits, rounded, said_twice, without_breakdown
 from composekit.compose.verifiers.statements import without_label
 from composekit.compose.verifiers.undone import is_undone
-from composekit.compose.verifiers.wording import says_word, without_counted
+from composekit.compose.verifiers.wording import says_nothing_exists, says_word, without_counted
 
 _STATUS: dict[str, Status] = {
     "equal": "correct", "different": "wrong", "unreadable": "unparseable", "undecided": "unparseable", "timeout": "timeout",
@@ -36,6 +38,7 @@ _OR = re.compile(r"(?<=[)\]])\s?(?:\\text\s?\{\s?or\s?\}|\bor\b)(?=\s?[(\[])")
 _ONLY = re.compile(r"\A(?:\\text\s?\{)?\s?[Oo]nly\s?\}?\s?(?=\S)|(?:\\text\s?\{|(?<=\s))\s?only\s?\}?[.\s]{0,3}\Z")
 _NAMED_POINT = re.compile(r"\A\s?[A-Z]\s?(?=(?:\\left)?\()")  # P(1, 2)
 _HALF_DAY = re.compile(r"\s?(?:\\text\s?\{)?\s?[ap]\.?\s?m\.?\s?\}?\.?\Z", re.IGNORECASE)
+_MOST_TRIES = 8  # expressions of the question that an answer may be a copy of
 _LETTER = re.compile(r"[^\W\d_]")
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
 
@@ -109,7 +112,7 @@ class MathVerifier(Verifier):
         if verdict.correct and verdict.detail != SAME and (verdict.detail != DECIMALS or "$" in response):
             answers = found.answers if len(found.answers) > 1 else (verdict.extracted or found.answers[0],)
             for answer in answers:
-                fault = _fault(answer, problem, verdict)
+                fault = self._fault(answer, problem, verdict)
                 if fault:
                     return Verdict(0.0, "wrong", verdict.extracted, fault)
         return verdict
@@ -120,36 +123,83 @@ class MathVerifier(Verifier):
             verdict = self.compare(gold=problem.answer, answer=answer)
             if verdict.status not in ("wrong", "unparseable"):
                 return verdict
-        if _LETTER.search(answer) is None and "'" not in answer:
+        if _LETTER.search(answer) is None and "'" not in answer and "(" not in answer:
             return verdict
-        if says_word(answer, problem.answer, problem.prompt):
+        prompt, gold = problem.prompt, problem.answer
+        if says_word(answer, gold, prompt) or says_nothing_exists(answer, gold, prompt):
             return Verdict(1.0, "correct", answer, "compared as words")
         whole = in_one_unit(answer, problem.prompt, problem.answer)
         if whole is not None:
             answer, verdict = whole, self.compare(gold=problem.answer, answer=whole)
             if verdict.correct:
                 return verdict
-        gold = problem.answer
-        bare = _NAMED_POINT.sub("", answer) if "," in gold else _HALF_DAY.sub("", answer) if ":" in gold else answer
-        if bare != answer and (again := self.compare(gold=problem.answer, answer=bare)).correct:
-            return again
-        if "=" in answer and "=" not in problem.answer:
-            turned = _TURNED.fullmatch(answer)
-            value = turned[1] if turned else asked_value(answer, problem.prompt)
-            if value is not None and (found := self.compare(gold=problem.answer, answer=value)).correct:
+        if (twice := self._twice(answer, problem)) is not None:
+            return twice
+        for form in _other_forms(answer, problem):
+            if form != answer and (found := self.compare(gold=gold, answer=form)).correct:
                 return found
-        listed = spaced_list(answer) or declared_list(answer)
-        if listed is None and "\\cup" in problem.answer:
-            listed = _OR.sub(r"\\cup", answer)
-        if listed is not None and (found := self.compare(gold=problem.answer, answer=listed)).correct:
-            return found
-        number = declared_number(answer) if verdict.status == "unparseable" or is_sentence(answer) else None
-        counted = without_counted(answer, problem.prompt)
-        plain = counted or without_asked_scale(number or answer, problem.prompt) or number
+        tells = verdict.status == "unparseable" or is_sentence(answer)
+        number = declared_number(answer, prompt) if tells else None
+        plain = without_counted(answer, prompt) or without_asked_scale(number or answer, prompt) or number
         if plain is None:
             return verdict
         found = self.compare(gold=problem.answer, answer=plain)
         return found if found.correct or "=" not in plain else verdict
+
+    def _twice(self, answer: str, problem: Problem) -> Verdict | None:
+        """The verdict on an answer that says one value in two ways, each of which is right; None for others."""
+        found = []
+        for said in said_twice(answer) or ():
+            verdict = self.compare(gold=problem.answer, answer=said)
+            whole = None if verdict.correct else in_one_unit(said, problem.prompt, problem.answer)
+            verdict = verdict if whole is None else self.compare(gold=problem.answer, answer=whole)
+            if not verdict.correct:
+                return None
+            if is_in_another_unit(said, problem.prompt, problem.answer):
+                return verdict
+            found.append(verdict)
+        if found and judge(found[0].extracted or "", found[1].extracted or "").status != "equal":
+            return None  # 50 and 0.5 may both be 50 %, and are two values
+        faultless = (v for v in found if self._fault(v.extracted or "", problem, v) is None)
+        return next(faultless, found[0]) if found else None
+
+    def _fault(self, answer: str, problem: Problem, verdict: Verdict) -> str | None:
+        """Why an answer that is worth the gold answer is none to the question, if so."""
+        if is_in_another_unit(answer, problem.prompt, problem.answer):
+            return "the answer is in another unit than the question asks for"
+        if verdict.detail == DECIMALS:
+            return None
+        if is_echo(answer, problem.prompt, problem.answer, self._worth(problem)) or repeats_scale(
+            answer, problem.prompt
+        ):
+            return "the answer only repeats an expression of the question"
+        if is_undone(answer, problem.prompt, problem.answer):
+            return "the answer leaves a calculation undone"
+        if is_unsolved(answer, problem.prompt, problem.answer):
+            return "the answer is an equation or inequality that nobody solved"
+        if is_another_option(answer, problem.prompt):
+            return "the text of the answer is another option's than its letter"
+        if is_another_function(answer, problem.prompt, problem.answer):
+            return "the answer is about another function of the question"
+        if is_unsimplified(answer, problem.prompt, problem.answer) or is_in_another_form(
+            answer, problem.prompt, problem.answer
+        ):
+            return "the answer is not in the form that the question asks for"
+        return None
+
+    def _worth(self, problem: Problem) -> Callable[[str], bool]:
+        """Whether an expression is worth the gold answer, for a few expressions; the worker is asked once at most."""
+        tries, asks = iter(range(_MOST_TRIES)), iter(range(1))
+
+        def worth(expression: str) -> bool:
+            if next(tries, None) is None:
+                return False
+            judgement = judge(problem.answer, expression)
+            if judgement.status == "undecided" and next(asks, None) is not None:
+                return self._verdict(judgement, problem.answer, expression).correct
+            return judgement.status == "equal"
+
+        return worth
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
         """Compare a bare answer with a bare gold answer."""
@@ -177,6 +227,8 @@ class MathVerifier(Verifier):
     def _bare(self, line: str, gold: str) -> Verdict:
         """A response of one line without box or marker counts only if it is an answer and no sentence."""
         verdict = self.compare(gold=gold, answer=line)
+        if not verdict.correct and (said := _bared(line, "bare")) != line:
+            verdict = self.compare(gold=gold, answer=said)
         if verdict.correct or verdict.status in ("timeout", "error"):
             return verdict
         return Verdict(0.0, "unparseable", None, "no box and no line that states the answer")
@@ -199,6 +251,22 @@ class MathVerifier(Verifier):
         return verdict
 
 
+def _other_forms(answer: str, problem: Problem) -> Iterator[str]:
+    """The answer without the name of a point or half a day, rounded behind it, in digits, its value alone, or as a list."""
+    gold, prompt = problem.answer, problem.prompt
+    yield _NAMED_POINT.sub("", answer) if "," in gold else _HALF_DAY.sub("", answer) if ":" in gold else answer
+    yield rounded(answer) or answer
+    if (whole := without_breakdown(answer)) is not None:
+        yield declared_number(whole, prompt) or answer
+    if (spelled := in_digits(answer)) is not None:
+        yield declared_number(spelled, prompt) or answer
+    if "=" in answer and "=" not in gold:
+        turned = _TURNED.fullmatch(answer)
+        yield turned[1] if turned else asked_value(answer, prompt) or answer
+    listed = spaced_list(answer) or declared_list(answer)
+    yield listed or (_OR.sub(r"\\cup", answer) if "\\cup" in gold else answer)
+
+
 def _bared(answer: str, source: str) -> str:
     """An answer without "only" around it, and outside of boxes without the exclamation mark that ends its sentence."""
     if source != "box" and answer.endswith(("!", "!*", "!**", "!_", "\uff01")):
@@ -212,29 +280,6 @@ def _is_left_open(answer: str, gold: str) -> bool:
     if "\\" not in answer or _OPEN.search(answer) is None or _OPEN.search(gold) is not None:
         return False
     return "=" not in _BOUNDS.sub("", answer)
-
-
-def _fault(answer: str, problem: Problem, verdict: Verdict) -> str | None:
-    """Why an answer that is worth the gold answer is none to the question, if so."""
-    if is_in_another_unit(answer, problem.prompt, problem.answer):
-        return "the answer is in another unit than the question asks for"
-    if verdict.detail == DECIMALS:
-        return None
-    if is_echo(answer, problem.prompt, problem.answer) or repeats_scale(answer, problem.prompt):
-        return "the answer only repeats an expression of the question"
-    if is_undone(answer, problem.prompt, problem.answer):
-        return "the answer leaves a calculation undone"
-    if is_unsolved(answer, problem.prompt, problem.answer):
-        return "the answer is an equation or inequality that nobody solved"
-    if is_another_option(answer, problem.prompt):
-        return "the text of the answer is another option's than its letter"
-    if is_another_function(answer, problem.prompt, problem.answer):
-        return "the answer is about another function of the question"
-    if is_unsimplified(answer, problem.prompt, problem.answer) or is_in_another_form(
-        answer, problem.prompt, problem.answer
-    ):
-        return "the answer is not in the form that the question asks for"
-    return None
 
 
 def _check_text(op: str, argument: str, value: object) -> None:

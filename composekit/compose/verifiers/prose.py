@@ -15,6 +15,7 @@ from composekit.compose.verifiers.statements import DOUBT
 from composekit.compose.words import CARDINALS, COUNTS, MULTIPLES, ORDINALS, PARTS, SCALES
 
 MAX_SENTENCE = 300
+MAX_PROMPT = 20_000
 _NUMERAL = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+ \d+/\d+|\d+/\d+|\d+(?:\.\d+)?|\.\d+"
 _NUMBER = re.compile(
     rf"\$(?P<math>[^$\d\s][^$]*|[^$]*[^$\s])\$(?!\d)|\\\((?P<round>.+?)\\\)"
@@ -26,6 +27,8 @@ _SPACES = re.compile(r"(?:\\[,;:! ]|~|\s)+")
 _ONE_FORMULA = re.compile(r"([^$\\]*)\$((?:[^$\\]|\\.){2,})\$([^$\\]*)", re.DOTALL)
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}|(?<=\d )an?(?= [a-z]{3})")
 _LETTER = re.compile(r"\$ ?([A-Za-z]) ?\$")
+_FIGURE = re.compile(r"\$ ?(?:\\(?:triangle|angle|square|overline|odot) ?\{?)?([A-Z]{1,10}'?)\}? ?\$")
+_HOW_MANY = re.compile(r"\A(?: [A-Za-z][A-Za-z-]{1,30}){1,3}")  # the noun that is counted, with its adjectives
 _ASIDE = re.compile(r"[(\[] ?([A-Za-z][A-Za-z' -]{1,40}?) ?[)\]]")
 _REST = re.compile(r"[A-Za-z\s,.'’*_:-]*")
 _SENTENCES = re.compile(r"[.:]\s+\S")
@@ -33,7 +36,8 @@ _SENTENCES = re.compile(r"[.:]\s+\S")
 _TAKEN_BACK = re.compile(
     r"\b(?:at least|at most|up to|or|nor|but|between|above|below|under|exceed\w*|plus|minus|added|adding|subtract\w*"
     r"|multipl\w*|divi\w*|squared|cubed|negative|opposite|reciprocal|except\w*|without|hardly|barely|another|either|out of"
-    r"|something like|ballpark|give or take|thereabouts"
+    r"|something like|far from|such as|like|e\.g|closer|rumou?red|at (?:best|worst)|worst case|partial|unverified|nicht|oder"
+    r"|ballpark|give or take|thereabouts"
     r"|guess\w*|think|believe|hope|seems?|un(?:likely|known|clear|sure)|likely|probabl[ey]"
     r"|too \w+|now (?:fewer|less|more)|(?:every|any)thing|(?:any|all) (?:number|value|integer)s?"
     r"|presumably|apparently|hopefully"
@@ -85,8 +89,12 @@ _NUMBER_WORDS = (
 ) - {"second", "seconds", "k", "mil", "single", "once"}  # a second may be a unit
 
 
-def declared_number(text: str) -> str | None:
+def declared_number(text: str, prompt: str = "") -> str | None:
     r"""The one number of a sentence that was declared the answer, with its currency, percent sign or the noun behind it.
+
+    Args:
+        text: The sentence.
+        prompt: The question: what it asks "how many" of is no number, as in "121 pairs".
 
     Returns:
         The number as it is written; None if there is none, if there are several, or if the sentence does not state it.
@@ -100,23 +108,40 @@ def declared_number(text: str) -> str | None:
     if len(text) > MAX_SENTENCE:
         return None
     formula = _ONE_FORMULA.fullmatch(text)
+    if formula is not None and any(c.isdigit() for c in formula[1] + formula[3]):
+        formula = None
     if formula is not None:  # kept as it is written
         text = f"{formula[1]}$0${formula[3]}"
     text = _SPACES.sub(" ", _DRESS.sub(lambda m: m["formula"] or f" {m[2]} ", text)).strip()
     text = _LETTER.sub(r"\1", text.replace(r"\$", "$").replace(r"\%", "%"))
     text = " ".join(_ASIDE.sub(_without_brackets, text).split())
     found = list(_NUMBER.finditer(text))
+    if len(found) > 1:  # $ABCD$ is the name of a figure
+        text = _FIGURE.sub(r"\1", text)
+        found = list(_NUMBER.finditer(text))
     if len(found) != 1:
         return None
     number = found[0]
-    before, after = text[: number.start()], text[number.end() :]
-    if not _REST.fullmatch(f"{before} {after}") or not _states(before, after):
+    before, after = text[: number.start()], _without_asked_noun(text[number.end() :], prompt)
+    if not _REST.fullmatch(f"{before} {after}") or not _states(
+        before, after, equation="=" in (formula[2] if formula else "")
+    ):
         return None
     if not number["plain"]:
         return formula[2] if formula is not None else number["math"] or number["round"]
     word = re.match(r" ([A-Za-z]{1,24})\b(?! per\b| an?\b|/)", after)
     known = word is not None and word[1] not in ("in", "per") and units.is_unit_word(word[1])
     return rf"{number['plain']} \text{{{word[1]}}}" if word and known else number["plain"]
+
+
+def _without_asked_noun(after: str, prompt: str) -> str:
+    """What follows a number, without the words that the question asks "how many" of."""
+    asked = _HOW_MANY.search(after) if prompt else None
+    while asked is not None and asked[0]:
+        if re.search(rf"\bhow\s+many{re.escape(asked[0])}(?![\w-])", prompt[-MAX_PROMPT:], re.IGNORECASE):
+            return after[asked.end() :]
+        asked = _HOW_MANY.search(asked[0].rpartition(" ")[0])
+    return after
 
 
 def declared_list(text: str) -> str | None:
@@ -147,7 +172,7 @@ def _without_brackets(aside: re.Match[str]) -> str:
     return "" if again is not None and value == int(again[1]) else f" {aside[1]} "
 
 
-def _states(before: str, after: str) -> bool:
+def _states(before: str, after: str, *, equation: bool) -> bool:
     """Whether the words around a number leave it as it is."""
     rest = _HARMLESS.sub("", f"{before} {after}")
     if (
@@ -158,7 +183,11 @@ def _states(before: str, after: str) -> bool:
         or _VARIABLE.match(after)
     ):
         return False
-    if _BOUND.search(before) or _NAMED.search(before) or (_OPERAND.search(before) and _OPERATION.search(before)):
+    if (
+        _BOUND.search(before)
+        or (not equation and _NAMED.search(before))
+        or (_OPERAND.search(before) and _OPERATION.search(before))
+    ):
         return False
     if _KNOWN.search(before) and _NOUN.match(after):
         return False

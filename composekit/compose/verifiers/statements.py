@@ -11,6 +11,7 @@ import re
 # Cut before anything is looked for: patterns that could share a run of white space take quadratic time for a long one.
 _LONG_RUN = re.compile(r"\s{10,}|\*{10,}|_{10,}|>{10,}")
 _HASHES = re.compile(r"^[ \t>*]*####[ \t]*([^#\s].*)$", re.MULTILINE)
+_WORD = re.compile(r"[*_]{0,3}[A-Za-z]{3}")  # with text behind its line a heading: #### Step 2
 _VERB = (
     r"\bis\b|\bequals\b|\b(?:will|would|should|must)\s+be\b|\bcomes\s+(?:out\s+)?to(?:\s+be)?\b"
     r"|\b(?:turns|works)\s+out\s+(?:to\s+be|as)\b"
@@ -19,16 +20,16 @@ _MARKER = re.compile(
     r"\b(?:answer(?:\s+(?:choice|option))?|ans|(?:correct|right|best)\s+(?:option|choice))"
     r"(?P<whose>\s+(?:to|of|for)\s+[\w\s'()-]{1,60}?|\s*\([a-z]\)"
     r"|,?\s+in\s+(?!the\b|this\b|that\b|part\b|case\b)[a-z]{2,20}(?:\s+[a-z]{1,20}){0,2},?)?"
-    rf"\s*\**\s*(?:(?:{_VERB})(?!\s*n['’]t)|[:：=→—])(?:\s*(?:\bis\b|[:：=]))?\s*",
+    rf"(?:,\s(?:therefore|thus|then|hence),)?\s*(?:\**|__?)\s*(?:(?:{_VERB})(?!\s*n['’]t)|[:：=→—])(?:\s*(?:\bis\b|[:：=]))?\s*",
     re.IGNORECASE,
 )
 _HEADING = re.compile(
-    r"[\s>]*(?:#+|\*\*|__)\s*(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is)?\s*[:：]?[\s*_]*", re.IGNORECASE
+    r"[\s>]*(?:#+|\*\*|__)?\s*(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is)?\s*[:：]?[\s*_]*", re.IGNORECASE
 )
 _BEFORE_MARKER = re.compile(r"(?:\b(?:so|thus|hence|therefore|the|my|our|final|correct)\b|[\s,*$])*", re.IGNORECASE)
 DOUBT = re.compile(
     r"\b(?:not|never|no|nobody|none|cannot|if|unless|whether|wrong|false|incorrect|doubt\w*|could|might|may|maybe|perhaps|possibly"
-    r"|either|neither|suppos\w*|assum\w*|say|says|said|claim\w*|pretend\w*|reject\w*|rather|than|instead|previous\w*|old|first)\b|n['’]t\b",
+    r"|either|neither|nicht|kein\w*|suppos\w*|assum\w*|say|says|said|claim\w*|pretend\w*|reject\w*|rather|than|instead|previous\w*|old|first)\b|n['’]t\b",
     re.IGNORECASE,
 )
 # "the correct final answer", and what may stand right before that or before a bare "answer".
@@ -67,7 +68,10 @@ _LABEL = re.compile(
     r"(?P<closed>(?(text)\}|\Z)\s*)?",
     re.IGNORECASE,
 )
+_TICKED = re.compile(r"\s{0,9}(?:[✅✔☑✓🎉👍🎯]\ufe0f?\s{0,3}){1,4}\Z")
 _RULE = re.compile(r"[-*_=~]{3,}|`{3,}\w*")
+_MOST_POINTS = 16
+BULLET = re.compile(r"\A[-*+•]\s{1,9}(?=\S)")
 
 
 def without_long_runs(text: str) -> str:
@@ -78,7 +82,7 @@ def without_long_runs(text: str) -> str:
 def marked_answers(text: str) -> tuple[str, ...]:
     """The last ``####`` line or the last line's statement, whichever comes later; adjacent ones are a list."""
     tail = without_long_runs(text[-20_000:].rstrip())
-    hashes = list(_HASHES.finditer(tail))
+    hashes = [m for m in _HASHES.finditer(tail) if not (_WORD.match(m[1]) and tail[m.end() :].strip())]
     if hashes and not _HEADING.fullmatch(hashes[-1][0]) and not _stated(tail, after=hashes[-1].end()):
         run = [hashes[-1]]
         for match in reversed(hashes[:-1]):
@@ -103,7 +107,13 @@ def _stated(text: str, *, after: int) -> tuple[str, ...]:
     # "Answer:" or a heading on a line of its own, then the answer on the last line, perhaps between display delimiters
     block = [line for line in lines[-4:] if line not in ("$$", r"\[", r"\]") and not _RULE.fullmatch(line)]
     if len(block) >= 2 and (_HEADING.fullmatch(block[-2]) or statement(block[-2]) == ""):
-        return (block[-1].removeprefix("> "),)
+        content = block[-1].removeprefix("> ")
+        return (BULLET.sub("", content) if lines[-2] == block[-2] else content,)
+    points = len(lines)
+    while points and len(lines) - points < _MOST_POINTS and BULLET.match(lines[points - 1]):
+        points -= 1
+    if 0 < points < len(lines) - 1 and (_HEADING.fullmatch(lines[points - 1]) or statement(lines[points - 1]) == ""):
+        return tuple(BULLET.sub("", line) for line in lines[points:])
     return ()
 
 
@@ -121,10 +131,10 @@ def statement(line: str) -> str | None:
     content = line[marker.end() :]
     if content[:1] == "}" and line.rfind("{", 0, marker.start()) > line.rfind("}", 0, marker.start()):
         content = _CLOSING.sub("", content[1:])  # \[\text{Answer: } 18\]
-    content = _bare(content)
+    content = bare(content)
     again = _MARKER.search(content)  # "Final answer: The final answer is 7"
     if again is not None and _BEFORE_MARKER.fullmatch(content[: again.start()]):
-        content = _bare(content[again.end() :])
+        content = bare(content[again.end() :])
     return _ADVERB.sub("", content, count=1) if _ADVERB.match(content) else content
 
 
@@ -140,8 +150,9 @@ def _is_answer(before: str, whose: str) -> bool:
     return not _PART_OF.search(rest) if phrase["article"] else _LEADS_TO.search(rest) is not None
 
 
-def _bare(content: str) -> str:
-    """What a line states, without courtesies, reasons and marks of emphasis."""
+def bare(content: str) -> str:
+    """What a line states, without courtesies, reasons, ticks and marks of emphasis."""
+    content = _TICKED.sub("", content) if content[-1:] > "\u2000" else content
     content = _BOLD_AGAIN.sub("", REASON.sub("", _COURTESY.sub("", content)).strip())
     return _EMPHASIS_AFTER.sub("", _EMPHASIS_BEFORE.sub("", content)).strip()
 

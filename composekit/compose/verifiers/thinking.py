@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _NAME = r"(?:seed:|longcat_)?(?:think|thinking|thoughts?|reasoning|scratchpad)"
 _THINK = re.compile(
@@ -13,6 +14,10 @@ _THINK = re.compile(
 )
 _CHANNEL = "<|channel|>"
 _FINAL = re.compile(r"<\|channel\|>\s*+final\b[^<]{0,40}<\|message\|>")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_STRUCK = re.compile(
+    r"(?<![~\w$})])~~(?=[^\s~])[^~\n]{1,400}(?<=\S)~~(?!~)|<(?P<tag>del|s|strike)>[^<]{0,400}</(?P=tag)>", re.IGNORECASE
+)
 
 
 def without_thinking(response: str) -> str:
@@ -37,3 +42,26 @@ def without_thinking(response: str) -> str:
     if not thinking:
         kept.append(response[start:])
     return "\n".join(kept)
+
+
+def without_hidden(text: str) -> str:
+    """The text without what its reader does not see, or sees struck out: HTML comments, ``~~...~~``, ``<del>...</del>``."""
+    if "<!--" in text:
+        text = _COMMENT.sub("", text)
+    if "~~" in text or "</" in text:
+        text = "".join(_kept(text))
+    return text
+
+
+def _kept(text: str) -> Iterator[str]:
+    """What is not struck out; inside braces and formulas two tildes are spaces."""
+    at = opened = dollars = 0
+    for struck in _STRUCK.finditer(text):
+        for piece, goes in ((text[at : struck.start()], False), (struck[0], True)):
+            if goes and opened <= 0 and dollars % 2 == 0:
+                continue
+            opened += piece.count("{") - piece.count("}")
+            dollars += piece.count("$") - piece.count("\\$")
+            yield piece
+        at = struck.end()
+    yield text[at:]

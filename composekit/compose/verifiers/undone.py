@@ -15,13 +15,13 @@ from typing import Any
 
 from composekit.compose.tokens import numerals
 from composekit.compose.verifiers.canonical import COMMUTE, canonical_of, inside, is_fraction, is_mixed, sides_of
-from composekit.compose.verifiers.echo import MAX_PROMPT
+from composekit.compose.verifiers.echo import MAX_PROMPT, without_shell
 from composekit.compose.verifiers.unfinished import is_hidden_number, leaves_work
 
 _ARITHMETIC = frozenset(("num", "add", "mul", "neg", "div", "ratio", "percent"))
 _WRAPPING = frozenset(("abs", "root", "set", "fn", "pow"))
 _FUNCTIONS = frozenset(("log", "fn"))
-_UNFOLDED = frozenset(("neg", "percent", "abs", "div", "ratio", "set", "pm", "mp"))
+_UNFOLDED = frozenset(("neg", "percent", "abs", "div", "ratio", "set", "pm", "mp", "binom", "fact"))
 _SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
 _HIGHEST_POWER = 64
 _SCALES = frozenset(("num", Fraction(10) ** k) for k in range(3, 31))  # 26 x 1000 is a way to write a number
@@ -49,6 +49,7 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
     sides = sides_of(answer, wanted)
     if not wanted or not sides or any(map(_are_numbers, sides)):
         return False
+    sides = tuple(map(without_shell, sides))
     constant = "('var'" not in repr(wanted)
     if constant:  # A = bh = 3 * 5: what has no letters is to be worked out
         sides = tuple(side for side in sides if "('var'" not in repr(side)) or sides
@@ -58,6 +59,8 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
         return True
     if "var" not in kinds and all(map(_has_function, sides)):
         return not _has_function(wanted)
+    if not constant and all(map(_adds_up, sides)) and not any(map(_adds_up, wanted)):
+        return True
     constant = constant or wanted[0][0] == "relation"
     if constant and all(map(_is_open, sides)) and not any(map(_is_open, wanted)):
         return True
@@ -105,6 +108,32 @@ def _is_open(tree: Any, rooted: bool = False) -> bool:
     if kind == "matrix":
         return any(_is_open(part) for part in inside(tree) if part and part[0] in COMMUTE)
     return kind in _UNFOLDED and any(_is_open(part, rooted) for part in tree[1:])
+
+
+def _adds_up(tree: Any) -> bool:
+    """Whether two plain numbers or two multiples of one monomial stand in one sum: ``15x + 1 - 81``, ``(19 - 4) x``."""
+    return any(_has_terms_to_add(part) for part in inside(tree) if part)
+
+
+def _has_terms_to_add(tree: Any) -> bool:
+    if tree[0] != "add" or is_mixed(tree):
+        return False
+    numbers = [part for part in tree[1:] if part[0] == "num"]
+    found = [_monomial(part) for part in tree[1:]]
+    letters = [factors for factors in found if factors]
+    return len(numbers) > 1 or len(set(letters)) < len(letters)
+
+
+def _monomial(tree: Any) -> tuple[Any, ...]:
+    """The powers of variables that a term is a multiple of; nothing where it is no monomial."""
+    while tree[0] == "neg" or (tree[0] == "div" and _is_amount(tree[2], False)):
+        tree = tree[1]
+    factors = tree[1:] if tree[0] == "mul" else (tree,)
+    rest = [part for part in factors if not _is_amount(part, False)]
+    powers = all(
+        part[0] == "var" or (part[0] == "pow" and part[1][0] == "var" and part[2][0] == "num") for part in rest
+    )
+    return tuple(rest) if powers else ()
 
 
 def _nests_numbers(tree: Any) -> bool:

@@ -19,13 +19,37 @@ _MOST_WORDS = 8
 _IS = re.compile(
     r"(?P<subject>[a-z][a-z' ]*?) (?:is|are|was|(?:must|will|would) be)(?P<doing> [a-z]+ing)? (?:(?:an?|the) )?(?P<word>.+)"
 )
+# That a limit, a value or an inverse is none: "does not exist", "undefined", "DNE".
+_NONEXISTENT = re.compile(r"\b(?:(?:does|do|did) not exist|doesn['’]t exist|dne|non-?existent)\b", re.IGNORECASE)
+_UNDEFINED = re.compile(r"\b(?:undefined|not defined)\b", re.IGNORECASE)
+_NO_VALUE = re.compile(
+    r"(?:(?:this |that )?"
+    r"(?:(?:\w+ )?(?:limit|value|integral|expression|answer|sum|series|derivative|function|slope|inverse)|it|[a-z])"
+    r" (?:is )?)?(?:(?:(?:does not|doesn['’]t) exist|dne|undefined|not defined|non-?existent)(?: |\Z)){1,2}"
+)
 _OPEN_WORDS = names("the a an this that it its she he they of in on for to given")
+_BEFORE_WORD = re.compile(r"^(?:on|in|at|by|to) (?:an? |the )?")
 _HEDGE = re.compile(
     r"\b(?:or|and|both|nor|but|except|unless|almost|nearly|opposite|other|than|think|guess|probabl[ey]|likely|seems?)\b"
 )
 _COUNTED = re.compile(
     r"(?P<number>\\?\$?\d[\d,.]*)(?:\s|~|\\[,;: ])*(?:\\(?:text|mathrm|mbox)\s*\{(?P<text>[^{}]*)\}|(?P<bare>[A-Za-z].*))"
 )
+
+
+def says_nothing_exists(answer: str, gold: str, prompt: str) -> bool:
+    """Whether both say that there is no value, in any words, between which the question makes no difference.
+
+    Example:
+        >>> [says_nothing_exists(a, "does not exist", "Find the limit.") for a in ("DNE", "The limit is undefined.", "0")]
+        [True, True, False]
+        >>> says_nothing_exists("DNE", "undefined", "State whether it is undefined or does not exist.")
+        False
+    """
+    if len(answer) > MAX_SENTENCE or not _NO_VALUE.fullmatch(_folded(gold)) or not _NO_VALUE.fullmatch(_folded(answer)):
+        return False
+    prompt = prompt[-MAX_PROMPT:]
+    return not (_UNDEFINED.search(prompt) and _NONEXISTENT.search(prompt))
 
 
 def says_word(answer: str, gold: str, prompt: str) -> bool:
@@ -47,6 +71,8 @@ def says_word(answer: str, gold: str, prompt: str) -> bool:
         return False
     if said == wanted or len(said.split()) > _MOST_WORDS + len(wanted.split()) or f" {wanted} " not in f" {said} ":
         return False
+    if _BEFORE_WORD.sub("", said) == wanted:  # on a Sunday
+        return True
     rest = f" {said} ".replace(f" {wanted} ", " ", 1)
     if DOUBT.search(rest) or _HEDGE.search(rest):
         return False

@@ -17,7 +17,14 @@ from composekit.compose.verifiers.exactmath.algebra import Form, TooLarge, Undec
 from composekit.compose.verifiers.exactmath.evaluate import Evaluator, has_bare_log
 from composekit.compose.verifiers.exactmath.grammar import GREEK
 from composekit.compose.verifiers.exactmath.numeric import out_of_range, refuted
-from composekit.compose.verifiers.exactmath.quantities import is_time, quantity, roughly, same_digits, units_agree
+from composekit.compose.verifiers.exactmath.quantities import (
+    in_unit_of,
+    is_time,
+    quantity,
+    roughly,
+    same_digits,
+    units_agree,
+)
 from composekit.compose.verifiers.exactmath.sets import infinity, same_real_set
 from composekit.compose.verifiers.exactmath.shapes import (
     as_equation,
@@ -103,7 +110,10 @@ class Comparison:
             )  # bh = 3 * 5 = 15: letters, and their values
         if relations.count("~") > 1:
             return Node("contradiction", ())
-        for relation, x, y in zip(relations, operands, operands[1:], strict=False):
+        for relation, x, other in zip(relations, operands, operands[1:], strict=False):
+            y = in_unit_of(x, other)
+            if y is None:
+                return Node("contradiction", ())
             if relation == "~" and not roughly(x, y):
                 return Node("contradiction", ())
             same = self._same_values(x, y) if relation == "=" else True

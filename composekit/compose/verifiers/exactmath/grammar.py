@@ -24,7 +24,7 @@ RELATIONS = {
     "ge": ">=", "geq": ">=", "geqslant": ">=", "lt": "<", "gt": ">", "ne": "!=", "neq": "!=", "approx": "~", "simeq": "~",
     "in": "in",
 }  # fmt: skip
-JOINS = {"and": "and", "or": "or", "land": "and", "lor": "or"}
+JOINS = {"and": "and", "or": "or", "land": "and", "lor": "or", "vee": "or"}
 SET_OPERATIONS = {"cup": "cup", "cap": "cap", "setminus": "minus", "backslash": "minus"}
 TIMES = frozenset({"*", "cdot", "times", "ast"})
 ACCENTS = names("mathbf boldsymbol bm vec hat bar tilde mathcal mathfrak mathscr mathit overline overrightarrow")

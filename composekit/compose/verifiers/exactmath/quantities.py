@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from composekit.compose.verifiers.exactmath.numeric import FloatArithmetic, Sampler, Unable
-from composekit.compose.verifiers.exactmath.tree import Node
+from composekit.compose.verifiers.exactmath.tree import Node, number
 from composekit.compose.verifiers.exactmath.units import PHYSICAL, Unit, product
+from composekit.compose.verifiers.measures import measure
 
 
 class Quantity(NamedTuple):
@@ -70,7 +71,9 @@ def is_time(node: Node) -> bool:
 
 
 def roughly(x: Node, y: Node) -> bool:
-    """Whether one of two values is the other one, rounded or cut off to its digits; whole numbers never are."""
+    """Whether one of two values is the other one, rounded or cut off to its digits; whole numbers never are, and of two
+    decimals the second is.
+    """
     try:
         (a, _), (b, _) = Sampler(FloatArithmetic, {}).value(x), Sampler(FloatArithmetic, {}).value(y)
     except (Unable, KeyError):
@@ -78,11 +81,25 @@ def roughly(x: Node, y: Node) -> bool:
     shown = [_decimals(node) for node in (x, y)]
     if abs(a - b) > abs(a) / (20 if None in shown else 100):  # two digits are near enough to a fraction
         return False
+    if shown[0] is not None and shown[1] is not None and shown[1] > shown[0]:  # nobody rounds 4.5 to 4.51
+        return bool(a == b)
     for digits, other in ((shown[1], shown[0]), (shown[0], shown[1])):
         if digits is not None and (other is None or other > digits):
             near = abs(a - b) <= (1.0 if digits else 0.5) * 10.0**-digits * (1 + 1e-9)
             return bool(near and (digits or a != int(a.real)))
     return bool(a == b)
+
+
+def in_unit_of(x: Node, y: Node) -> Node | None:
+    """The second of two amounts in the unit of the first, if both state units; None if these measure different things."""
+    if x.kind != "unit" or y.kind != "unit" or x.args[1] == y.args[1]:
+        return y
+    mine, theirs = measure(x.args[1]), measure(y.args[1])
+    if (mine.dimensions, mine.currency) != (theirs.dimensions, theirs.currency):
+        return None
+    ratio = theirs.size / mine.size
+    factor = Node("div", (number(ratio.numerator), number(ratio.denominator)))
+    return Node("unit", (Node("mul", (y.args[0], factor)), x.args[1]))
 
 
 def _decimals(node: Node) -> int | None:

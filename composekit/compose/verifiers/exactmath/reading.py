@@ -18,7 +18,14 @@ from composekit.compose.verifiers.exactmath.parser import parse
 from composekit.compose.verifiers.exactmath.spellings import greek_units, respelled, rewritten
 from composekit.compose.verifiers.exactmath.tree import Node
 from composekit.compose.verifiers.exactmath.unit_marks import mark_units
-from composekit.compose.verifiers.exactmath.worded import MAX_TEXT, TEXT_COMMAND, is_wordlike, word_value, words
+from composekit.compose.verifiers.exactmath.worded import (
+    MAX_TEXT,
+    TEXT_COMMAND,
+    is_wordlike,
+    signed_reals,
+    word_value,
+    words,
+)
 
 _CACHED_LENGTH = 300
 
@@ -119,7 +126,8 @@ def _readings(raw: str, gold: bool) -> Iterator[Node]:
         if only_words or choice:
             said = words(raw)
             yield Node("text", (said,))
-            value = word_value(said)
+            symbols = signed_reals(said)
+            value = _parsed(symbols, Convention()) if symbols else word_value(said)
             if value is not None:
                 yield value
             elif gold and not choice:

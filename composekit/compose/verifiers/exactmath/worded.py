@@ -31,6 +31,18 @@ _ALL_REALS = re.compile(
     r"(?:(?:[a-z]|it) (?:is|can be|may be|in) )?(?:(?:(?:the )?set of )?(?:all |any |every )?(?:the )?real(?: numbers|s)"
     r"|(?:all|any|every) real(?: number| value)?)(?: (?:for |of )?[a-z])?|(?:entire |whole )?real line"
 )
+_SIGNED_REALS = re.compile(
+    r"(?:(?:[a-z]|it) (?:is|can be|may be) )?(?:(?:the )?set of )?(?:all |any |every )"
+    r"(?P<sign>(?:strictly )?positive|non-?negative|(?:strictly )?negative|non-?positive|non-?zero)"
+    r" real(?:s| numbers?| values?)"
+)
+_SIGNS = {
+    "positive": "x > 0",
+    "negative": "x < 0",
+    "nonnegative": r"x \ge 0",
+    "nonpositive": r"x \le 0",
+    "nonzero": r"x \ne 0",
+}
 _NOTHING = re.compile(r"no (?:real )?solutions?|(?:the )?(?:empty|null) set")
 
 
@@ -87,6 +99,12 @@ def _number_of(low: list[str], scales: tuple[str, ...]) -> int | None:
     count = _number_of(low[:at], tuple(smaller))
     rest = _number_of(low[at + 1 :], tuple(smaller)) if low[at + 1 :] else 0
     return count * _SCALES[scale] + rest if count and rest is not None else None
+
+
+def signed_reals(said: str) -> str | None:
+    """The inequality that words say: ``all nonnegative real numbers``."""
+    match = _SIGNED_REALS.fullmatch(said)
+    return _SIGNS[match["sign"].replace("-", "").removeprefix("strictly ")] if match else None
 
 
 def word_value(said: str) -> Node | None:
