@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from composekit.compose import Problem
+from composekit.compose import Link, Problem, audit, chain
+from composekit.compose.generators.stream import Stream
 from composekit.compose.idle import idle
-from composekit.compose.tokens import constants
+from composekit.compose.linking import join
+from composekit.compose.pinned import is_pinned, offered
+from composekit.compose.spaces import most_of
+from composekit.compose.tokens import Constant, constants
 
 # --- what a worked solution leaves aside
 
@@ -34,3 +40,105 @@ def test_a_number_is_only_compared_if_all_steps_can_be_followed(
 ) -> None:
     problem = Problem(text, answer, solution=steps)
     assert [text[slice(*span)] for span in idle(problem, constants(text))] == expected
+
+
+# --- what X can be at most
+
+
+def spot(problem: Problem, text: str) -> Constant:
+    """The constant of a problem that reads so."""
+    return next(c for c in constants(problem.prompt) if c.text == text)
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        ("How many of the 40 boxes are full?", 40),
+        ("What percent of the nuts are left?", 100),
+        ("By what percent did the price increase?", None),
+        ("How many percent more nuts has she than he?", None),
+        (
+            "The angles of a triangle are 40 degrees, 60 degrees and the rest. How many degrees has the third angle?",
+            None,
+        ),
+        (r"In triangle $ABC$, $\angle A = 40^\circ$ and $\angle B = 60^\circ$. What is $\angle C$ in degrees?", 180),
+        (r"A turn is $360^\circ$. What is the angle between the hands of a clock at four, in degrees?", 360),
+        ("What is the remainder when 7^99 is divided by 97?", 96),
+        ("What is the last digit of 7^99?", 9),
+        ("How many nuts are left of 40?", None),
+    ],
+)
+def test_the_largest_answer_that_a_question_allows(text: str, most: int | None) -> None:
+    assert most_of(Problem(text, 5)) == most
+
+
+LEFT = Problem("Ann has 40 nuts and eats 2. What percent of them are left?", 95)
+BAGS = "Ann has {} nuts, Bea has 19 nuts and Cem has 23 nuts. {}"
+
+
+@pytest.mark.parametrize(
+    ("constant", "question", "answer", "value", "pinned"),
+    [
+        (17, "How many nuts has who has the most nuts?", 23, 95, True),  # at most 22
+        (22, "How many nuts has who has the most nuts?", 23, 95, False),  # at most 27
+        (14, "Which of them has the most nuts?", "Cem", 95, True),  # at most 19
+        (14, "Which of them has the most nuts?", "Cem", 140, False),  # no percentage
+        (2, "How many nuts have they together?", 44, 95, False),  # at most 7
+        (2, "How many nuts have they together?", 44, 99, True),  # at most 3
+        (2, "How many nuts have they together?", 44, 140, False),
+        (114, "How many nuts have they together?", 156, 95, False),
+    ],
+)
+def test_a_relation_bounds_y_from_above(constant: int, question: str, answer: object, value: int, pinned: bool) -> None:
+    problem = Problem(BAGS.format(constant, question), answer)
+    assert is_pinned(problem, spot(problem, str(constant)), value, (), most_of(LEFT)) is pinned
+    assert not is_pinned(problem, spot(problem, str(constant)), value, ())
+
+
+def test_options_of_which_few_leave_an_amount_pin_it() -> None:
+    problem = Problem("Ann has 14 nuts and gets 20. How many has she?", 34)
+    tried = (40, 60, 104, 110, 118)
+    assert is_pinned(problem, spot(problem, "14"), 118, tried)  # or 6
+    assert not is_pinned(problem, spot(problem, "14"), 110, tried)  # 8, 14 and 22 are left
+    formula = Problem("Solve $x + 14 = 20$.", 6)
+    assert not is_pinned(formula, spot(formula, "14"), 118, tried)  # may be negative
+
+
+# --- the audit says so
+
+
+def link_without_texts(link: Link) -> Link:
+    return dataclasses.replace(
+        link, relation="", span=None, definition="", value_in=str(link.value_in), value_out=str(link.value_out)
+    )
+
+
+def test_audit_warns_where_the_relation_tells_enough() -> None:
+    nuts = Problem("Ann picks 4 nuts, then 7 times as many, then eats 10. How many has she?", 22)
+    shops = Problem("A hat costs $43 at one shop, $19 at the next, and $23 at the last. How much is the cheapest?", 19)
+    forced = join([nuts, shops], [(0, 1)], "chain", Stream(1), strict=False)
+    told = {c.text: is_pinned(shops, c, 22, offered(nuts, 22, {})) for c in constants(shops.prompt)}
+    assert told == {"43": True, "19": False, "23": False}
+    for seed in range(40):
+        forced = join([nuts, shops], [(0, 1)], "chain", Stream(seed), strict=False)
+        assert not isinstance(forced, tuple)
+        warned = any("bounds it" in finding.message for finding in audit(forced).warnings)
+        assert warned is (forced.links[0].value_out == 43)
+        assert audit(forced).ok
+    shared = Problem("Seven friends share 35 nuts, and each of them eats 2. How many nuts has each of them left?", 3,
+                     solution="35/7=<<35/7=5>>5. 5-2=<<5-2=3>>3.")  # fmt: skip
+    seven = Problem("Ann has 3 nuts and finds 4. How many has she?", 7)
+    made = join([seven, shared], [(0, 1)], "chain", Stream(0), strict=False)
+    assert not isinstance(made, tuple)
+    foreign = made.replace(links=tuple(link_without_texts(link) for link in made.links))
+    for composite in (made, foreign):
+        reasons = [finding.message for finding in audit(composite).warnings if finding.kind == "guessable"]
+        assert any("few of the possible answers before" in reason for reason in reasons), reasons
+
+
+def test_audit_warns_of_a_constant_between_a_difference_and_a_number() -> None:
+    first = Problem("Ann has 3 nuts and finds 1. How many has she?", 4)
+    second = Problem("Of 1013 nuts, 1011 were sold. How many are left?", 2)
+    forced = chain(first, second)
+    reasons = [finding.message for finding in audit(forced).warnings]
+    assert any("lies between" in reason for reason in reasons) is (forced.links[0].value_out == 1011)
