@@ -176,6 +176,26 @@ def squares(text: str, values: Values) -> Iterator[Tie]:
             yield Tie((root.span, square.span), f"{square.value} is the square of {root.value}")
 
 
+_TERM = r"(?:\\?[a-z]{3,6}\s?(?:\^\{?[0-9]\}?\s?)?)?\(?[0-9]{0,4}\s?[a-z]\)?"
+_AND = r"(?:\s?[+:,]\s?(?:\\ )?|\$,? (?:and )?\$)"
+_TERMS = re.compile(rf"(?<![0-9a-z^_\\}}){{]){_TERM}(?:{_AND}{_TERM}){{2,8}}(?![0-9a-z^_])")
+_COEFFICIENT = re.compile(rf"(?<![0-9^{{])([0-9]{{0,4}})\s?([a-z])\)?\s?(?:{_AND}|\Z)")
+
+
+def coefficients(text: str, values: Values) -> Iterator[Tie]:
+    r"""``$\arccos x + \arccos 2x + \arccos 3x$``: three terms that differ in a number alone, which goes on in equal steps."""
+    for match in _TERMS.finditer(text) if "$" in text or "\\[" in text else ():
+        found = list(_COEFFICIENT.finditer(match[0]))
+        shapes = {shape.strip() for shape in _COEFFICIENT.sub("|", match[0]).split("|")[:-1]}
+        numbers = [int(one[1] or 1) for one in found]
+        if len(shapes) > 1 or len({one[2] for one in found}) > 1 or len(numbers) < 3 or numbers[0] == numbers[1]:
+            continue
+        three = list(zip(numbers, numbers[1:], numbers[2:], strict=False))
+        if all(b - a == c - b for a, b, c in three) or all(a * c == b * b for a, b, c in three):
+            spans = [(match.start() + one.start(1), match.start() + one.end(1)) for one in found if one[1]]
+            yield _tie_at(values, spans, "in progression: " + ", ".join(map(str, numbers)))
+
+
 def _tie_at(values: Values, places: Sequence[tuple[int, int]], why: str) -> Tie:
     return Tie(tuple(n.span for n in values if n.span in places), why)
 
@@ -217,4 +237,4 @@ def drawn_areas(text: str, values: Values) -> Iterator[Tie]:
 
 RULES = (steps, shared_out, rest_of_boxes, triples, reciprocals, twice_divided, drawn_areas)
 # Those that look at numbers in any place of a formula.
-FORMULA_RULES = (forms, binomials, squares)
+FORMULA_RULES = (forms, binomials, squares, coefficients)

@@ -7,12 +7,13 @@ import dataclasses
 import pytest
 
 from composekit.compose import Link, Problem, audit, chain
+from composekit.compose.derivable import derivable
 from composekit.compose.generators.stream import Stream
 from composekit.compose.idle import idle
 from composekit.compose.linking import join
 from composekit.compose.pinned import is_pinned, offered
 from composekit.compose.spaces import most_of
-from composekit.compose.tokens import Constant, constants
+from composekit.compose.tokens import Constant, constants, numerals
 
 # --- what a worked solution leaves aside
 
@@ -142,3 +143,23 @@ def test_audit_warns_of_a_constant_between_a_difference_and_a_number() -> None:
     forced = chain(first, second)
     reasons = [finding.message for finding in audit(forced).warnings]
     assert any("lies between" in reason for reason in reasons) is (forced.links[0].value_out == 1011)
+
+
+# --- coefficients that go on in equal steps
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"Solve $\arccos x + \arccos 2x + \arccos 3x = \pi$.", ["2", "3"]),
+        (r"Solve $\cos^2 x + \cos^2 2x + \cos^2 3x = 1$.", ["2", "3"]),
+        (r"Solve $x + 2x + 4x = 77$.", ["2", "4"]),
+        (r"The angles are $2x$, $3x$ and $4x$.", ["2", "3", "4"]),
+        (r"Solve $2x + 5y + 8z = 3$.", []),
+        (r"Solve $3x + 7x + 2x = 30$.", []),
+        (r"Solve $x + 3x^2 + 5x^3 = 9$.", []),
+        (r"Solve $2x + 4x = 9$.", []),
+    ],
+)
+def test_coefficients_in_progression_follow_from_each_other(text: str, expected: list[str]) -> None:
+    assert [text[slice(*span)] for span in derivable(text, numerals(text))] == expected
