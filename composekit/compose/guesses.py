@@ -183,7 +183,7 @@ _COEFFICIENT = re.compile(rf"(?<![0-9^{{])([0-9]{{0,4}})\s?([a-z])\)?\s?(?:{_AND
 
 
 def coefficients(text: str, values: Values) -> Iterator[Tie]:
-    r"""``$\arccos x + \arccos 2x + \arccos 3x$``: three terms that differ in a number alone, which goes on in equal steps."""
+    r"""``$\arccos x + \arccos 2x + \arccos 3x$``: terms that differ in a number alone, which goes on in equal steps."""
     for match in _TERMS.finditer(text) if "$" in text or "\\[" in text else ():
         found = list(_COEFFICIENT.finditer(match[0]))
         shapes = {shape.strip() for shape in _COEFFICIENT.sub("|", match[0]).split("|")[:-1]}
