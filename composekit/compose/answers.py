@@ -65,20 +65,21 @@ _IN_UNITS = re.compile(rf"\b(?:in|of|by|many) (?:{_UNIT_NAMES})\b", re.IGNORECAS
 def implied_unit(problem: Problem) -> str:
     """The unit that the worked solution gives a time, a length or a weight, where the question leaves it open."""
     question = _STOP.split(problem.prompt[-400:].rstrip())[-1]
-    if problem.solution and _ends_in_percent(problem.solution, problem.answer) and not _NO_PERCENT.search(question):
+    solution = problem.solution or ""
+    percent = ("%" in solution or "percent" in solution) and _ends_in_percent(solution, problem.answer)
+    if percent and not _NO_PERCENT.search(question):
         return "percent"
-    scale = _stated_scale(problem.solution, problem.answer) if problem.solution else ""
+    scale = _stated_scale(solution, problem.answer) if any(name in solution for name in _SCALES) else ""
     if scale and not _NAMES_MONEY.search(question):
         return scale
-    if not problem.solution or _IN_UNITS.search(question) or not _MEASURES.search(question):
+    if not solution or _IN_UNITS.search(question) or not _MEASURES.search(question):
         return ""
     answer = re.escape(problem.answer.strip())
-    stated = re.findall(
-        rf"(?<![\d.,]){answer} ?({_UNIT_NAMES})\b(?! ?(?:/|per\b|an?\b|each\b))", problem.solution[-2000:]
-    )
+    stated = re.findall(rf"(?<![\d.,]){answer} ?({_UNIT_NAMES})\b(?! ?(?:/|per\b|an?\b|each\b))", solution[-2000:])
     return stated[-1] if stated else ""
 
 
+_SCALES = ("cents", "thousand", "million", "billion")
 _NAMES_MONEY = re.compile(r"cent|dollar|\$|thousand|million|billion|¢", re.IGNORECASE)
 
 

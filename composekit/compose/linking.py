@@ -288,9 +288,9 @@ class _Work:
                 continue
             if new_value and not taken and self._renewed(open_end, constant, shown):
                 return None
-            if must_renew or (self.strict and self._is_pinned(self.parts[target], constant, open_end)):
+            if must_renew or not _fits(constant.value, value, ends, self.strict):
                 continue
-            if _fits(constant.value, value, ends, self.strict):
+            if not self.strict or not self._is_pinned(self.parts[target], constant, open_end):
                 self.knots.append(open_end._replace(constant=constant))
                 return None
         if must_renew:

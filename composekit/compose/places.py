@@ -365,6 +365,7 @@ def _share(site: _Site, value: Value) -> str:
 
 _TRIANGLE = re.compile(r"\barea of a (?:triangle|trapezoid)\b[^.?!]*\Z")  # half of base times height
 _FACTS = frozenset(value for values in CONVERSIONS.values() for value in values)
+_SMALL_UNITS = frozenset(small for small, _ in CONVERSIONS)
 
 
 def _known_fact(site: _Site, value: Value) -> str:
@@ -373,7 +374,7 @@ def _known_fact(site: _Site, value: Value) -> str:
     if value == Fraction(1, 2) and _TRIANGLE.search(site.text[max(site.start - 80, 0) : site.start]):
         return "common knowledge"
     unit = singular(site.word_after()) if value in _FACTS else ""
-    if not unit:
+    if unit not in _SMALL_UNITS:
         return ""
     for index in range(site.after + 1, min(site.after + 9, len(site.lexemes))):
         if site.is_word(index):
