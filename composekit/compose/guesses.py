@@ -164,6 +164,20 @@ def binomials(text: str, values: Values) -> Iterator[Tie]:
             yield _tie_at(values, [match.span(2)], f"a power of {match[1]} and one")
 
 
+_THREE_TERMS = re.compile(
+    r"(?<![\d.^])(\d{1,9})\s?[-+]\s?2\s?(?:\(|\\cdot|\\times|\*)\s?(\d{1,6})\)?\s?(?:\(|\\cdot|\\times|\*)\s?(\d{1,6})\)?"
+    r"\s?\+\s?(\d{1,9})(?![\d.^])"
+)
+
+
+def squares_of_sums(text: str, values: Values) -> Iterator[Tie]:
+    r"""``$441 + 2(21)(19) + 361$``: whoever sees three of the numbers knows the fourth."""
+    for match in _THREE_TERMS.finditer(text) if "+" in text else ():
+        first, a, b, last = (int(match[group]) for group in range(1, 5))
+        if {first, last} == {a * a, b * b}:
+            yield _tie_at(values, [match.span(group) for group in range(1, 5)], f"{a} and {b}, and their squares")
+
+
 _LEAST_ROOT = 32  # smaller numbers stand beside their squares by chance, or nobody is sure
 
 
@@ -237,4 +251,4 @@ def drawn_areas(text: str, values: Values) -> Iterator[Tie]:
 
 RULES = (steps, shared_out, rest_of_boxes, triples, reciprocals, twice_divided, drawn_areas)
 # Those that look at numbers in any place of a formula.
-FORMULA_RULES = (forms, binomials, squares, coefficients)
+FORMULA_RULES = (forms, binomials, squares_of_sums, squares, coefficients)

@@ -76,6 +76,8 @@ def _idle_in(used: Used, problem: Problem, constant: Constant) -> str:
     course = where_it_goes(problem, constant)
     if not course and used.only_compares(constant):
         course = "leads nowhere"
+    if not course and used.only_labels(constant, problem.prompt):
+        return "the worked solution has it in a name alone"
     return _COURSES.get(course, "")
 
 

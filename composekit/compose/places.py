@@ -122,8 +122,13 @@ _SPACED_COLON = re.compile(r"(?:\\[!,;]:(?:\\[!,;])?|:\\[!,;])\d")
 _AFTER_SPACED_COLON = re.compile(r"\d(?:\\[!,;]:(?:\\[!,;])?|:\\[!,;])\Z")
 
 
+_THIN = "\u00a0\u2007\u2009\u202f"  # spaces that group digits: 1 200
+
+
 def _neighbours(site: _Site, value: Value) -> str:
     left, right = site.left, site.right
+    if (right and right in _THIN and site.char(2).isdigit()) or (left and left in _THIN and site.char(-2).isdigit()):
+        return "part of a longer number"
     command = site.exists(site.before) and site.lexemes[site.before].kind == "command"
     if left.isalpha() and not command and not _is_argument(site):
         return "joined to letters"

@@ -29,8 +29,10 @@ _PART_OF_UNIT = re.compile(
 )
 _ANNOTATION = re.compile("<<[^<>]{1,120}>>")
 _COMPARISON = re.compile(
-    r"(?:[0-9] ?[<>] ?|\b(?:is|are|was|were|be)(?: [a-z]+)? (?:more|less|[a-z]{2,12}er) than (?:the )?)\\?\$?([0-9.,]{1,15})"
+    r"(?:[0-9] ?[<>] ?|\b(?:is|are|was|were|be)(?: [a-z]+)? (?:more|less|[a-z]{2,12}er) than (?:the )?)"
+    r"\\?\$?([0-9]{1,12}(?:\.[0-9]{1,6})?|\.[0-9]{1,6})"
 )
+_OR_MORE = re.compile(r"\$? (?:[a-z]+ )?(?:or|and) (?:more|fewer|less|over|above|under|below)\b")
 _ANYWHERE = frozenset(map(Fraction, (0, 1, 2, 100)))
 _RADICAND = re.compile(r"sqrt\s?\{?([0-9]{1,9})")
 
@@ -58,7 +60,7 @@ class Used:
     def compared(self) -> frozenset[Fraction]:
         """The numbers to which others are compared in prose."""
         prose = _ANNOTATION.sub("", self.text)
-        return frozenset(number_of(match.strip(".,")) for match in _COMPARISON.findall(prose) if match.strip(".,"))
+        return frozenset(map(number_of, _COMPARISON.findall(prose)))
 
     def only_compares(self, constant: Constant) -> bool:
         """Whether an annotated solution has a number once, where it compares: ``112 is not greater than 125``."""
@@ -66,6 +68,14 @@ class Used:
             return False
         once = "<<" in self.text and len(re.findall(rf"(?<![0-9.]){re.escape(constant.text)}(?![0-9])", self.text)) == 1
         return once and constant.value in self.compared
+
+    def only_labels(self, constant: Constant, prompt: str) -> bool:
+        """Whether an annotated solution has a number only in the name of a kind: ``40 pupils read three or more books``."""
+        if "<<" not in self.text or not _OR_MORE.match(prompt, constant.span[1]):
+            return False
+        forms = {constant.text, str(constant.value), *_SAID_AS.get(constant.value, ())}
+        said = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, forms))})(?![\w])", re.IGNORECASE)
+        return all(_OR_MORE.match(self.text, match.end()) for match in said.finditer(self.text))
 
     def has(self, constant: Constant, prompt: str) -> bool:
         """Whether a number is there: in digits, in words, as a percentage, in cents, as what words make of it."""

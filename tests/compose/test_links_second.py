@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 
 from composekit.compose import Link, Problem, audit, chain
 from composekit.compose.derivable import derivable
+from composekit.compose.generators import GENERATORS
 from composekit.compose.generators.stream import Stream
 from composekit.compose.idle import idle
 from composekit.compose.linking import join
@@ -163,3 +165,73 @@ def test_audit_warns_of_a_constant_between_a_difference_and_a_number() -> None:
 )
 def test_coefficients_in_progression_follow_from_each_other(text: str, expected: list[str]) -> None:
     assert [text[slice(*span)] for span in derivable(text, numerals(text))] == expected
+
+
+# --- more that is needed roughly, known to anyone, or told by the rest
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "solution", "expected"),
+    [
+        ("A sixth of 240 pupils read three or more books, 84 read none. How many read fewer?", 116,
+         "240/6=<<240/6=40>>40 read three or more books. 240-40-84=<<240-40-84=116>>116.", ["three"]),
+        ("A group of 40 pupils read 13 or more books each. How many books at least?", 520,
+         "They read 13 or more books each, so 40*13=<<40*13=520>>520.", []),
+        ("Three tarantulas with eight legs each meet 20 sheep with four legs each. How many legs?", 104, None,
+         ["eight", "four"]),
+        ("Seven tables with four legs each. How many legs?", 28, None, []),
+        ("The number C is a multiple of 7, greater than 20, but less than 30. What is this number?", 28, None, ["20", "30"]),
+        ("The number C is 7 more than 20 minus 3, and less than 30. What is this number?", 24, None, []),
+    ],
+)  # fmt: skip
+def test_numbers_that_name_bound_or_repeat_what_is_known_are_idle(
+    text: str, answer: int, solution: str | None, expected: list[str]
+) -> None:
+    problem = Problem(text, answer, solution=solution)
+    assert [text[slice(*span)] for span in idle(problem, constants(text))] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$441 + 2(21)(19) + 361 = x$. Solve for $x$.", ["441", "21", "19", "361"]),
+        (r"Compute $441 + 2 \cdot 21 \cdot 17 + 289$.", ["441", "21", "17", "289"]),
+        ("Compute $441 + 2(21)(19) + 360$.", []),
+        ("Compute $440 + 2(21)(19) + 361$.", []),
+    ],
+)
+def test_a_square_of_a_sum_tells_each_of_its_numbers(text: str, expected: list[str]) -> None:
+    assert [text[slice(*span)] for span in derivable(text, numerals(text))] == expected
+
+
+def test_estimates_to_choose_from_are_round() -> None:
+    """Otherwise the product itself is among them, and it alone is a multiple of the number that is not hidden."""
+    seen = hits = 0
+    for index in range(600):
+        problem = GENERATORS["choice"].sample(5, index)
+        if "nearest_product" in str(problem.template):
+            values = [int(text) for text in problem.metadata["choices"].values()]
+            assert all(value % 10 == 0 for value in values)
+            factors = [problem.template.params[name] for name in "ab"]
+            hits += math.prod(factors) in values
+            seen += 1
+    assert seen > 50 and hits <= seen // 20
+
+
+# --- texts as they come
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2007", "\u2009", "\u202f"])
+def test_a_number_that_is_grouped_by_thin_spaces_is_whole(space: str) -> None:
+    text = f"He has 13{space}200 figs and 57{space}nuts."
+    assert [c.text for c in constants(text)] == ["57"]
+
+
+def test_an_address_holds_no_constant() -> None:
+    text = "See https://example.org/57?a=12&b=3 and www.example.org/?q=44. He has 13 nuts and 15 figs."
+    assert [c.text for c in constants(text)] == ["13", "15"]
+
+
+@pytest.mark.parametrize("solution", ["<<1+1=2>>2 is more than 1.2.3.", "5 < .,", "<<1+1=2>> 3 > 4..5 < ,,9"])
+def test_comparisons_of_no_numbers_are_no_error(solution: str) -> None:
+    idle(Problem("He has 13 nuts and 15 figs.", 2, solution=solution), constants("He has 13 nuts and 15 figs."))
