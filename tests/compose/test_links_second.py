@@ -14,6 +14,7 @@ from composekit.compose.generators.stream import Stream
 from composekit.compose.idle import idle
 from composekit.compose.linking import join
 from composekit.compose.pinned import is_pinned, offered
+from composekit.compose.renewing import renew
 from composekit.compose.spaces import most_of
 from composekit.compose.tokens import Constant, constants, numerals
 
@@ -235,3 +236,11 @@ def test_an_address_holds_no_constant() -> None:
 @pytest.mark.parametrize("solution", ["<<1+1=2>>2 is more than 1.2.3.", "5 < .,", "<<1+1=2>> 3 > 4..5 < ,,9"])
 def test_comparisons_of_no_numbers_are_no_error(solution: str) -> None:
     idle(Problem("He has 13 nuts and 15 figs.", 2, solution=solution), constants("He has 13 nuts and 15 figs."))
+
+
+def test_a_banknote_gets_no_new_value() -> None:
+    steps = "2*3=<<2*3=6>>6. 20-6=<<20-6=14>>14."
+    text = "Two tickets cost $3 each. Ann pays with a $20 {}. What is left?"
+    bill, sum_ = (Problem(text.format(word), 14, solution=steps) for word in ("bill", "deposit"))
+    assert renew(bill, spot(bill, "20"), Stream(1)) is None
+    assert renew(sum_, spot(sum_, "20"), Stream(1)) is not None
