@@ -216,7 +216,8 @@ def test_estimates_to_choose_from_are_round() -> None:
             factors = [problem.template.params[name] for name in "ab"]
             hits += math.prod(factors) in values
             seen += 1
-    assert seen > 50 and hits <= seen // 20
+    assert seen > 50
+    assert hits <= seen // 20
 
 
 # --- texts as they come
@@ -244,3 +245,12 @@ def test_a_banknote_gets_no_new_value() -> None:
     bill, sum_ = (Problem(text.format(word), 14, solution=steps) for word in ("bill", "deposit"))
     assert renew(bill, spot(bill, "20"), Stream(1)) is None
     assert renew(sum_, spot(sum_, "20"), Stream(1)) is not None
+
+
+def test_a_symbol_in_code_has_no_dollar_signs() -> None:
+    first = Problem("Let $x + 5 = 82$. Find $x$.", 77)
+    calls = Problem("What does the call `f(41)` return?\n\n```python\ndef f(n):\n    return n + 30\n```", 71)
+    made = chain(first, calls)
+    assert f"`f({made.links[0].symbol_out})`" in made.prompt
+    assert f"${made.links[0].symbol_out}$" in made.links[0].relation
+    assert audit(made).ok
