@@ -33,7 +33,26 @@ def answer_value(problem: Problem) -> tuple[Value | None, str, str]:
         value, unit = parse_quantity(problem.answer)
     except NotANumber as error:
         return None, "", error.reason
-    return (None, "", "an answer of zero would print the constant") if value == 0 else (value, unit, "")
+    if value == 0:
+        return None, "", "an answer of zero would print the constant"
+    why_not = _is_no_one_number(problem.prompt, value)
+    return (None, "", why_not) if why_not else (value, unit, "")
+
+
+_CLOCK_QUESTION = re.compile(
+    r"\b(?:(?:at )?what time|what (?:is|was|will be|would be) the (?:latest|earliest) time)\b"
+    r"(?![^.?!]*\b(?:seconds|minutes|hours|long)\b[^.?!]*\?)",
+    re.IGNORECASE,
+)
+_TWO_QUESTIONS = re.compile(r"\b(?:who|which|what)\b[^.?!]*\band (?:by )?(?:how|what|who|which)\b", re.IGNORECASE)
+
+
+def _is_no_one_number(text: str, value: Value) -> str:
+    """``At what time must he leave?`` is answered by 9 or by 21, ``Who has more, and by how much?`` by two things."""
+    question = _STOP.split(text[-400:].rstrip())[-1]
+    if isinstance(value, int) and 0 < value <= 24 and _CLOCK_QUESTION.search(question):
+        return "a time of day"
+    return "one of two answers" if " and " in question and _TWO_QUESTIONS.search(question) else ""
 
 
 def asks_percent(text: str, value: Value | None) -> bool:

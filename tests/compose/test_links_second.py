@@ -9,6 +9,7 @@ import pytest
 
 from composekit.compose import Link, Problem, audit, chain
 from composekit.compose.derivable import derivable
+from composekit.compose.ends import ends_of
 from composekit.compose.generators import GENERATORS
 from composekit.compose.generators.stream import Stream
 from composekit.compose.idle import idle
@@ -254,3 +255,19 @@ def test_a_symbol_in_code_has_no_dollar_signs() -> None:
     assert f"`f({made.links[0].symbol_out})`" in made.prompt
     assert f"${made.links[0].symbol_out}$" in made.links[0].relation
     assert audit(made).ok
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "reason"),
+    [
+        ("He needs 2 hours and must be there at 11 a.m. At what time should he leave?", 9, "a time of day"),
+        ("It opens at 6 a.m. What is the latest time the baker can start?", 2, "a time of day"),
+        ("What was the latest time he could start and be done by 8 pm?", 6, "a time of day"),
+        ("Who has read more, and by how much?", 4, "one of two answers"),
+        ("What time did she need for the race, in seconds?", 14, ""),
+        ("What number of apples and pears did he buy?", 14, ""),
+        ("At what time of his life, in days, did he earn 300 coins?", 300, ""),
+    ],
+)
+def test_an_hour_of_the_day_and_half_an_answer_are_no_x(question: str, answer: int, reason: str) -> None:
+    assert ends_of(Problem(question, answer)).why_not == reason
