@@ -33,7 +33,26 @@ def answer_value(problem: Problem) -> tuple[Value | None, str, str]:
         value, unit = parse_quantity(problem.answer)
     except NotANumber as error:
         return None, "", error.reason
-    return (None, "", "an answer of zero would print the constant") if value == 0 else (value, unit, "")
+    if value == 0:
+        return None, "", "an answer of zero would print the constant"
+    why_not = _is_no_one_number(problem.prompt, value)
+    return (None, "", why_not) if why_not else (value, unit, "")
+
+
+_CLOCK_QUESTION = re.compile(
+    r"\b(?:(?:at )?what time|what (?:is|was|will be|would be) the (?:latest|earliest) time)\b"
+    r"(?![^.?!]*\b(?:seconds|minutes|hours|long)\b[^.?!]*\?)",
+    re.IGNORECASE,
+)
+_TWO_QUESTIONS = re.compile(r"\b(?:who|which|what)\b[^.?!]*\band (?:by )?(?:how|what|who|which)\b", re.IGNORECASE)
+
+
+def _is_no_one_number(text: str, value: Value) -> str:
+    """``At what time must he leave?`` is answered by 9 or by 21, ``Who has more, and by how much?`` by two things."""
+    question = _STOP.split(text[-400:].rstrip())[-1]
+    if isinstance(value, int) and 0 < value <= 24 and _CLOCK_QUESTION.search(question):
+        return "a time of day"
+    return "one of two answers" if " and " in question and _TWO_QUESTIONS.search(question) else ""
 
 
 def asks_percent(text: str, value: Value | None) -> bool:
@@ -65,20 +84,21 @@ _IN_UNITS = re.compile(rf"\b(?:in|of|by|many) (?:{_UNIT_NAMES})\b", re.IGNORECAS
 def implied_unit(problem: Problem) -> str:
     """The unit that the worked solution gives a time, a length or a weight, where the question leaves it open."""
     question = _STOP.split(problem.prompt[-400:].rstrip())[-1]
-    if problem.solution and _ends_in_percent(problem.solution, problem.answer) and not _NO_PERCENT.search(question):
+    solution = problem.solution or ""
+    percent = ("%" in solution or "percent" in solution) and _ends_in_percent(solution, problem.answer)
+    if percent and not _NO_PERCENT.search(question):
         return "percent"
-    scale = _stated_scale(problem.solution, problem.answer) if problem.solution else ""
+    scale = _stated_scale(solution, problem.answer) if any(name in solution for name in _SCALES) else ""
     if scale and not _NAMES_MONEY.search(question):
         return scale
-    if not problem.solution or _IN_UNITS.search(question) or not _MEASURES.search(question):
+    if not solution or _IN_UNITS.search(question) or not _MEASURES.search(question):
         return ""
     answer = re.escape(problem.answer.strip())
-    stated = re.findall(
-        rf"(?<![\d.,]){answer} ?({_UNIT_NAMES})\b(?! ?(?:/|per\b|an?\b|each\b))", problem.solution[-2000:]
-    )
+    stated = re.findall(rf"(?<![\d.,]){answer} ?({_UNIT_NAMES})\b(?! ?(?:/|per\b|an?\b|each\b))", solution[-2000:])
     return stated[-1] if stated else ""
 
 
+_SCALES = ("cents", "thousand", "million", "billion")
 _NAMES_MONEY = re.compile(r"cent|dollar|\$|thousand|million|billion|¢", re.IGNORECASE)
 
 

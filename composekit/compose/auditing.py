@@ -17,17 +17,12 @@ from functools import lru_cache
 from typing import Any
 
 from composekit._errors import bad_type
-from composekit.compose import audit_links, audit_texts, exact
+from composekit.compose import audit_links, audit_needs, audit_texts, exact
 from composekit.compose.aligning import tokenize
-from composekit.compose.derivable import MAX_TEXT, derivable
-from composekit.compose.derivations import Span
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
 from composekit.compose.guessing import guess_by_rounding
-from composekit.compose.idle import idle
 from composekit.compose.problem import Composite, Link, Problem
-from composekit.compose.spaces import few_answers
-from composekit.compose.tokens import numerals
 
 GUESSES = 11  # a guesser without the first part tries the integers 0 to 10
 
@@ -153,14 +148,9 @@ def _findings(composite: Composite) -> Iterator[Finding]:
     for index, link in enumerate(composite.links):
         where = f"link {index}"
         yield from _check_leaks(composite, link, where)
-        yield from _check_derivable(composite, link, where)
-        yield from _check_idle(composite, link, where)
+        yield from audit_needs.check(composite, link, where)
         if exactly:
             yield from audit_links.check_difference(link, where)
-        few = _few_answers(composite.parts[link.source])
-        if few is not None:
-            message = f"{link.symbol_in} is one of {few[0]} values that anyone can try: {few[1]}"
-            yield warning("guessable", message, where)
         if is_guessable(link):
             yield warning("guessable", f"{link.symbol_out} = {link.value_out} is an integer from 0 to 10", where)
         if is_rounded_difference(link):
@@ -215,53 +205,6 @@ def _is_worth(number: object, worth: Exact) -> bool:
         return exact.of(number) == worth
     except NotExact:
         return False
-
-
-def _check_derivable(composite: Composite, link: Link, where: str) -> Iterator[Finding]:
-    """Whether a reader has the constant from the rest of its part; what other links hide there is no part of the rest."""
-    part = composite.parts[link.target].prompt
-    if len(part) > MAX_TEXT:
-        return
-    spans = [link.span] if link.span is not None else _standing(part, link.value_out)
-    hidden = {other.span for other in composite.links if other.target == link.target and other.span is not None}
-    why = [_follows(part, frozenset({span, *hidden})).get(span) for span in spans]
-    if why and all(why):
-        message = f"{link.symbol_out} follows from the rest of part {link.target}: {why[0]}"
-        yield warning("derivable", message, where)
-
-
-def _check_idle(composite: Composite, link: Link, where: str) -> Iterator[Finding]:
-    """Whether the answer of the part may be the same for any constant in this place."""
-    part = composite.parts[link.target]
-    spans = [link.span] if link.span is not None else _standing(part.prompt, link.value_out)
-    why = [_unneeded(part).get(span) for span in spans]
-    if why and all(why):
-        message = f"the answer of part {link.target} may not depend on {link.symbol_out}: {why[0]}"
-        yield warning("idle", message, where)
-
-
-@lru_cache(maxsize=8192)
-def _few_answers(part: Problem) -> tuple[int, str] | None:
-    return few_answers(part)
-
-
-@lru_cache(maxsize=8192)
-def _unneeded(part: Problem) -> dict[Span, str]:
-    return idle(part, numerals(part.prompt))
-
-
-def _standing(text: str, wanted: object) -> list[Span]:
-    """Where a text has a number."""
-    try:
-        number = exact.of(wanted).rational
-    except NotExact:
-        return []
-    return [n.span for n in numerals(text) if n.kind != "radical" and n.value == number]
-
-
-@lru_cache(maxsize=8192)
-def _follows(text: str, hidden: frozenset[Span]) -> dict[Span, str]:
-    return derivable(text, numerals(text), hidden)
 
 
 def last_number_is_answer(problem: Problem) -> bool:

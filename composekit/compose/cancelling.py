@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from composekit.compose.annotations import compiled, implied_by, number_of
+from composekit.compose.annotations import compiled, number_of
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant, numerals
 
@@ -95,20 +96,28 @@ def _pair(number: int | Fraction) -> tuple[int, int]:
 
 
 def _is_gapless(problem: Problem, constant: Constant, steps: _Steps) -> bool:
-    """Whether all arithmetic of a solution is annotated, and every number in it is the question's, a result, or what words
-    imply: what is then not used is only compared, such as the dearer of two shops.
+    """Whether all arithmetic of a solution is annotated, and every number in it is a result, or the question's own and used
+    no more often than it stands there: a 1 that comes from nowhere may be an amount in another unit.
     """
     if len(steps) < 2 or (problem.solution or "").count("=") != 2 * len(steps):
         return False
     if _PERCENT.match(problem.prompt, constant.span[1]):  # a solution may go on with what is left of the whole
         return False
-    known = {Fraction(n.value) for n in numerals(problem.prompt) if isinstance(n.value, (int, Fraction))}
-    known |= {number / 100 for number in known} | implied_by(problem.prompt) | _COMMON
-    pairs = {_pair(number) for number in known}
+    own = (n.value for n in numerals(problem.prompt) if n.place != "one")  # "each one"
+    known = Counter(_pair(value) for value in own if isinstance(value, (int, Fraction)))
+    results: set[tuple[int, int]] = set()
     for step in steps:
-        if len(step.code) < 2 or not pairs.issuperset(step.leaves):
+        if len(step.leaves) < 2:  # calculated elsewhere
             return False
-        pairs.add(step.worth)
+        for leaf in step.leaves:
+            if leaf in results:
+                continue
+            percent = _pair(Fraction(leaf[0] * 100, leaf[1]))
+            used = leaf if known[leaf] else percent
+            if not known[used]:
+                return False
+            known[used] -= 1
+        results.add(step.worth)
     return True
 
 

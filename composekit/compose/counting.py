@@ -90,7 +90,8 @@ def _one_and_the_other(text: str, start: int, counted: re.Match[str], number: in
     """Whether one of two things is told from the other: ``2 planes. The first plane ... The other plane``, ``one of the
     two factors ... the other factor``.
     """
-    things = things_pattern(counted) if number == 2 and "ther" in text else ""
+    told = number == 2 and text.find("he other", counted.end(), counted.end() + FAR) >= 0
+    things = things_pattern(counted) if told else ""
     if not things:
         return False
     amount = any(

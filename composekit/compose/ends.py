@@ -262,13 +262,13 @@ def _tiers(
     return tuple(good), tuple(rest), idle_ranks, sum(r >= _DERIVABLE for r in ranks) - idle_ranks
 
 
-_BANKNOTE = re.compile(r"[\s-](?:dollar[\s-])?bills?\b")
+BANKNOTE = re.compile(r"[\s-](?:dollar[\s-])?bills?\b")
 
 
 def _guessability(constant: Constant, text: str) -> int:
     """0 for what nobody guesses, rising to 3 for the smallest numbers, and 4 for a one, which is often no choice at all."""
     value = constant.value
-    if value in (2, 5, 10, 20, 50, 100) and _BANKNOTE.match(text, constant.span[1]):
+    if value in (2, 5, 10, 20, 50, 100) and BANKNOTE.match(text, constant.span[1]):
         return 3  # there are few banknotes, and most often one of them fits the price
     start = constant.span[0]
     if _ARTICLE.search(text, max(start - 6, 0), start):

@@ -85,6 +85,7 @@ _IDLE_HINTS = (
     "use ", "the form",
 )  # fmt: skip
 _IN_BASE = re.compile(r"\bIn base[\s$-]{1,3}\w+[^.?!\n]{0,400}")
+_ADDRESS = re.compile(r"\b(?:https?|ftp)://[^\s<>]+|\bwww\.[^\s<>]+")
 _SENTENCE_END = re.compile(r"[.?!](?=\s|\Z)|\n\n")
 _OPTION = re.compile(
     r"(?m)^[ \t]*+(?:\(A\)|A[.):])\s.*\n++[ \t]*+(?:\(B\)|B[.):])\s|"
@@ -103,6 +104,9 @@ def idle_spans(text: str) -> list[tuple[int, int, str]]:
         end = stop.end() if stop else len(text)
         spans.append((match.start(), end, AN_EXAMPLE))
         match = _IDLE.search(text, end)
+    if "://" in text or "www." in text:
+        spans += [(*address.span(), "an address") for address in _ADDRESS.finditer(text)]
+        spans.sort()
     if "In base" in text:  # its numerals are no decimal ones
         spans += [(*stated.span(), "a number in another base") for stated in _IN_BASE.finditer(text)]
         spans.sort()

@@ -164,6 +164,20 @@ def binomials(text: str, values: Values) -> Iterator[Tie]:
             yield _tie_at(values, [match.span(2)], f"a power of {match[1]} and one")
 
 
+_THREE_TERMS = re.compile(
+    r"(?<![\d.^])(\d{1,9})\s?[-+]\s?2\s?(?:\(|\\cdot|\\times|\*)\s?(\d{1,6})\)?\s?(?:\(|\\cdot|\\times|\*)\s?(\d{1,6})\)?"
+    r"\s?\+\s?(\d{1,9})(?![\d.^])"
+)
+
+
+def squares_of_sums(text: str, values: Values) -> Iterator[Tie]:
+    r"""``$441 + 2(21)(19) + 361$``: whoever sees three of the numbers knows the fourth."""
+    for match in _THREE_TERMS.finditer(text) if "+" in text else ():
+        first, a, b, last = (int(match[group]) for group in range(1, 5))
+        if {first, last} == {a * a, b * b}:
+            yield _tie_at(values, [match.span(group) for group in range(1, 5)], f"{a} and {b}, and their squares")
+
+
 _LEAST_ROOT = 32  # smaller numbers stand beside their squares by chance, or nobody is sure
 
 
@@ -174,6 +188,26 @@ def squares(text: str, values: Values) -> Iterator[Tie]:
         square = large.get(root.value**2) if isinstance(root.value, int) and root.value >= _LEAST_ROOT else None
         if square is not None and root.in_math:
             yield Tie((root.span, square.span), f"{square.value} is the square of {root.value}")
+
+
+_TERM = r"(?:\\?[a-z]{3,6}\s?(?:\^\{?[0-9]\}?\s?)?)?\(?[0-9]{0,4}\s?[a-z]\)?"
+_AND = r"(?:\s?[+:,]\s?(?:\\ )?|\$,? (?:and )?\$)"
+_TERMS = re.compile(rf"(?<![0-9a-z^_\\}}){{]){_TERM}(?:{_AND}{_TERM}){{2,8}}(?![0-9a-z^_])")
+_COEFFICIENT = re.compile(rf"(?<![0-9^{{])([0-9]{{0,4}})\s?([a-z])\)?\s?(?:{_AND}|\Z)")
+
+
+def coefficients(text: str, values: Values) -> Iterator[Tie]:
+    r"""``$\arccos x + \arccos 2x + \arccos 3x$``: terms that differ in a number alone, which goes on in equal steps."""
+    for match in _TERMS.finditer(text) if "$" in text or "\\[" in text else ():
+        found = list(_COEFFICIENT.finditer(match[0]))
+        shapes = {shape.strip() for shape in _COEFFICIENT.sub("|", match[0]).split("|")[:-1]}
+        numbers = [int(one[1] or 1) for one in found]
+        if len(shapes) > 1 or len({one[2] for one in found}) > 1 or len(numbers) < 3 or numbers[0] == numbers[1]:
+            continue
+        three = list(zip(numbers, numbers[1:], numbers[2:], strict=False))
+        if all(b - a == c - b for a, b, c in three) or all(a * c == b * b for a, b, c in three):
+            spans = [(match.start() + one.start(1), match.start() + one.end(1)) for one in found if one[1]]
+            yield _tie_at(values, spans, "in progression: " + ", ".join(map(str, numbers)))
 
 
 def _tie_at(values: Values, places: Sequence[tuple[int, int]], why: str) -> Tie:
@@ -217,4 +251,4 @@ def drawn_areas(text: str, values: Values) -> Iterator[Tie]:
 
 RULES = (steps, shared_out, rest_of_boxes, triples, reciprocals, twice_divided, drawn_areas)
 # Those that look at numbers in any place of a formula.
-FORMULA_RULES = (forms, binomials, squares)
+FORMULA_RULES = (forms, binomials, squares_of_sums, squares, coefficients)

@@ -74,8 +74,10 @@ _COURSES = {"cancels": "it cancels in the worked solution", "leads nowhere": "th
 def _idle_in(used: Used, problem: Problem, constant: Constant) -> str:
     """Why a worked solution that mentions a constant does without it."""
     course = where_it_goes(problem, constant)
-    if not course and used.only_mentions(constant, problem.prompt):
-        return "the worked solution does not calculate with it"
+    if not course and used.only_compares(constant):
+        course = "leads nowhere"
+    if not course and used.only_labels(constant, problem.prompt):
+        return "the worked solution has it in a name alone"
     return _COURSES.get(course, "")
 
 

@@ -54,6 +54,7 @@ _DIFFERENCE = re.compile(
     r"(?:[0-9]\$?|%|percent|times|half)(?: [a-z]+)? [a-z]+er than \\?\$?\Z|[0-9%](?: [a-z]+)? (?:less|more) than \\?\$?\Z"
 )
 _EXTREME = re.compile(r"\b(?:greatest|largest|maximum|highest|biggest|smallest|least|minimum|lowest|fewest)\b")
+_THE_ONE = re.compile(r"\bWhat is (?:this|the|my|her|his|their) (?:number|integer)\b")
 _COARSE = re.compile(
     r"\b(?:consecutive|multiples?|divisib|remainder|palindrome|prime|perfect (?:square|cube)|evenly|same number|divided by"
     r"|digits?|power of|odd|even)\b|divisible"
@@ -63,8 +64,8 @@ _SHARE = re.compile(r"\s?\\?%|\s(?:percent|more|less|times)\b")
 
 @lru_cache(maxsize=64)
 def _is_coarse(text: str) -> bool:
-    """Whether a text asks for the extreme one of numbers that lie far apart."""
-    return bool(_EXTREME.search(text) and _COARSE.search(text))
+    """Whether a text asks for the extreme one, or the only one, of numbers that lie far apart."""
+    return bool(_COARSE.search(text) and (_EXTREME.search(text) or _THE_ONE.search(text)))
 
 
 def _rough_bound(problem: Problem, constant: Constant) -> str:

@@ -135,7 +135,10 @@ _SHAPES: dict[str, dict[int, str]] = {
     "equilateral triangle": {6: "hexagon"},
     "star": {50: "flag"}, "stripe": {13: "flag"}, "state": {50: "flag|united states"}, "colon": {13: "flag"},
     "card": {52: "deck"}, "suit": {4: "deck"}, "letter": {26: "alphabet"}, "planet": {8: "solar"},
-    "leg": {8: "spider|octopus"},
+    "leg": {
+        4: r"dog|cow|horse|goat|sheep|cats?\b|pigs?\b|chairs?\b", 8: "spider|octopus|tarantula|scorpion",
+        6: r"insect|ants?\b|bees?\b|beetle|ladybug|grasshopper|fly\b|flies\b",
+    },
     "day": {28: "february", 30: "april|june|september|november", 31: "january|march|may|july|august|october|december"},
 }  # fmt: skip
 _NOUN = re.compile(

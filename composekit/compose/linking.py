@@ -21,6 +21,7 @@ from composekit.compose.numbers import Value, tidy
 from composekit.compose.pinned import between, is_pinned, offered
 from composekit.compose.problem import Composite, Link, Problem, Topology
 from composekit.compose.rendering import Knot, render
+from composekit.compose.spaces import most_of
 from composekit.compose.symbols import fresh_symbols
 from composekit.compose.tokens import Constant
 
@@ -287,9 +288,9 @@ class _Work:
                 continue
             if new_value and not taken and self._renewed(open_end, constant, shown):
                 return None
-            if must_renew or (self.strict and is_pinned(self.parts[target], constant, value, self._offered(open_end))):
+            if must_renew or not _fits(constant.value, value, ends, self.strict):
                 continue
-            if _fits(constant.value, value, ends, self.strict):
+            if not self.strict or not self._is_pinned(self.parts[target], constant, open_end):
                 self.knots.append(open_end._replace(constant=constant))
                 return None
         if must_renew:
@@ -297,8 +298,11 @@ class _Work:
             return Refusal(target, rule, got, "Use a generated problem, or new_value=False")
         return _no_constant(target, ends, value)
 
-    def _offered(self, open_end: Knot) -> tuple[int, ...]:
-        return offered(self.parts[open_end.source], open_end.value, open_end.table)
+    def _is_pinned(self, problem: Problem, constant: Constant, open_end: Knot) -> bool:
+        source, value = self.parts[open_end.source], open_end.value
+        plain = isinstance(value, (int, Fraction)) and not open_end.call and not open_end.table
+        most = most_of(source) if plain and constant.value < value else None
+        return is_pinned(problem, constant, value, offered(source, value, open_end.table), most)
 
     def _renewed(self, open_end: Knot, constant: Constant, shown: frozenset[int]) -> bool:
         """Make the link with a new value for the constant."""
@@ -313,7 +317,7 @@ class _Work:
         again = next((c for tier in ends.tiers + ends.spare for c in tier if c.span == span), None)
         if again is None or again.value in shown or not _fits(again.value, open_end.value, ends, self.strict):
             return False
-        if self.strict and is_pinned(problem, again, open_end.value, self._offered(open_end)):
+        if self.strict and self._is_pinned(problem, again, open_end):
             return False
         self.parts[target], self.ends[target] = problem, ends
         self.knots.append(open_end._replace(constant=again))

@@ -79,9 +79,11 @@ _HALF = re.compile(r"\b[Hh]alf (?:of )?(?:the |these |those )([a-z]{3,20})\b")
 def halves(text: str, values: Values) -> Iterator[Tie]:
     """``6 people come. Half of the people eat 3 plums each, 2 of the people eat 4, and 1 person eats 5``"""
     for half in islice(_HALF.finditer(text), MAX_ADDENDS) if "alf " in text else ():
+        at = bisect_left(values, half.end(), key=lambda n: n.span[0])
+        if not 0 < at < len(values) - 1:
+            continue
         thing = {"people": "(?:person|people)"}.get(half[1], re.escape(singular(half[1])))
         of_them = re.compile(rf"\$?\s(?:of (?:the|these|those) )?{thing}")
-        at = bisect_left(values, half.end(), key=lambda n: n.span[0])
         stop = text.find(".", half.end())
         near = [n for n in values[at : at + AROUND] if stop < 0 or n.span[0] < stop]
         parts = [n for n in near if of_them.match(text, n.span[1])]

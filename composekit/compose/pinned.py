@@ -37,35 +37,57 @@ def offered(problem: Problem, value: Value, table: dict[str, int]) -> tuple[int,
     return _SMALL if isinstance(value, int) and 0 <= value <= SMALL_ANSWER else ()
 
 
-def is_pinned(problem: Problem, constant: Constant, value: Value, tried: Sequence[int]) -> bool:
-    """Whether a reader finds Y, or what it leads to, from the relation and the part that it stands in.
+def is_pinned(
+    problem: Problem, constant: Constant, value: Value, tried: Sequence[int], most: int | None = None
+) -> bool:
+    """Whether a reader finds Y, or what it leads to, from the relation and the part that it stands in."""
+    return bool(why_pinned(problem, constant, value, tried, most))
+
+
+def why_pinned(
+    problem: Problem, constant: Constant, value: Value, tried: Sequence[int], most: int | None = None
+) -> str:
+    """How a reader finds Y, or what it leads to, from the relation and the part that it stands in; empty where nobody does.
 
     Args:
         problem: The part with the constant.
         constant: What Y stands for.
         value: What X is.
         tried: The X that a reader may try, as :func:`offered` gives them; empty where there are many.
+        most: The largest X that a reader holds possible, if there is such a bound.
     """
     if not isinstance(value, (int, Fraction)) or not isinstance(constant.value, int):
-        return False
-    asked = _superlative(problem.prompt)
-    if asked and value >= 0 and constant.value > value and _told_by_the_bound(problem, constant, value, asked):
-        return True
+        return ""
+    if value >= 0 and _told_by_a_bound(problem, constant, value, most):
+        return "the relation bounds it, which decides the question"
     if not isinstance(value, int):
-        return False
+        return ""
+    if not constant.in_math and _few_are_positive(constant, value, tried, most):
+        return "few of the possible answers before leave it positive"
     if problem.template is None:
-        return bool(tried) and _few_are_whole(problem, constant, value, tried)
+        few = bool(tried) and _few_are_whole(problem, constant, value, tried)
+        return "few of the possible answers before lead to whole results" if few else ""
     from composekit.compose.renewing import admitted, same_answers  # it imports the ends of problems
 
     shift = constant.value - value
     top = 2 * abs(value) + _SPREAD
     count = admitted(problem, constant, (shift + x for x in tried or _near(value, top)), FEWEST)
     if count is not None and count < (_fewest(tried) if tried else FEWEST):
-        return True
+        return "few of the possible answers before make it possible"
     step = max(top // _TRIALS, 1)
     others = [shift + x for x in tried or range(0, top + 1, step) if x != value]
     share = same_answers(problem, constant, others)
-    return share is not None and 2 * share >= 1
+    return "most of the possible answers before lead to the same answer" if share is not None and 2 * share >= 1 else ""
+
+
+def _few_are_positive(constant: Constant, value: int, tried: Sequence[int], most: int | None) -> bool:
+    """Whether few of the X that there are leave an amount: ``Y is 96 less than X``, and X is a percentage."""
+    shift = constant.value - value
+    if shift >= 0 or constant.value <= 0:
+        return False
+    if tried and tried != _SMALL:
+        return sum(x + shift > 0 for x in tried) < _fewest(tried)
+    return most is not None and value <= most and most + shift < FEWEST
 
 
 def _near(value: int, top: int) -> Iterator[int]:
@@ -136,14 +158,24 @@ def _superlative(text: str) -> str:
     return "most" if _MOST.search(text) else ""
 
 
-def _told_by_the_bound(problem: Problem, constant: Constant, value: Value, asked: str) -> bool:
-    """``Which of the bags, for $12, $19 and $Y, is the cheapest?``, and Y is at least 21."""
-    difference = constant.value - value  # Y is at least that, as X is not negative
-    rivals = _rivals(problem.prompt, constant)
-    if asked == "least":
-        return any(rival < difference for rival in rivals)
+def _told_by_a_bound(problem: Problem, constant: Constant, value: Value, most: int | None) -> bool:
+    """``Which of the bags, for $12, $19 and $Y, is the cheapest?``, and Y is at least 21; or it is less than 15."""
+    shift = constant.value - value
+    if shift <= 0 and (most is None or value > most):
+        return False
+    asked = _superlative(problem.prompt)
+    rivals = _rivals(problem.prompt, constant) if asked else ()
+    if not rivals:
+        return False
+    if shift > 0:  # Y is at least that, as X is not negative
+        ahead, behind = asked == "least", asked == "most"
+        lost, won = any(rival < shift for rival in rivals), all(rival <= shift for rival in rivals)
+    else:
+        ahead, behind = asked == "most", asked == "least"
+        top = most + shift  # type: ignore[operator]  # not None, seen above
+        lost, won = any(rival > top for rival in rivals), all(rival >= top for rival in rivals)
     named = not any(character.isdigit() for character in problem.answer)
-    return named and bool(rivals) and all(rival <= difference for rival in rivals)
+    return (ahead and lost) or (behind and won and named)
 
 
 @lru_cache(maxsize=16384)

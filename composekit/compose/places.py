@@ -122,8 +122,13 @@ _SPACED_COLON = re.compile(r"(?:\\[!,;]:(?:\\[!,;])?|:\\[!,;])\d")
 _AFTER_SPACED_COLON = re.compile(r"\d(?:\\[!,;]:(?:\\[!,;])?|:\\[!,;])\Z")
 
 
+_THIN = "\u00a0\u2007\u2009\u202f"  # spaces that group digits: 1 200
+
+
 def _neighbours(site: _Site, value: Value) -> str:
     left, right = site.left, site.right
+    if (right and right in _THIN and site.char(2).isdigit()) or (left and left in _THIN and site.char(-2).isdigit()):
+        return "part of a longer number"
     command = site.exists(site.before) and site.lexemes[site.before].kind == "command"
     if left.isalpha() and not command and not _is_argument(site):
         return "joined to letters"
@@ -365,6 +370,7 @@ def _share(site: _Site, value: Value) -> str:
 
 _TRIANGLE = re.compile(r"\barea of a (?:triangle|trapezoid)\b[^.?!]*\Z")  # half of base times height
 _FACTS = frozenset(value for values in CONVERSIONS.values() for value in values)
+_SMALL_UNITS = frozenset(small for small, _ in CONVERSIONS)
 
 
 def _known_fact(site: _Site, value: Value) -> str:
@@ -373,7 +379,7 @@ def _known_fact(site: _Site, value: Value) -> str:
     if value == Fraction(1, 2) and _TRIANGLE.search(site.text[max(site.start - 80, 0) : site.start]):
         return "common knowledge"
     unit = singular(site.word_after()) if value in _FACTS else ""
-    if not unit:
+    if unit not in _SMALL_UNITS:
         return ""
     for index in range(site.after + 1, min(site.after + 9, len(site.lexemes))):
         if site.is_word(index):

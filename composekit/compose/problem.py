@@ -92,7 +92,7 @@ class Problem:
         if not self.answer.strip() and not tests:
             raise bad_value(op, "answer", "not be empty", repr(self.answer), "Give the gold answer, or tests")
         template = self.template
-        if isinstance(template, Mapping):
+        if template is not None and isinstance(template, Mapping):
             if not isinstance(template.get("name"), str):
                 raise bad_value(
                     op, "template", "name its generator", dict(template), "Write {'name': ..., 'params': ...}"
@@ -115,7 +115,7 @@ class Problem:
                 raise bad_type(op, name, rule, type(value).__name__, "Leave it out, or give that")
         if not isinstance(self.tests, (str, tuple, list)):
             raise bad_type(op, "tests", "be a list of tests or a string", type(self.tests).__name__, "Write [...]")
-        if not isinstance(self.metadata, Mapping):
+        if type(self.metadata) is not dict and not isinstance(self.metadata, Mapping):
             raise bad_type(op, "metadata", "be a mapping", type(self.metadata).__name__, "Write {'name': value}")
 
     def _content_hash(self) -> str:
@@ -132,7 +132,7 @@ class Problem:
         return all(getattr(self, f.name) == getattr(other, f.name) for f in fields(self))
 
     def __hash__(self) -> int:
-        return hash((type(self).__name__, self.id, self.prompt, self.answer))
+        return hash((self.id, self.prompt))
 
     def __reduce__(self) -> tuple[Any, ...]:  # a mapping proxy does not pickle; the dict behind it does
         values = {f.name: getattr(self, f.name) for f in fields(self)} | {"metadata": dict(self.metadata)}

@@ -110,17 +110,18 @@ def _replaced(
 ) -> str:
     """The part with its symbols in place of its constants."""
     text = part.prompt
-    in_math = {
-        knot.constant.span: knot.constant.in_math for knot in knots if incoming and knot.target == incoming[0].target
-    }
+    constants = {knot.constant.span: knot.constant for knot in knots if incoming and knot.target == incoming[0].target}
     for link in sorted(incoming, key=lambda x: x.span or (0, 0), reverse=True):
         start, end = link.span or (0, 0)
-        text = text[:start] + _written(text, start, end, link.symbol_out, in_math[start, end], ends, style) + text[end:]
+        text = text[:start] + _written(text, constants[start, end], link.symbol_out, ends, style) + text[end:]
     return text
 
 
-def _written(text: str, start: int, end: int, symbol: str, in_math: bool, ends: Ends, style: _Style) -> str:
-    if in_math:  # \\cdot5 must not become \\cdotY
+def _written(text: str, constant: Constant, symbol: str, ends: Ends, style: _Style) -> str:
+    start, end = constant.span
+    if constant.place == "code":  # dollar signs would be part of the program
+        return symbol
+    if constant.in_math:  # \\cdot5 must not become \\cdotY
         return f"{{{symbol}}}" if text[start - 1 : start].isalpha() else symbol
     if text[start - 1 : start] == "$" or (ends.currency and not ends.latex):  # where dollar signs are prices
         return symbol

@@ -12,7 +12,7 @@ from itertools import islice
 
 from composekit._errors import ComposeKitError
 from composekit.compose.annotations import recompute
-from composekit.compose.ends import GUESSABLE
+from composekit.compose.ends import BANKNOTE, GUESSABLE
 from composekit.compose.generators import GENERATORS
 from composekit.compose.generators.base import Generator
 from composekit.compose.generators.stream import Stream
@@ -43,6 +43,8 @@ def renew(problem: Problem, constant: Constant, stream: Stream) -> tuple[Problem
     generator = generator_of(problem)
     if generator is None and (problem.template is not None or "<<" not in (problem.solution or "")):
         return None
+    if generator is None and BANKNOTE.match(problem.prompt, constant.span[1]):
+        return None  # there is no $16 bill
     for _ in range(ATTEMPTS):
         value = stream.between(max(old // 2, GUESSABLE + 1), max(2 * old, 3 * GUESSABLE))
         if value == old:

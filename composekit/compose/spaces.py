@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
 
-from composekit.compose.answers import option_letters
+from composekit.compose.answers import asks_percent, option_letters
 from composekit.compose.problem import Problem
 from composekit.compose.words import CARDINALS
 
@@ -49,11 +51,37 @@ def few_answers(problem: Problem) -> tuple[int, str] | None:
     """
     found = _of_options(problem) or _of_template(problem)
     if found is None:
-        found = _of_text(problem.prompt)
+        space = _of_text(problem.prompt)
         answer = problem.answer.strip().strip("$")
-        if found is not None and not (answer.isdecimal() and int(answer) <= FEW):
+        if space is None or not (answer.isdecimal() and int(answer) <= FEW):
             return None  # the question is another one
-    return found if found is not None and found[0] <= FEW else None
+        found = space.many, space.what
+    return found if found[0] <= FEW else None
+
+
+_BEYOND = re.compile(r"\b(?:more|increas\w*|greater|higher|larger|longer|profit|gain|of the original|times)\b")
+_ANGLE = re.compile(r"\bangles?\b|\\angle")
+
+
+@lru_cache(maxsize=32768)  # asked for by links
+def most_of(problem: Problem) -> int | None:
+    """The largest answer that a reader holds possible: of four as many as four, 100 percent, 180 degrees; None where there
+    is no such bound.
+
+    Example:
+        >>> most_of(Problem("What percent of the 40 nuts are left?", 95)), most_of(Problem("How many nuts are left?", 38))
+        (100, None)
+    """
+    text = problem.prompt
+    space = _of_text(text)
+    if space is not None:
+        return space.top
+    asked = _question(text)
+    if asks_percent(text, 1) and not _BEYOND.search(asked):
+        return 100
+    if _ANGLE.search(asked) and "many" not in asked and "sum" not in asked and ("degree" in text or "\\circ" in text):
+        return 180 if "triangle" in text else 360
+    return None
 
 
 def _of_options(problem: Problem) -> tuple[int, str] | None:
@@ -71,18 +99,33 @@ def _of_template(problem: Problem) -> tuple[int, str] | None:
     return (few, "as its text tells") if few is not None else None
 
 
-def _of_text(text: str) -> tuple[int, str] | None:
+class _Space(NamedTuple):
+    """How many answers there are, the largest one, and what they are."""
+
+    many: int
+    top: int
+    what: str
+
+
+def _question(text: str) -> str:
+    """The last sentence of a text."""
+    return text[max(text.rfind(". "), text.rfind("? ", 0, -2), 0) :]
+
+
+@lru_cache(maxsize=256)
+def _of_text(text: str) -> _Space | None:
     if len(text) > MAX_TEXT:
         return None
     if match := _HOW_MANY_OF.search(text):
         count = int(match[1]) if match[1].isdigit() else int(CARDINALS[match[1]])
-        return count + 1, f"how many of {count}"
-    asked = text[max(text.rfind(". "), text.rfind("? ", 0, -2), 0) :]
+        return _Space(count + 1, count, f"how many of {count}")
+    asked = _question(text)
     match = _REMAINDER.search(asked) if _RESIDUE.search(asked) else None
     if match and (modulus := int(next(filter(None, match.groups())))) > 1:
-        return modulus, f"the remainders of {modulus}"
+        return _Space(modulus, modulus - 1, f"the remainders of {modulus}")
     if _DIGIT.search(asked) and not re.search(r"\b(?:sum|product|number|many|all)\b[^.?!]{0,30}\bdigits\b", asked):
-        return 10, "the digits"
+        return _Space(10, 9, "the digits")
     if (match := _FROM_TO.search(asked)) and "many" not in asked and "sum" not in asked:
-        return int(match[2]) - int(match[1]) + 1, f"the numbers from {match[1]} to {match[2]}"
-    return (6, "the numbers on a die") if _ROLLED.search(asked) else None
+        first, last = int(match[1]), int(match[2])
+        return _Space(last - first + 1, last, f"the numbers from {first} to {last}")
+    return _Space(6, 6, "the numbers on a die") if _ROLLED.search(asked) else None

@@ -27,13 +27,12 @@ _PART_OF_UNIT = re.compile(
     r"\s?(?:(?P<percent>\\?%|percent|per cent)|cents?\b|¢|minutes?\b|seconds?\b|grams?\b|g\b|m[lm]\b|met(?:er|re)s?\b|cm\b"
     r"|milli)"
 )
-# A term of a sum or a product with its unit: ``57 * ``, ``= 12 apples + ``; and sentences that calculate in words.
-_OPERATOR = r"(?:[-+*/=\u00d7\u00f7\u2013:]|x(?![A-Za-z])|\\times|\\cdot)"
-_TERM = r"[$(]{0,3}(?:[0-9][0-9.,%/)]{0,15}|\.[0-9]{1,6})(?:\s?[a-zA-Z'-]{1,15}){0,4}"
-_ARITHMETIC = re.compile(rf"<<[^<>]{{1,120}}>>|(?:{_TERM}\s?{_OPERATOR}\s?)++(?:{_TERM})?")
 _ANNOTATION = re.compile("<<[^<>]{1,120}>>")
-_IN_WORDS = re.compile(r"\b(?:times|plus|minus|divid\w+|multipl\w+|add\w*|subtract\w*|sum|total|equals?)\b|<<")
-_SENTENCE = re.compile(r"(?<=[.?!])\s+|\n")
+_COMPARISON = re.compile(
+    r"(?:[0-9] ?[<>] ?|\b(?:is|are|was|were|be)(?: [a-z]+)? (?:more|less|[a-z]{2,12}er) than (?:the )?)"
+    r"\\?\$?([0-9]{1,12}(?:\.[0-9]{1,6})?|\.[0-9]{1,6})"
+)
+_OR_MORE = re.compile(r"\$? (?:[a-z]+ )?(?:or|and) (?:more|fewer|less|over|above|under|below)\b")
 _ANYWHERE = frozenset(map(Fraction, (0, 1, 2, 100)))
 _RADICAND = re.compile(r"sqrt\s?\{?([0-9]{1,9})")
 
@@ -58,28 +57,25 @@ class Used:
         return frozenset(_WORD.findall(_ORDINAL.sub(" ", self.text.lower())))
 
     @cached_property
-    def annotated(self) -> frozenset[str]:
-        """The numerals of its annotations."""
-        return frozenset(_NUMBER.findall("".join(_ANNOTATION.findall(self.text))))
+    def compared(self) -> frozenset[Fraction]:
+        """The numbers to which others are compared in prose."""
+        prose = _ANNOTATION.sub("", self.text)
+        return frozenset(map(number_of, _COMPARISON.findall(prose)))
 
-    @cached_property
-    def steps(self) -> Used:
-        """What stands in its arithmetic."""
-        return Used(" ".join(_ARITHMETIC.findall(self.text)))
-
-    @cached_property
-    def sentences(self) -> Used:
-        """What stands in sentences that calculate, in signs or in words."""
-        told = (s for s in _SENTENCE.split(self.text) if _IN_WORDS.search(s) or _ARITHMETIC.search(s))
-        return Used(" ".join(told))
-
-    def only_mentions(self, constant: Constant, prompt: str) -> bool:
-        """Whether an annotated solution says a number without ever calculating with it: ``112 is not greater than 125``."""
-        if "<<" not in self.text or constant.value in _ANYWHERE:
+    def only_compares(self, constant: Constant) -> bool:
+        """Whether an annotated solution has a number once, where it compares: ``112 is not greater than 125``."""
+        if "than" not in self.text and "> " not in self.text and "< " not in self.text:
             return False
-        if constant.text in self.annotated:
+        once = "<<" in self.text and len(re.findall(rf"(?<![0-9.]){re.escape(constant.text)}(?![0-9])", self.text)) == 1
+        return once and constant.value in self.compared
+
+    def only_labels(self, constant: Constant, prompt: str) -> bool:
+        """Whether an annotated solution has a number only in the name of a kind: ``40 pupils read three or more books``."""
+        if "<<" not in self.text or not _OR_MORE.match(prompt, constant.span[1]):
             return False
-        return not self.steps.has(constant, prompt) and not self.sentences.has(constant, prompt)
+        forms = {constant.text, str(constant.value), *_SAID_AS.get(constant.value, ())}
+        said = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, forms))})(?![\w])", re.IGNORECASE)
+        return all(_OR_MORE.match(self.text, match.end()) for match in said.finditer(self.text))
 
     def has(self, constant: Constant, prompt: str) -> bool:
         """Whether a number is there: in digits, in words, as a percentage, in cents, as what words make of it."""

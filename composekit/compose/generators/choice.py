@@ -160,7 +160,8 @@ class NearestProduct(Choice):
 
     def draw(self, rng: Stream, level: int) -> dict[str, Any]:
         a, b = scaled(rng, level, 21, 60), scaled(rng, level, 21, 60)
-        near = [a * b * rng.between(100 - 40 // level, 100 + 40 // level) // 100 for _ in range(5)]
+        step = 10 ** max(len(str(a * b)) - 3, 1)  # round numbers: the product itself would be the one that a divides
+        near = [a * b * rng.between(100 - 40 // level, 100 + 40 // level) // (100 * step) * step for _ in range(5)]
         return {f"n{k}": n for k, n in enumerate(near)} | {"a": a, "b": b}
 
     def option(self, p: P, k: int) -> str:

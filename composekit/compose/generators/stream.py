@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from struct import Struct
 from typing import TypeVar
 
 _T = TypeVar("_T")
+_WORDS = Struct("<8Q")
+_WORD = 1 << 64
 
 
 class Stream:
@@ -28,12 +31,18 @@ class Stream:
     def _word(self) -> int:
         if not self._words:
             digest = blake2b(self._block.to_bytes(8, "little") + self._key, digest_size=64).digest()
-            self._words = [int.from_bytes(digest[k : k + 8], "little") for k in range(0, 64, 8)]
+            self._words.extend(_WORDS.unpack(digest))
             self._block += 1
         return self._words.pop()
 
     def below(self, n: int) -> int:
         """A uniform integer from 0 to n - 1; words that would favour small values are drawn again."""
+        if 0 < n < _WORD:  # nearly always
+            limit = _WORD - _WORD % n
+            while True:
+                word = self._words.pop() if self._words else self._word()
+                if word < limit:
+                    return word % n
         width = max(1, -(-n.bit_length() // 64))
         limit = (1 << 64 * width) // n * n
         while True:
