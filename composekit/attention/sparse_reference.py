@@ -132,10 +132,7 @@ def attend_reference(
 
 
 def _softmax(q: Tensor, keys: Tensor, values: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Attention of the queries of a group, ``[G, D]``, to these tokens alone; of none, nothing."""
-    if not len(keys):
-        nothing = q.sum(1) * 0.0
-        return nothing[:, None] + q.new_zeros(values.shape[1]), nothing - torch.inf
+    """Attention of the queries of a group, ``[G, D]``, to these tokens alone; to none: zero and minus infinity."""
     logits = scale * (q[:, None] * keys).sum(-1)
     lse = logits.logsumexp(1)  # (9)
     return ((logits - lse[:, None]).exp()[:, :, None] * values).sum(1), lse  # (10); no product that autocast rounds
