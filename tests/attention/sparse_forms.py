@@ -53,7 +53,9 @@ def masked(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float | None = 
 
 def dense(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     heads_first = (x.transpose(1, 2) for x in (q, k, v))
-    return torch.nn.functional.scaled_dot_product_attention(*heads_first, is_causal=True, enable_gqa=True).transpose(1, 2)
+    return torch.nn.functional.scaled_dot_product_attention(*heads_first, is_causal=True, enable_gqa=True).transpose(
+        1, 2
+    )
 
 
 def brute_blocks(q: Tensor, k: Tensor, config: SparseConfig, i: int, scale: float) -> list[int]:
@@ -82,7 +84,9 @@ def brute_blocks(q: Tensor, k: Tensor, config: SparseConfig, i: int, scale: floa
             rank[b] = (-math.inf, b)
         else:
             inside = [
-                s for a, s in zip(starts, scores, strict=True) if a < (b + 1) * size and a + config.kernel_size > b * size
+                s
+                for a, s in zip(starts, scores, strict=True)
+                if a < (b + 1) * size and a + config.kernel_size > b * size
             ]
             rank[b] = (-max(inside, default=0.0), b)
     return sorted(sorted(rank, key=rank.get)[: config.topk + config.window_size // size])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given
@@ -59,7 +61,7 @@ def test_entries_of_a_pack_are_those_of_each_sequence() -> None:
     k = torch.randn(1, 100, 2, 4)
     bounds = [0, 0, 3, 60, 61, 100]
     got = compress_keys(k, kernel_size=8, stride=4, cu_seqlens=torch.tensor(bounds, dtype=torch.int32))
-    alone = [compress_keys(k[:, a:b], kernel_size=8, stride=4) for a, b in zip(bounds, bounds[1:], strict=False)]
+    alone = [compress_keys(k[:, a:b], kernel_size=8, stride=4) for a, b in itertools.pairwise(bounds)]
     assert torch.equal(got, torch.cat(alone, 1))
 
 
@@ -199,8 +201,8 @@ def test_compressed_keys_stand_for_the_keys(impl, lse) -> None:
     if lse == "exact":
         room = room[0], None
     for keys in (None, torch.full_like(k, torch.nan)):
-        for given in (pair, room):
-            assert torch.equal(select_blocks(q, keys, config, compressed=given, impl=impl).indices, want.indices)
+        for means in (pair, room):
+            assert torch.equal(select_blocks(q, keys, config, compressed=means, impl=impl).indices, want.indices)
     q_start = torch.tensor([70, 95], dtype=torch.int32)
     part = torch.stack([q[0, 70:75], q[1, 95:]])
     got = select_blocks(part, None, config, compressed=room, q_start=q_start, impl=impl)
@@ -241,7 +243,10 @@ def test_the_default_settings_over_a_long_sequence(dtype, monkeypatch) -> None:
     q, k, _ = draw(9000, kv_heads=1, share=2, channels=16, dtype=dtype)
     whole = select_blocks(q[:, 8000:], k, SparseConfig(), q_start=8000)
     exact = select_blocks(q[:, 8990:].double(), k.double(), SparseConfig(), q_start=8990, impl="reference")
-    assert as_lists(exact)[0] == as_lists(select_blocks(q[:, 8990:8991].double(), k.double(), SparseConfig(), q_start=8990))[0]
+    assert (
+        as_lists(exact)[0]
+        == as_lists(select_blocks(q[:, 8990:8991].double(), k.double(), SparseConfig(), q_start=8990))[0]
+    )
     unlike = sum(len({*a} ^ {*b}) for a, b in zip(as_lists(whole)[-10:], as_lists(exact), strict=True))
     assert unlike <= 2
     assert whole.counts.min() == 96
