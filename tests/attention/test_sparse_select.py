@@ -67,7 +67,7 @@ def test_entries_of_a_pack_are_those_of_each_sequence() -> None:
 
 def test_entries_have_the_bits_of_stored_sums() -> None:
     """A cache keeps float32 sums of 16 keys, added pairwise; both compressions come out of them, wherever keys were cut."""
-    k = torch.randn(1, 700, 2, 4).bfloat16()
+    k = torch.randn(1, 700, 2, 4)
 
     def tree(x):
         return x[:, 0] if x.shape[1] == 1 else tree(x[:, 0::2] + x[:, 1::2])
