@@ -86,7 +86,7 @@ def _scores(q: Tensor, memory: Memory, head: int, start: int, config: SparseConf
         lse = _masked(logits2, start, q.shape[0], *sizes2).logsumexp(0)
         if not entries(start + 1, *sizes2):  # the first of these queries see no entry of C2 yet
             lse = torch.where(lse == -torch.inf, logits.logsumexp(0), lse)
-    exponents = logits.sub_(lse.masked_fill(lse == -torch.inf, 0.0))
+    exponents = logits.sub_(lse)
     group = (exponents.shape[0], q.shape[1], q.shape[0])
     scores = exponents.exp().view(group).sum(1)
     if scores.isinf().any():
@@ -115,7 +115,7 @@ def _block_scores(scores: Tensor, blocks: int, config: SparseConfig) -> Tensor:
     best = padded[before:].unflatten(0, (blocks, ratio)).amax(1)
     for i in range(before):
         best = torch.maximum(best, padded[i : i + ratio * blocks : ratio])
-    return best.nan_to_num_(0.0, torch.inf).t().contiguous()
+    return best.nan_to_num_(0.0, torch.inf).t().contiguous()  # NaN: keys that are NaN, or a query that sees no entry
 
 
 def _best(scores: Tensor, candidates: Tensor, room: int) -> Tensor:

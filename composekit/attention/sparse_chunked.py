@@ -23,7 +23,8 @@ from torch import Tensor
 from composekit.attention._checks import state_dtype
 from composekit.attention._segments import Segment, check_indices, dense_positions, segments_of
 
-_ROWS = 8192  # queries x heads of a group in a chunk
+_ROWS = 16384  # queries x heads of a group in a chunk
+_VISIT = 2048  # of these that visit a block at once: their scores and products stay in the cache
 _FEW = 8  # up to so many queries take their own blocks one by one: decoding
 _SLACK = 30.0  # how far a score may pass m before m follows: exp(30) is far from the end of float32
 # Matrix products give a row the same bits in any number of rows that is a multiple of this; not so for the last few.
@@ -93,16 +94,17 @@ def _visits(lane: _Lane, low: int, high: int) -> Iterator[_Visit]:
     sizes = taken.sum(1).tolist()
     position = torch.nn.functional.pad(position, (0, 1), value=lane.start + high)
     align = _ALIGN // math.gcd(_ALIGN, group)
-    for block, rows in enumerate(taken.nonzero()[:, 1].split(sizes)):
-        if not sizes[block]:
-            continue
-        rows = torch.nn.functional.pad(rows, (0, -sizes[block] % align), value=count)
-        hidden = None
-        first = block * lane.block_size
-        if first + lane.block_size > lane.start + low + 1:
-            token = torch.arange(first, min(first + lane.block_size, lane.k.shape[0]), device=rows.device)
-            hidden = (token > position[rows, None]).repeat_interleave(group, dim=0)
-        yield _Visit(block, rows, hidden)
+    most = max(1, _VISIT // (group * align)) * align
+    for block, visitors in enumerate(taken.nonzero()[:, 1].split(sizes)):
+        token = torch.arange(block * lane.block_size, (block + 1) * lane.block_size, device=lane.q.device)
+        causal = (block + 1) * lane.block_size > lane.start + low + 1
+        for rows in visitors.split(most) if sizes[block] else ():
+            rows = torch.nn.functional.pad(rows, (0, -rows.shape[0] % align), value=count)
+            hidden = None
+            if causal:
+                hidden = token[: lane.k.shape[0] - block * lane.block_size] > position[rows, None]
+                hidden = hidden.repeat_interleave(group, dim=0)
+            yield _Visit(block, rows, hidden)
 
 
 def _chunk(x: Tensor, low: int, high: int) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composekit.attention import SparseConfig, compress_keys, select_blocks, select_chunked
+from composekit.attention import SparseConfig, _sparse_op, compress_keys, select_blocks, select_chunked
 from composekit.testing import assert_close
 
 from .sparse_forms import brute_blocks, draw, small
@@ -103,7 +103,9 @@ CONFIGS = {
 
 @impls
 @pytest.mark.parametrize("name", CONFIGS)
-def test_blocks_are_those_of_brute_force(name, impl) -> None:
+def test_blocks_are_those_of_brute_force(name, impl, monkeypatch) -> None:
+    if name in ("no window", "long windows"):
+        monkeypatch.undo()  # a tile of usual size, over many blocks
     config = small(**CONFIGS[name])
     length, scale = 90, 0.7
     q, k, _ = draw(length, batch=2)
@@ -125,6 +127,27 @@ def test_budget_holds_the_forced_blocks_and_no_future_one(impl) -> None:
         assert set(blocks) >= {b for b in (0, 1, own - 2, own - 1, own) if 0 <= b <= own}
         assert max(blocks) == own
         assert len(blocks) == min(own + 1, config.budget)
+
+
+@impls
+def test_selections_hold_whatever_keys_are_nan(impl) -> None:
+    q, k, _ = draw(120)
+    for where in (slice(0, 5), slice(40, 50), slice(60, None), slice(None)):
+        k[:, where] = torch.nan
+        for i, blocks in enumerate(as_lists(select_blocks(q, k, small(), impl=impl))[::2]):
+            assert len(blocks) == min(i // 8 + 1, 6)
+            assert max(blocks) == i // 8
+
+
+def test_queries_that_are_dense_select_nothing() -> None:
+    """What :func:`sparse_attention` would not look at is not computed."""
+    q, k, _ = draw(60)
+    for impl in IMPLS:
+        settings = _sparse_op.flat(small(), dense_len=40)
+        indices, counts = _sparse_op.select(q, k, None, None, None, 0, None, *settings, 1.0, impl)
+        assert (indices[:, :39] == -1).all()
+        assert (counts[:, :39] == 0).all()
+        assert (counts[:, 39:] > 0).all()
 
 
 @impls
