@@ -48,6 +48,12 @@ def _unflat(sizes: list[int], lse: str, rank_dtype: torch.dtype, mask_future: bo
     return SparseConfig(**dict(zip(names, (*sizes, lse, rank_dtype, mask_future, dense_by), strict=True)))  # type: ignore[arg-type]
 
 
+def _named(*options: Any) -> dict[str, Any]:
+    """The options of attention, in the order of the operators, by name."""
+    names = ("cu_seqlens", "q_start", "q_starts", "block_size", "scale", "dense_len", "dense_by")
+    return dict(zip(names, options, strict=True))
+
+
 def _facts(q: Tensor, k: Tensor, cu_seqlens: Tensor | None, block_size: int, **sizes: int) -> Call:
     features = () if cu_seqlens is None else ("cu_seqlens",)
     return describe(q, features=features, D=q.shape[3], Hq=q.shape[2], Hkv=k.shape[2], block_size=block_size, **sizes)
@@ -101,20 +107,9 @@ def attend(
     """Output and log-sum-exp; see :func:`composekit.attention.block_sparse_attention`."""
     call = _facts(q, k, cu_seqlens, block_size, Dv=v.shape[3])
     _, run = choose("block_sparse_attention", impl, call, _ATTEND)
+    options = _named(cu_seqlens, q_start, q_starts, block_size, scale, dense_len, dense_by)
     with torch.autocast(q.device.type, enabled=False):
-        return run(
-            q,
-            k,
-            v,
-            indices,
-            block_size=block_size,
-            scale=scale,
-            cu_seqlens=cu_seqlens,
-            q_start=q_start,
-            q_starts=q_starts,
-            dense_len=dense_len,
-            dense_by=dense_by,
-        )
+        return run(q, k, v, indices, **options)
 
 
 @attend.register_fake
@@ -145,24 +140,9 @@ def attend_backward(
     """Gradients to q, k and v."""
     call = _facts(q, k, cu_seqlens, block_size, Dv=v.shape[3])
     _, run = choose("block_sparse_attention_backward", impl, call, _BACKWARD)
+    options = _named(cu_seqlens, q_start, q_starts, block_size, scale, dense_len, dense_by)
     with torch.autocast(q.device.type, enabled=False):
-        return run(
-            dout,
-            dlse,
-            q,
-            k,
-            v,
-            indices,
-            out,
-            lse,
-            block_size=block_size,
-            scale=scale,
-            cu_seqlens=cu_seqlens,
-            q_start=q_start,
-            q_starts=q_starts,
-            dense_len=dense_len,
-            dense_by=dense_by,
-        )
+        return run(dout, dlse, q, k, v, indices, out, lse, **options)
 
 
 @attend_backward.register_fake
