@@ -187,7 +187,7 @@ def _attend_span(lane: _Lane, low: int, high: int) -> tuple[Tensor, Tensor]:
         risen = top > mine + _SLACK
         if risen.any():
             top = torch.where(risen, top, mine)
-            fade = (mine - top).exp_().masked_fill_(~risen, 1.0)
+            fade = (mine - top).exp_()  # exactly 1 for those that have not
             mine = top
             level[visit.rows] = mine
             total[visit.rows] *= fade
