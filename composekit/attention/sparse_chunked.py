@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,7 +24,10 @@ from composekit.attention._checks import state_dtype
 from composekit.attention._segments import Segment, check_indices, dense_positions, segments_of
 
 _ROWS = 16384  # queries x heads of a group in a chunk
-_VISIT = 2048  # of these that visit a block at once: their scores and products stay in the cache
+_SCORES = (
+    1 << 17
+)  # of a visit: a block with more visitors is visited by some after others, so that it all stays in the cache
+_DENSE = 256  # tokens of a block for queries that attend to all
 _FEW = 8  # up to so many queries take their own blocks one by one: decoding
 _SLACK = 30.0  # how far a score may pass m before m follows: exp(30) is far from the end of float32
 # Matrix products give a row the same bits in any number of rows that is a multiple of this; not so for the last few.
@@ -46,11 +49,14 @@ class _Lane:
     where: tuple[int, slice, slice]  # of the queries in q
     keys: tuple[int, slice, int]  # of the keys in k
 
-    @property
-    def spans(self) -> list[tuple[int, int]]:
-        """Chunks of queries."""
-        size = max(1, _ROWS // self.q.shape[1])
-        return [(low, min(low + size, self.q.shape[0])) for low in range(0, self.q.shape[0], size)]
+    def spans(self) -> Iterator[tuple[_Lane, int, int]]:
+        """Chunks of queries that are all dense or all sparse, with the lane as it is cut into blocks for them."""
+        size, end = max(1, _ROWS // self.q.shape[1]), self.q.shape[0]
+        edge = min(max(0, self.dense - self.start), end)
+        wide = replace(self, block_size=_DENSE)
+        for lane, first, last in ((wide, 0, edge), (self, edge, end)):
+            for low in range(first, last, size):
+                yield lane, low, min(low + size, last)
 
     def block(self, x: Tensor, number: int) -> Tensor:
         """Tokens of a block in the precision of the sums."""
@@ -80,21 +86,22 @@ def _lanes(
 
 
 def _visits(lane: _Lane, low: int, high: int) -> Iterator[_Visit]:
-    """The blocks that queries ``low`` to ``high`` selected, ascending; a block beyond the query's own is none."""
+    """The blocks that queries ``low`` to ``high`` attend to, ascending; a block beyond the query's own is none."""
     count, group = high - low, lane.q.shape[1]
     position = torch.arange(lane.start + low, lane.start + high, device=lane.q.device)
     own = position // lane.block_size
     blocks = (lane.start + high - 1) // lane.block_size + 1
-    chosen = lane.indices[low:high].long()
-    chosen = chosen.masked_fill((chosen < 0) | (chosen > own[:, None]), blocks)
-    taken = torch.zeros(blocks + 1, count, dtype=torch.bool, device=lane.q.device)
-    taken = taken.scatter_(0, chosen.t(), True)[:blocks]
-    dense = min(max(0, lane.dense - lane.start - low), count)
-    taken[:, :dense] = torch.arange(blocks, device=lane.q.device)[:, None] <= own[:dense]
+    if lane.start + low < lane.dense:
+        taken = torch.arange(blocks, device=lane.q.device)[:, None] <= own
+    else:
+        chosen = lane.indices[low:high].long()
+        chosen = chosen.masked_fill((chosen < 0) | (chosen > own[:, None]), blocks)
+        taken = torch.zeros(blocks + 1, count, dtype=torch.bool, device=lane.q.device)
+        taken = taken.scatter_(0, chosen.t(), True)[:blocks]
     sizes = taken.sum(1).tolist()
     position = torch.nn.functional.pad(position, (0, 1), value=lane.start + high)
     align = _ALIGN // math.gcd(_ALIGN, group)
-    most = max(1, _VISIT // (group * align)) * align
+    most = max(1, _SCORES // (lane.block_size * group * align)) * align
     for block, visitors in enumerate(taken.nonzero()[:, 1].split(sizes)):
         token = torch.arange(block * lane.block_size, (block + 1) * lane.block_size, device=lane.q.device)
         causal = (block + 1) * lane.block_size > lane.start + low + 1
@@ -143,8 +150,8 @@ def attend_chunked(
     lse = torch.empty(q.shape[:3], dtype=state_dtype(q.dtype), device=q.device)
     for lane in _lanes(q, k, v, indices, segments, block_size, scale, dense):
         attend = _attend_each if lane.q.shape[0] <= _FEW else _attend_span
-        for low, high in lane.spans:
-            out[lane.where][low:high], lse[lane.where][low:high] = attend(lane, low, high)
+        for part, low, high in lane.spans():
+            out[lane.where][low:high], lse[lane.where][low:high] = attend(part, low, high)
     return out, lse
 
 
@@ -226,9 +233,9 @@ def attend_backward_chunked(
     for lane in _lanes(q, k, v, indices, segments, block_size, scale, dense):
         dkeys = torch.zeros_like(lane.k, dtype=state_dtype(k.dtype))
         dvalues = torch.zeros_like(lane.v, dtype=dkeys.dtype)
-        for low, high in lane.spans:
+        for part, low, high in lane.spans():
             given = (dout[lane.where], dlse[lane.where], out[lane.where], lse[lane.where])
-            dq[lane.where][low:high] = _backward_span(lane, low, high, given, dkeys, dvalues)
+            dq[lane.where][low:high] = _backward_span(part, low, high, given, dkeys, dvalues)
         dk[lane.keys], dv[lane.keys] = dkeys.to(k.dtype), dvalues.to(v.dtype)
     return dq, dk, dv
 

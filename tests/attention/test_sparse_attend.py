@@ -17,7 +17,8 @@ from .sparse_forms import dense, draw, leaves, mask_of, masked, small
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sparse_chunked, "_ROWS", 96)
-    monkeypatch.setattr(sparse_chunked, "_VISIT", 32)
+    monkeypatch.setattr(sparse_chunked, "_SCORES", 256)
+    monkeypatch.setattr(sparse_chunked, "_DENSE", 16)
 
 
 def random_indices(length, blocks, *, batch=1, kv_heads=2, size=4, q_start=0):

@@ -28,7 +28,8 @@ STEPS = SparseConfig(window_size=128, topk=3, dense_len=200)
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sparse_chunked, "_ROWS", 96)
-    monkeypatch.setattr(sparse_chunked, "_VISIT", 32)
+    monkeypatch.setattr(sparse_chunked, "_SCORES", 256)
+    monkeypatch.setattr(sparse_chunked, "_DENSE", 16)
     monkeypatch.setattr(select_chunked, "_TILE", 16)
 
 
