@@ -24,10 +24,8 @@ from composekit.attention._checks import state_dtype
 from composekit.attention._segments import Segment, check_indices, dense_positions, segments_of
 
 _ROWS = 16384  # queries x heads of a group in a chunk
-_SCORES = (
-    1 << 17
-)  # of a visit: a block with more visitors is visited by some after others, so that it all stays in the cache
-_DENSE = 256  # tokens of a block for queries that attend to all
+_SCORES = 1 << 18  # of a visit: a block with more visitors is visited by some after others
+_DENSE = 128  # tokens of a block for queries that attend to all
 _FEW = 8  # up to so many queries take their own blocks one by one: decoding
 _SLACK = 30.0  # how far a score may pass m before m follows: exp(30) is far from the end of float32
 # Matrix products give a row the same bits in any number of rows that is a multiple of this; not so for the last few.

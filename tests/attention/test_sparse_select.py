@@ -223,7 +223,7 @@ def test_compressed_keys_stand_for_the_keys(impl, lse) -> None:
     room = tuple(torch.nn.functional.pad(x, (0, 0, 0, 0, 0, 9), value=torch.nan) for x in pair)  # a static buffer
     if lse == "exact":
         room = room[0], None
-    for keys in (None, torch.full_like(k, torch.nan)):
+    for keys in (None, torch.full_like(k, torch.nan), k[:, :0]):
         for means in (pair, room):
             assert torch.equal(select_blocks(q, keys, config, compressed=means, impl=impl).indices, want.indices)
     q_start = torch.tensor([70, 95], dtype=torch.int32)
