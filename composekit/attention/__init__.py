@@ -1,7 +1,8 @@
 """Sparse-linear hybrid attention: parts that fit into any model, on the CPU and the GPU, packed, padded and cached.
 
 :func:`lightning_attention` is linear attention with a decay per head; :class:`LightningAttention` is a layer around it,
-set up by a :class:`HybridConfig` and decoding from a :class:`HybridCache`.
+set up by a :class:`HybridConfig` and decoding from a :class:`HybridCache`. :func:`sparse_attention` is softmax attention to
+few blocks of the past, which :func:`select_blocks` chooses as a :class:`SparseConfig` says.
 """
 
 from __future__ import annotations
@@ -13,6 +14,13 @@ _HOME = {
     "lightning_attention": "lightning",
     "LinearOutput": "lightning",
     "alibi_slopes": "slopes",
+    "sparse_attention": "sparse",
+    "SparseOutput": "sparse",
+    "block_sparse_attention": "sparse",
+    "select_blocks": "sparse",
+    "BlockSelection": "sparse",
+    "compress_keys": "compressing",
+    "SparseConfig": "sparse_config",
     "HybridConfig": "config",
     "HybridCache": "cache",
     "LightningAttention": "layers",

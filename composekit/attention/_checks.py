@@ -28,8 +28,13 @@ def check_qkv(op: str, q: Tensor, k: Tensor, v: Tensor) -> None:
     for name, x in (("q", q), ("k", k), ("v", v)):
         check_tensor(op, name, x)
     check_shapes(op, q=(q, "B T Hq D"), k=(k, "B T Hkv D"), v=(v, "B T Hkv Dv"))
-    heads, kv_heads = q.shape[2], k.shape[2]
-    for name, x in (("q", q), ("k", k), ("v", v)):
+    check_heads(op, q, k=k, v=v)
+
+
+def check_heads(op: str, q: Tensor, **others: Tensor) -> None:
+    """Head counts, dtypes and devices of queries and of the keys and values beside them."""
+    heads, kv_heads = q.shape[2], next(iter(others.values())).shape[2]
+    for name, x in {"q": q, **others}.items():
         if x.shape[2] < 1 or x.shape[3] < 1:
             raise ShapeError(
                 message(op, name, "have at least one head and one channel", brackets(x.shape), "Check the reshape")
@@ -48,7 +53,7 @@ def check_qkv(op: str, q: Tensor, k: Tensor, v: Tensor) -> None:
         raise bad_type(
             op, "q", "be float16, bfloat16, float32 or float64", str(q.dtype), "Convert it, for example with .float()"
         )
-    for name, x in (("k", k), ("v", v)):
+    for name, x in others.items():
         if x.dtype != q.dtype:
             raise bad_type(op, name, f"have the dtype of q, {q.dtype}", str(x.dtype), "Convert with .to(q.dtype)")
         check_device(op, name, x, q)
@@ -79,8 +84,8 @@ def check_slopes(op: str, slopes: Tensor, q: Tensor) -> None:
     check_device(op, "slopes", slopes, q)
 
 
-def check_cu_seqlens(op: str, cu_seqlens: Tensor, q: Tensor) -> None:
-    """The metadata of ``cu_seqlens``: int32 ``[N + 1]`` and a packed batch of one row."""
+def check_cu_seqlens(op: str, cu_seqlens: Tensor, q: Tensor, *, argument: str = "q") -> None:
+    """The metadata of ``cu_seqlens``: int32 ``[N + 1]`` and a packed batch of one row, ``argument`` by name."""
     check_tensor(op, "cu_seqlens", cu_seqlens)
     if cu_seqlens.dtype != torch.int32:
         raise bad_type(op, "cu_seqlens", "be int32", str(cu_seqlens.dtype), "Convert with .int()")
@@ -98,7 +103,7 @@ def check_cu_seqlens(op: str, cu_seqlens: Tensor, q: Tensor) -> None:
         raise ShapeError(
             message(
                 op,
-                "q",
+                argument,
                 "have B = 1 when cu_seqlens is given",
                 f"B = {int(q.shape[0])}",
                 "Packed sequences are concatenated along T in one row",
