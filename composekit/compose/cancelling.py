@@ -21,6 +21,7 @@ _STEP = re.compile(r"<<([^<>=]{1,80})=([^<>=]{1,30})>>")
 _DIVIDES = re.compile("<<[^<>=]{1,60}/")
 _PERCENT = re.compile(r"\s?(?:\\?%|percent)")
 MAX_STEPS = 20
+_SMALL = 12
 _SCALES = (Fraction(101, 100), Fraction(107, 100))
 _COMMON = frozenset(map(Fraction, (0, 1, 2, 100)))  # they stand in steps of their own accord
 
@@ -96,8 +97,8 @@ def _pair(number: int | Fraction) -> tuple[int, int]:
 
 
 def _is_gapless(problem: Problem, constant: Constant, steps: _Steps) -> bool:
-    """Whether all arithmetic of a solution is annotated, and every number in it is a result, or the question's own and used
-    no more often than it stands there: a 1 that comes from nowhere may be an amount in another unit.
+    """Whether all arithmetic of a solution is annotated, and every number in it is a result, or the question's own, small
+    ones used no more often than they stand there: a 3 that comes from nowhere may be an amount in another unit.
     """
     if len(steps) < 2 or (problem.solution or "").count("=") != 2 * len(steps):
         return False
@@ -116,7 +117,7 @@ def _is_gapless(problem: Problem, constant: Constant, steps: _Steps) -> bool:
             used = leaf if known[leaf] else percent
             if not known[used]:
                 return False
-            known[used] -= 1
+            known[used] -= used[0] <= _SMALL * used[1]
         results.add(step.worth)
     return True
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from composekit.compose.derivations import Tie, Values, things_of, tie_of
 from composekit.compose.tokens import Constant
@@ -44,6 +44,39 @@ def _continues(text: str, three: Values) -> bool:
     if any(second.span[0] - first.span[1] > _GAP for first, second in pairwise(three)):
         return False
     return len({things_of(text, n)[:1] for n in three}) == 1
+
+
+_ORDERS = (
+    ("first", "second", "third", "fourth", "fifth", "sixth", "seventh"),
+    ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+)
+MAX_DATED = 12  # numbers with a day that are looked at
+_CUES = [re.compile(rf"\b(?P<cue>{'|'.join(order)})(?: [a-z]+)?,? [^.?!,;0-9]{{0,40}}\Z") for order in _ORDERS]
+
+
+def dated(text: str, values: Values) -> Iterator[Tie]:
+    """``In the second week she walks 2 miles a day, in the third week 3, and in the fourth week 4``."""
+    for order, cue in zip(_ORDERS, _CUES, strict=True):
+        if order[2] not in text:
+            continue
+        said = ((n, cue.search(text[max(n.span[0] - 60, 0) : n.span[0]])) for n in values if n.kind != "fraction")
+        at = list(islice(((order.index(match["cue"]) + 1, n) for n, match in said if match), MAX_DATED))
+        for length in range(len(at), 2 + (order is not _ORDERS[0]), -1):
+            for run in (at[i : i + length] for i in range(len(at) - length + 1)):
+                if _is_dated_pattern(text, run):
+                    yield Tie(
+                        tuple(n.span for _, n in run), "in progression: " + ", ".join(str(n.value) for _, n in run)
+                    )
+                    return
+
+
+def _is_dated_pattern(text: str, run: Sequence[tuple[int, Constant]]) -> bool:
+    """Whether numbers of one thing grow with their places in equal steps; three of them, in proportion to their places."""
+    (first, one), (second, two) = run[:2]
+    step = two.value - one.value
+    even = all(b[0] - a[0] == 1 and b[1].value - a[1].value == step for a, b in pairwise(run))
+    things = {things_of(text, n)[:1] for _, n in run}
+    return step != 0 and even and len(things) == 1 and (len(run) > 3 or one.value * second == two.value * first)
 
 
 # --- equal shares
@@ -249,6 +282,6 @@ def drawn_areas(text: str, values: Values) -> Iterator[Tie]:
             yield Tie((area.span,), "the drawing shows the sides")
 
 
-RULES = (steps, shared_out, rest_of_boxes, triples, reciprocals, twice_divided, drawn_areas)
+RULES = (steps, dated, shared_out, rest_of_boxes, triples, reciprocals, twice_divided, drawn_areas)
 # Those that look at numbers in any place of a formula.
 FORMULA_RULES = (forms, binomials, squares_of_sums, squares, coefficients)

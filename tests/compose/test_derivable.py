@@ -158,7 +158,7 @@ def test_derivable_numbers_are_found(text: str, expected: str) -> None:
         "She makes 40 bags, sells 25 bags, and gives the remaining 14 bags away.",
         "If 4 daps = 7 yaps, and 5 yaps = 3 baps, how many daps equal 42 baps?",
         "If $f(1)=2$, $f(2) = 6$, and $x = 12$, then what is $3 = 4$?",
-        r"$441+2(21)(19)+361=x$. Solve for $x$.",
+        r"$441+2(21)(17)+361=x$. Solve for $x$.",
         "He works 120 minutes (3 hours with the break).",
         "It takes 120 minutes. 2 hours later he leaves.",
         "There are 4 kinds of trees: oak, pine and birch.",

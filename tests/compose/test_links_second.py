@@ -271,3 +271,21 @@ def test_a_symbol_in_code_has_no_dollar_signs() -> None:
 )
 def test_an_hour_of_the_day_and_half_an_answer_are_no_x(question: str, answer: int, reason: str) -> None:
     assert ends_of(Problem(question, answer)).why_not == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("On the second week she walks 2 miles a day. On the third week, she walks 3 miles, on the fourth week she walks 4.",
+         []),  # four of what?
+        ("On the second week she walks 2 miles. On the third week, she walks 3 miles. On the fourth week she walks 4 miles.",
+         ["2", "3", "4"]),
+        ("On the first day he has 13 nuts, on the second day he has 18 nuts, on the third day he has 23 nuts.", []),
+        ("On Tuesday he runs 4 miles, on Wednesday he runs 6 miles, on Thursday he runs 8 miles.", []),
+        ("On Monday he runs 3 miles, on Tuesday he runs 5 miles, on Wednesday he runs 7 miles, on Thursday he runs 9 miles.",
+         ["3", "5", "7", "9"]),
+        ("On the second day he has 2 nuts, on the third day he has 3 figs, on the fourth day he has 4 plums.", []),
+    ],
+)  # fmt: skip
+def test_amounts_that_grow_with_their_days_follow_from_each_other(text: str, expected: list[str]) -> None:
+    assert [text[slice(*span)] for span in derivable(text, numerals(text))] == expected
