@@ -348,6 +348,9 @@ def test_stops_and_space_inside_delimiters_are_dress(dressed: str) -> None:
         # a fraction and what it is with two digits
         ("71/3162", r"\frac{71}{3162} \approx 0.022", "equal"), ("71/3162", r"\frac{71}{3162} \approx 0.03", "different"),
         ("2/3", r"\frac23 \approx 0.7", "equal"), ("1", r"\frac23 \approx 1", "different"),
+        # space is no sign of multiplication, and joins no digits
+        ("84", r"8\hspace{1em}4", "unreadable"), ("12345", r"12\hspace{2pt}345", "equal"),
+        ("5 cm", r"5\hspace{1mm}cm", "equal"),
         # units behind pi, letters side by side
         (r"2\pi\text{ meters}", r"2\pi meters", "equal"), (r"2\pi\text{ meters}", r"2\pi feet", "different"),
         (r"\frac{\pi}{6}\text{ cm}", r"\frac16\pi cm", "equal"), (r"2\pi h", r"2\pi", "different"),

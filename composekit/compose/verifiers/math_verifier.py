@@ -35,6 +35,7 @@ _STATUS: dict[str, Status] = {
 _OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
 _TURNED = re.compile(r"\s*([-+\d.,\\{}a-z/ ]{1,60}?)\s*=\s*[a-zA-Z]\s*")  # 9 = x
 _OR = re.compile(r"(?<=[)\]])\s?(?:\\text\s?\{\s?or\s?\}|\bor\b)(?=\s?[(\[])")
+_MARKS = 3  # exclamation marks that may end a sentence
 _ONLY = re.compile(r"\A(?:\\text\s?\{)?\s?[Oo]nly\s?\}?\s?(?=\S)|(?:\\text\s?\{|(?<=\s))\s?only\s?\}?[.\s]{0,3}\Z")
 _NAMED_POINT = re.compile(r"\A\s?[A-Z]\s?(?=(?:\\left)?\()")  # P(1, 2)
 _HALF_DAY = re.compile(r"\s?(?:\\text\s?\{)?\s?[ap]\.?\s?m\.?\s?\}?\.?\Z", re.IGNORECASE)
@@ -270,8 +271,9 @@ def _other_forms(answer: str, problem: Problem) -> Iterator[str]:
 def _bared(answer: str, source: str) -> str:
     """An answer without "only" around it, and outside of boxes without the exclamation mark that ends its sentence."""
     if source != "box" and answer.endswith(("!", "!*", "!**", "!_", "\uff01")):
-        answer = answer.rstrip("!*_\uff01 ")
-        answer += "**" * (answer.count("**") % 2)
+        plain = answer.rstrip("!*_\uff01 ")
+        if sum(map(answer[len(plain) :].count, "!\uff01")) <= _MARKS:
+            answer = plain + "**" * (plain.count("**") % 2)
     return _ONLY.sub("", answer) if "nly" in answer else answer
 
 

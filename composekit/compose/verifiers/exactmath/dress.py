@@ -39,7 +39,7 @@ def undressed(text: str) -> str:
         text = "".join(map(_without_accent, text))
     if "\\" in text:
         text = _BOLD_WORD.sub(r"\1", _TYPE.sub(lambda m: rf"\text{{{m[1] or m[2]}}}", text))
-        text = _OVER.sub(r"\\frac{\1}{\2}", _SPACING.sub("", _BRACED_UNIT.sub(r"\1", text)))
+        text = _OVER.sub(r"\\frac{\1}{\2}", _SPACING.sub(" ", _BRACED_UNIT.sub(r"\1", text)))
     if "US" in text or "U.S." in text:
         text = _AMERICAN.sub(lambda m: "" if m[0].startswith("U.") else r"\$", text)
     if text.endswith(("QED", "D.", "QED.")):
