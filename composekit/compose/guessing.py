@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 MARGIN = 12  # how far below a round number one looks, or 2 % of it
 
 
-def guess_by_rounding(difference: int | Fraction) -> int | None:
-    """Y from a printed difference alone, where the larger of X and Y is a round number just above it; None where none is.
+def guess_by_rounding(difference: int | Fraction) -> int | Fraction | None:
+    """Y from a printed difference alone, None where nothing suggests itself.
+
+    Of a whole difference, the larger of X and Y is taken for a round number just above it. Of any other, one of X and Y is
+    taken for whole and the other for a share between 0 and 1.
 
     Example:
         >>> guess_by_rounding(1991), guess_by_rounding(-4496), guess_by_rounding(1550)
         (2000, 4, None)
+        >>> guess_by_rounding(Fraction(1799, 4)), guess_by_rounding(Fraction(-121, 5))  # 449.75 more, 24.2 less
+        (450, Fraction(4, 5))
     """
     if difference.denominator != 1:
-        return None
+        return math.ceil(difference) if difference > 0 else difference - math.floor(difference)
     size = abs(difference.numerator)
     step = 10 ** (len(str(size)) - 1)
     while step >= 100:

@@ -41,6 +41,17 @@ def _nearest(text: str) -> bool:
     return "nearest" in text and _NEAREST.search(text) is not None
 
 
+_CLOSEST = re.compile(r"\b(?:closest|nearest) to \$?\s?\Z")
+
+
+def _closest(problem: Problem, constant: Constant) -> str:
+    """``For which grade is the share of bus riders closest to 135 %?``, of a few that are given"""
+    text, at = problem.prompt, constant.span[0]
+    if problem.template is not None or "est to" not in text or _CLOSEST.search(text[max(at - 16, 0) : at]) is None:
+        return ""
+    return "one of a few is the closest" if re.search(r"\b[Ww]hich\b", text[:at]) else ""
+
+
 _FIRST = re.compile(
     r"\b(?:first|smallest|least|next) (?:term|number|integer|element|member|perfect square|prime)\b[^.?!]{0,60}"
     r"\b(?:greater than|larger than|more than|exceeds?|exceeding|after|above|over) \$?\Z"
@@ -115,5 +126,5 @@ def _power_of_one(problem: Problem, constant: Constant) -> str:
 
 
 ROUGH: tuple[Callable[[Problem, Constant], str], ...] = (
-    _rounded, _nearest_ten, _first_beyond, _fixed_angles, _common_to_the_others, _power_of_one,
+    _rounded, _nearest_ten, _closest, _first_beyond, _fixed_angles, _common_to_the_others, _power_of_one,
 )  # fmt: skip

@@ -355,8 +355,6 @@ def _fits(constant: Value, value: Value, ends: Ends, strict: bool) -> bool:
         return False
     if strict and between(constant, value, ends.values):
         return False
-    if strict and value.denominator == 1 and 0 < constant < 1:
-        return False  # Y = X - 24.2 is 0.8, whatever whole number X is
     return difference.denominator == 1 or not {difference.numerator, difference.denominator} & {size, constant}
 
 

@@ -289,3 +289,13 @@ def test_an_hour_of_the_day_and_half_an_answer_are_no_x(question: str, answer: i
 )  # fmt: skip
 def test_amounts_that_grow_with_their_days_follow_from_each_other(text: str, expected: list[str]) -> None:
     assert [text[slice(*span)] for span in derivable(text, numerals(text))] == expected
+
+
+def test_what_one_of_a_few_is_closest_to_is_needed_roughly() -> None:
+    for text, idle_numbers in (
+        ("Ann has 12 nuts, Ben 25, Eva 71. Whose number of nuts, which is given above, is closest to 60?", ["60"]),
+        ("Ann has 12 nuts, Ben 25, Eva 71. How far is Eva from the one who is closest to 60?", []),
+    ):
+        problem = Problem(text, 11)
+        found = idle(problem, numerals(text))
+        assert [text[slice(*span)] for span in found] == idle_numbers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from composekit.compose import Composer, Problem, chain, load_problems
+from composekit.compose import Composer, Problem, audit, chain, load_problems
 from composekit.compose.derivable import derivable
 from composekit.compose.ends import ends_of
 from composekit.compose.generators import GENERATORS
@@ -152,8 +152,8 @@ def test_a_small_answer_is_not_linked_where_whole_numbers_tell_it() -> None:
     assert small > 5
 
 
-def test_a_share_is_not_linked_to_a_whole_number_whose_difference_prints_its_digits() -> None:
-    """``P is 24.2 less than Z`` tells P = 0.8 to whoever knows that Z is a count."""
+def test_a_share_and_a_whole_number_are_not_linked_as_their_difference_tells_both() -> None:
+    """``P is 24.2 less than Z`` tells P = 0.8 to whoever knows that Z is a count, ``449.75 more`` tells 450."""
     pool = [
         Problem("Ann has 7 bags of 5 nuts. How many nuts are there?", 35),
         Problem("Tom keeps 0.8 of what he earns, which is 57 dollars a day. What does he keep in 13 days?", "592.8"),
@@ -162,6 +162,12 @@ def test_a_share_is_not_linked_to_a_whole_number_whose_difference_prints_its_dig
     for composite in Composer(pool, depth=2, seed=3, size=60):
         link = composite.links[0]
         assert not (isinstance(link.value_in, int) and 0 < link.value_out < 1)
+    pool[1] = Problem("Half of half a cake is left. Which share of the cake is it?", "1/4")
+    for composite in Composer(pool, depth=2, seed=3, size=60):
+        link = composite.links[0]
+        assert not (0 < link.value_in < 1 and isinstance(link.value_out, int))
+    told = chain(pool[1], pool[0], seed=1)
+    assert [f.kind for f in audit(told).findings if "rounded up" in f.message] == ["guessable"]
 
 
 @pytest.mark.parametrize(
