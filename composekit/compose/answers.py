@@ -78,6 +78,8 @@ _UNIT_NAMES = (
     "seconds|minutes|hours|days|weeks|months|years|inches|feet|yards|miles|cm|centimeters|meters|km|kilometers|ounces|pounds|"
     "tons|grams|kg|kilograms|gallons|liters|mph"
 )
+_SPEED = re.compile(r"\b(?:what|which|average|his|her|its|their)\b[^.?!]{0,40}\bspeed\b|\bhow fast\b", re.IGNORECASE)
+_STRETCH = re.compile(r"\bhow (?:long|far)\b|\b(?:distance|time)\b", re.IGNORECASE)
 _IN_UNITS = re.compile(rf"\b(?:in|of|by|many) (?:{_UNIT_NAMES})\b", re.IGNORECASE)
 
 
@@ -95,6 +97,8 @@ def implied_unit(problem: Problem) -> str:
         return ""
     answer = re.escape(problem.answer.strip())
     stated = re.findall(rf"(?<![\d.,]){answer} ?({_UNIT_NAMES})\b(?! ?(?:/|per\b|an?\b|each\b))", solution[-2000:])
+    if _SPEED.search(question) and not _STRETCH.search(question):
+        stated = [unit for unit in stated if unit == "mph"]  # 90 miles in an hour are no speed of 90 miles
     return stated[-1] if stated else ""
 
 

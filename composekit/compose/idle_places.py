@@ -209,7 +209,17 @@ def _year(text: str, constant: Constant) -> str:
     return "it is a year" if near else ""
 
 
+_IN_SOME_YEARS = re.compile(r"\bin \Z", re.IGNORECASE)
+_OLDER_THEN = re.compile(r" years?(?: from now| time)?,? [^.?!]{1,60}\bwill be [^.?!]{1,40}\b(?:older|younger)\b")
+
+
+def _age_difference(text: str, constant: Constant) -> str:
+    """``in 10 years Rena will be 5 years older than Pam``, as she is today"""
+    before = _IN_SOME_YEARS.search(text[max(constant.span[0] - 3, 0) : constant.span[0]])
+    return "a difference of ages stays" if before and _OLDER_THEN.match(text, constant.span[1]) else ""
+
+
 PLACES: tuple[Callable[[str, Constant], str], ...] = (
     _convention, _pointer, _degree, _both, _range_of_an_angle, _right_angle, _shape, _even_chance, _known_name,
-    _known_formula, _points_of_meeting, _year, drawn,
+    _known_formula, _points_of_meeting, _year, _age_difference, drawn,
 )  # fmt: skip

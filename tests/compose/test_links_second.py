@@ -8,6 +8,7 @@ import math
 import pytest
 
 from composekit.compose import Link, Problem, audit, chain
+from composekit.compose.answers import implied_unit
 from composekit.compose.derivable import derivable
 from composekit.compose.ends import ends_of
 from composekit.compose.generators import GENERATORS
@@ -299,3 +300,25 @@ def test_what_one_of_a_few_is_closest_to_is_needed_roughly() -> None:
         problem = Problem(text, 11)
         found = idle(problem, numerals(text))
         assert [text[slice(*span)] for span in found] == idle_numbers
+
+
+def test_a_difference_of_ages_is_the_same_in_any_year() -> None:
+    for text, idle_numbers in (
+        ("Pam is half as old as Rena, and in 10 years Rena will be 5 years older than her. How old is Rena?", ["10"]),
+        ("In 10 years Rena will be 35. How old is she?", []),
+        ("In 10 years, Rena will be twice as old as Pam, who is 5. How old is Rena?", []),
+    ):
+        found = idle(Problem(text, 11), numerals(text))
+        assert [text[slice(*span)] for span in found] == idle_numbers
+
+
+def test_a_speed_is_not_said_to_count_in_miles() -> None:
+    steps = "He has 60-15=<<60-15=45>>45 miles left, so 45/.5=<<45/.5=90>>90 miles in an hour"
+    for question, unit in (
+        ("What average speed does he need?", ""),
+        ("How fast must he go?", ""),
+        ("How far does he go at that speed?", "miles"),
+    ):
+        problem = Problem(f"He drives 60 miles. {question}", 90, solution=f"{steps}: 90 miles.")
+        assert implied_unit(problem) == unit
+    assert implied_unit(Problem("What is his speed?", 90, solution="He drives 90 mph.")) == "mph"
