@@ -112,12 +112,20 @@ def _has_constant(tree: Any) -> bool:
     return any(part[:1] == ("const",) for part in inside(tree))
 
 
+def _is_power(value: Fraction, index: Fraction) -> bool:
+    """Whether a positive number is the power of a rational one with this exponent."""
+    if not 0 < value < _LARGEST_ROOT or index < 1 or index.denominator > 1:
+        return False
+    return all(round(float(part) ** (1 / index)) ** int(index) == part for part in (value.numerator, value.denominator))
+
+
 def is_hidden_number(tree: Any) -> bool:
     r"""Whether this is a root that is rational, :math:`\sqrt{121}`, or a power of a fraction."""
-    if tree[0] == "root" and tree[1][0] == tree[2][0] == "num":
-        radicand, index = tree[1][1], tree[2][1]
-        nearest = round(float(abs(radicand)) ** (1 / index)) if abs(radicand) < _LARGEST_ROOT and index >= 1 else 0
-        return bool(nearest and Fraction(nearest) ** int(index) == abs(radicand))
+    if tree[0] == "root" and tree[2][0] == "num":
+        radicand = tree[1]
+        if radicand[0] == "div" and radicand[1][0] == radicand[2][0] == "num" and radicand[2][1]:
+            radicand = ("num", Fraction(radicand[1][1]) / radicand[2][1])
+        return radicand[0] == "num" and _is_power(abs(radicand[1]), tree[2][1])
     return tree[0] == "pow" and is_fraction(tree[1]) and tree[1][0] == "div" and tree[2][0] == "num"
 
 
