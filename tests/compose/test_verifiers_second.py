@@ -452,6 +452,7 @@ def test_a_heading_of_four_marks_states_nothing() -> None:
         (r"3 + 2\sqrt2", [r"2\sqrt2 + 3"], [r"(1+\sqrt2)^2", r"(1+\sqrt2)(1+\sqrt2)", r"1 + 2\sqrt2 + (\sqrt2)^2"]),
         (r"\frac{\sqrt6+\sqrt2}{4}", [r"\frac{\sqrt2(\sqrt3+1)}{4}"], [r"\frac{\sqrt2(\sqrt{12}+2)}{8} \cdot \frac22"]),
         ("12", ["12"], [r"(2\sqrt3)^2", r"\sqrt{\frac{288}{2}}"]),
+        (r"\frac54", [r"\frac{10}{8}"], [r"\frac{\sqrt{25}}{4}", r"\frac{5}{\sqrt{16}}", r"\frac{\sqrt{50}}{4\sqrt2}"]),
         ("5 + i", ["i + 5"], ["(2+3i)(1-i)", "-i(5i-1)", "5-i^3"]),
         (r"\sqrt2 + i\sqrt2", [r"\sqrt2(1+i)"], [r"\sqrt2(1+i)(1+i)(1-i)/2"]),
         (

@@ -101,10 +101,9 @@ def _multiplies_counts(tree: Any) -> bool:
     return scaled or binomials + factorials // 3 > 1
 
 
-def _is_whole_root(tree: Any) -> bool:
-    while tree[0] in ("neg", "abs"):
-        tree = tree[1]
-    return tree[0] == "root" and is_hidden_number(tree)
+def _has_root(tree: Any) -> bool:
+    r"""Whether roots of numbers stand there, and are rational or cancel: :math:`\sqrt{49}`, :math:`\sqrt{50} / \sqrt2`."""
+    return any(part and part[0] == "root" and part[1][0] in ("num", "div") for part in inside(tree))
 
 
 def _has_constant(tree: Any) -> bool:
@@ -135,6 +134,6 @@ _LEFT = (
     _adds_to_a_power,
     _scales_a_power,
     _multiplies_counts,
-    _is_whole_root,
+    _has_root,
     _has_constant,
 )
