@@ -414,6 +414,116 @@ def test_a_heading_of_four_marks_states_nothing() -> None:
     assert MATH.verify("So it flies\n#### east", Problem("Where to?", r"\text{east}")).correct
 
 
+# Formulas with numbers put in, and other work that is left.
+
+
+@pytest.mark.parametrize(
+    ("gold", "right", "wrong"),
+    [
+        ("28", [r"2.8 \times 10^1", r"2.8\times10^{1}"], [r"28 \cdot 10^1 / 10", r"14 \cdot 2^1", r"12 \times 10^1 - 92"]),
+        ("120", [r"1.2 \times 10^2"], [r"12 \times 10^1"]),
+        ("-15", [r"-1.5 \times 10^1"], [r"-3 \cdot 5"]),
+        (
+            "-2, 2",
+            [r"\pm 2", r"x = \pm 2", r"\pm\frac{4}{2}", "-2, 2"],
+            [r"\pm\sqrt{4}", r"x=\pm\sqrt4", r"\pm\sqrt{\frac{16}{4}}", r"\pm\sqrt[3]{8}", r"\pm(4 - 2)"],
+        ),
+        (r"-\sqrt2, \sqrt2", [r"\pm\sqrt2", r"x = \pm\sqrt{2}"], [r"\pm\sqrt{1 + 1}"]),
+        ("-2i, 2i", [r"\pm 2i"], [r"\pm 1 \cdot 2 \cdot 1 \cdot \frac22 i"]),
+        ("3 - 2\\sqrt5, 3 + 2\\sqrt5", [r"3 \pm 2\sqrt5"], [r"3 \pm \sqrt{4 \cdot 5}", r"(2+1) \pm 2\sqrt5"]),
+        (
+            r"42\pi",
+            [r"42\pi", r"\pi \cdot 42", r"\frac{84\pi}{2}"],
+            [
+                r"\pi\cdot3^2\cdot\frac{14}{3}", r"\pi\cdot 6^2+6\pi", r"\pi(7^2-7)", r"\frac{2\pi}{1}\cdot21",
+                r"\pi(6^2 + 6)",
+            ],
+        ),
+        (r"24\pi", [r"24\pi"], [r"\pi\cdot 7^2 - \pi\cdot 5^2", r"\pi(7^2-5^2)"]),
+        (r"36\pi", [r"36\pi", r"6^2\pi"], [r"\frac43\pi\cdot3^3", r"\frac{4}{3}\pi(3)^3", r"\pi(3)^2(4)"]),
+        (r"\frac{\pi}{6}", [r"\frac{1}{6}\pi", r"\pi/6"], [r"\frac{\pi}{2}\cdot\frac13"]),
+        (r"\frac{25\pi}{3}", [r"\frac{25\pi}{3}", r"\frac{25}{3}\pi", r"8\frac13\pi"], [r"\frac{5\pi}{3} \cdot 5"]),
+        (r"2\pi\sqrt3", [r"2\pi\sqrt3", r"2\sqrt3\pi"], [r"\frac{\pi}{3} \cdot 6\sqrt3"]),
+        (r"\frac{\pi^2}{6}", [r"\pi^2/6", r"\frac16\pi^2"], [r"\frac{\pi^2}{2} \cdot \frac13"]),
+        (r"6\sqrt3 + 4\pi", [r"4\pi + 6\sqrt3"], [r"\frac{\sqrt3}{4} \cdot 24 + 4\pi", r"2^2\pi + 2 \cdot 3\sqrt3"]),
+        (r"18 + 2\pi", [r"2\pi + 18"], [r"3^2 + 3^2 + 2\pi", r"4^2 + 2 + 2\pi"]),
+        (r"3000\pi", [r"3 \times 10^3\pi", r"3000\pi"], [r"300 \cdot \frac{20\pi}{2}"]),
+        (r"9\sqrt3", [r"9\sqrt3"], [r"\frac{\sqrt3}{4}\cdot6^2", r"\frac{\sqrt3}{4}\cdot36"]),
+        (r"3 + 2\sqrt2", [r"2\sqrt2 + 3"], [r"(1+\sqrt2)^2", r"(1+\sqrt2)(1+\sqrt2)", r"1 + 2\sqrt2 + (\sqrt2)^2"]),
+        (r"\frac{\sqrt6+\sqrt2}{4}", [r"\frac{\sqrt2(\sqrt3+1)}{4}"], [r"\frac{\sqrt2(\sqrt{12}+2)}{8} \cdot \frac22"]),
+        ("12", ["12"], [r"(2\sqrt3)^2", r"\sqrt{\frac{288}{2}}"]),
+        (r"\frac54", [r"\frac{10}{8}"], [r"\frac{\sqrt{25}}{4}", r"\frac{5}{\sqrt{16}}", r"\frac{\sqrt{50}}{4\sqrt2}"]),
+        ("5 + i", ["i + 5"], ["(2+3i)(1-i)", "-i(5i-1)", "5-i^3"]),
+        (r"\sqrt2 + i\sqrt2", [r"\sqrt2(1+i)"], [r"\sqrt2(1+i)(1+i)(1-i)/2"]),
+        (
+            "15x",
+            ["15x", r"x \cdot 15", r"\frac{30x}{2}", "y = 15x", r"3 \cdot 5x = 15x"],
+            [r"3\cdot5x", "(3x)(5)", r"30x\cdot\frac12", r"y = 3 \cdot 5x"],
+        ),
+        ("2x^2 + 2x", ["2x(x+1)"], [r"4x(x+1) \cdot \frac12"]),
+        ("5xy", [r"5x \cdot y"], [r"\frac12 \cdot 10xy"]),
+        (r"3x \cdot 2^n", [r"3x\cdot2^n", r"2^n \cdot 3x"], [r"\frac12 x \cdot 6 \cdot 2^n"]),
+        (r"1500x", [r"1.5 \cdot 10^3 x"], [r"15 \cdot 100 \cdot x + 0 \cdot 3"]),
+    ],
+)  # fmt: skip
+def test_work_that_is_left_in_formulas(gold: str, right: list[str], wrong: list[str]) -> None:
+    assert paid(MATH, [rf"\boxed{{{answer}}}" for answer in wrong], Problem("q", gold)) == []
+    answers = [rf"\boxed{{{answer}}}" for answer in right]
+    assert paid(MATH, answers, Problem("q", gold)) == answers
+
+
+@pytest.mark.parametrize("question", ["In simplest radical form?", "Simplify fully.", "Write it in simplest form."])
+def test_no_root_stays_in_a_denominator_where_the_simplest_form_is_asked_for(question: str) -> None:
+    assert not asked(question, r"11\sqrt2", r"\boxed{\frac{22}{\sqrt2}}")
+    assert asked(question, r"11\sqrt2", r"\boxed{11\sqrt{2}}")
+    assert asked(question, r"\frac{\sqrt2}{2}", r"\boxed{\frac{1}{2}\sqrt{2}}")
+    assert asked("How long is it?", r"11\sqrt2", r"\boxed{\frac{22}{\sqrt2}}")
+    assert asked(question, r"\frac{\sqrt{x}}{x}", r"\boxed{\frac{1}{\sqrt{x}}}")
+
+
+def test_a_full_stop_behind_an_abbreviation_ends_no_sentence() -> None:
+    clips = Problem("How many clips did he sell?", 72)
+    right = [
+        "Answer: Mr. Lee sold 72 clips.", "Answer: **Mr. Lee sold 72 clips.**", "Answer: Mrs. Smith sold 72 of them.",
+        "Answer: Ms. Lee sold 72 clips.", "Answer: Dr. Lee sold 72 clips.", "Answer: The shop in Main St. sold 72 clips.",
+        "Answer: 72 sq. ft.", "Answer: It covers 72 sq. ft. in all.",
+    ]  # fmt: skip
+    assert paid(MATH, right, clips) == right
+    wrong = [
+        "Answer: Mr. Lee sold 71 clips.", "Answer: Mr. Lee sold 72. He had 3.", "Answer: Mr. Lee sold 72 clips. No, 71.",
+        "Answer: Mr. Lee never sold 72 clips.", "Answer: 72 ft. That is wrong.", "Answer: 72 is it. Mr. Lee knows.",
+    ]  # fmt: skip
+    assert paid(MATH, wrong, clips) == []
+
+
+def test_an_option_with_its_text_and_a_reason() -> None:
+    right = [
+        "The correct answer is B. 97 has no divisors other than 1 and itself.",
+        "The answer is B. Since 97 is prime, it has no divisors.", "The answer is B. 97 is not divisible by 2, 3, 5 and 7.",
+    ]  # fmt: skip
+    assert paid(CHOICE, right, PRIME) == right
+    wrong = [
+        "Answer: B. 97 is prime, but 91 is not.", "The answer is B. 97 has no chance.", "The answer is B. 97 is wrong.",
+        "The answer is B. 97 or 91", "The answer is B. 97 is not prime.", "Answer: A. 91 has no divisors other than 1.",
+        "The answer is B. 97 has no divisors other than 1, or C.", "The answer is B. 97 has no divisors, unlike 91.",
+    ]  # fmt: skip
+    assert paid(CHOICE, wrong, PRIME) == []
+
+
+def test_a_box_that_its_own_sentence_takes_back_is_no_answer() -> None:
+    taken = [
+        r"\boxed{18} is wrong; it's 20.", r"\boxed{18} is incorrect.", r"\boxed{18} is not the answer",
+        r"So $\boxed{\frac{36}{2}}$ is not correct.", r"$\boxed{20}$. The first answer $\boxed{18}$ was wrong.",
+    ]  # fmt: skip
+    assert {MATH.verify(response, EGGS).status for response in taken} == {"unparseable"}
+    right = [
+        r"\boxed{18} is not prime.", r"If you think \boxed{18} is wrong, check again.", r"20 is wrong, \boxed{18} is right.",
+        r"\boxed{20} is wrong; it's \boxed{18}.", r"\boxed{18}. The claim of 20 is wrong.", r"Who says \boxed{18} is wrong?",
+    ]  # fmt: skip
+    assert paid(MATH, right, EGGS) == right
+    assert CHOICE.verify(r"\boxed{B} is wrong.", Problem("Which statement is wrong?", "B", verifier="choice")).correct
+
+
 # Time.
 
 PIECES = [
@@ -429,6 +539,8 @@ PIECES = [
     "no\n",
     "i.e. ",
     "$AB$ is ",
+    r"\boxed{18} is wrong; ",
+    "Answer: Mr. ",
 ]
 
 

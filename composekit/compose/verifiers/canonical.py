@@ -73,6 +73,10 @@ def canonical_tree(node: Any) -> Any:
         number, scale = node.args
         if not scale.args[1]:  # written as a word: three thousand
             return ("num", Fraction(number.args[0] * scale.args[0]))
+    if node.kind == "mul" and len(node.args) == 2 and _is_ten(node.args[1]):
+        mantissa = canonical_tree(node.args[0])
+        if mantissa[0] == "num" and 1 <= abs(mantissa[1]) < 10:  # 2.8 x 10^1, in scientific notation
+            return ("num", mantissa[1] * 10)
     if node.kind == "neg":
         return negative(canonical_tree(node.args[0]))
     if node.kind not in COMMUTE:
@@ -84,6 +88,15 @@ def canonical_tree(node: Any) -> Any:
         parts += plain[1:] if plain[0] == node.kind else [] if plain == idle else [plain]
     parts.sort(key=repr)
     return (node.kind, *parts) if len(parts) > 1 else parts[0] if parts else idle
+
+
+def _is_ten(node: Any) -> bool:
+    """Whether this is ten, written as a power."""
+    return (
+        node.kind == "pow"
+        and all(part.kind == "num" for part in node.args)
+        and [x.args[0] for x in node.args] == [10, 1]
+    )
 
 
 def _root(node: Node) -> Any:

@@ -45,6 +45,11 @@ _OTHER_LABEL = re.compile(
     r"\b(?i:and|also|unless|actually|otherwise|alternatively)\s+[(]?[A-Z]\b[).]?|^\s*(?:[,;/|&+]|and\b)"
 )
 
+# What the text of an option says of itself without taking it back: 97 has no divisors other than 1 and itself
+_NO_MORE = re.compile(
+    r"\A\s+(?:has|have)\s+no\s+(?:(?:\w+\s+){1,3}(?:other\s+than|except|besides|apart\s+from)\s+(?=[\d(]|itself\b|one\b)"
+    r"|(?:\w+\s+)?(?:divisors?|factors?|remainder|solutions?|roots?)\b)|\A\s+(?:is|are)\s+not\s+divisible\b"
+)
 # The letter in a group of its own before a text: \text{B} \text{ 97}
 _OWN_GROUP = re.compile(r"\A\s*(\\text\w{0,9}\s{0,9}\{)\s*\(?([A-Za-z])\)?[.:]?\s*\}[\s~]*(?=\\text)")
 _TICK = re.compile(
@@ -160,8 +165,8 @@ def letters(text: str, options: Mapping[str, str] | None = None) -> frozenset[st
             return named if letter in named else None
         own = (options or {}).get(letter, "")
         rest = labelled[3]
-        if own and rest.casefold().startswith(own):
-            rest = rest[len(own) :].lstrip(" ,;:.-")
+        if own and rest.casefold().startswith(own) and not rest[len(own) : len(own) + 1].isalnum():
+            rest = _NO_MORE.sub(" ", rest[len(own) :]).lstrip(" ,;:.-")
         taken_back = _OTHER_LABEL.search(rest) or _TAKEN_BACK.search(_lower_first(rest))
         if not taken_back and not _names_another(rest, letter, options or {}):
             return frozenset(letter)

@@ -28,6 +28,15 @@ _BETWEEN = re.compile(
     re.IGNORECASE,
 )
 _MAX_BETWEEN = 80
+# A sentence that says of its own box that it is wrong, and nothing else before it.
+_REJECTED = re.compile(
+    r"(?:[$*) ]|\\[)\]]){0,8}(?:is|was)\s{1,3}(?:wrong|incorrect|not\s{1,3}(?:correct|right|(?:the|my)\s{1,3}"
+    r"(?:(?:correct|right|final)\s{1,3})?answer))[*)]{0,4}\s{0,3}(?:[.;,:!\n]|\Z|(?:because|since|as)\b)"
+)
+_NO_MORE_BEFORE = re.compile(
+    r"(?:[^\w\n]|\b(?i:so|but|thus|hence|and|the|my|first|final|answer|value|result|of|that|gives?|is|here|hmm|wait|no)\b){0,40}"
+)
+_TAKEN_BACK = "the sentence of the last box takes it back"
 _APART = re.compile(r"(?:[ \t$.*]|\\[()])*(?:\n|\\[\[\]]|\$\$)(?:[\s$.*]|\\[()\[\]])*")
 _ANSWER_TAG = re.compile(r"<\s{0,9}+(/?)\s{0,9}+(?:final[_ -]?)?answer\s{0,9}+>", re.IGNORECASE)
 _END_TOKEN = re.compile(r"(?:<(?:[|｜][\w▁ ]{1,40}[|｜]|/s|eos|end_of_turn)>|\[/INST\])\s*\Z")
@@ -117,6 +126,8 @@ def _boxes(text: str) -> Extraction | None:
         end = text.find("}", first)
         content = text[first + len(r"\boxed{") : end].strip() if text.startswith(r"\boxed{", first) else ""
         if end > 0 and content and text.find(r"\boxed", first + 1) < 0 and "{" not in content and "\\" not in content:
+            if _is_rejected(text, content, first, end + 1):
+                return Extraction((), "none", _TAKEN_BACK)
             return Extraction((content,), "box")  # the usual case, one box around plain text
     boxes = _outer_boxes(text)
     if not boxes:
@@ -134,10 +145,23 @@ def _boxes(text: str) -> Extraction | None:
     answers = tuple((box.content or "").strip() for box in run)
     if not answers[-1]:
         return Extraction((), "none", "the last box is empty")
+    if _is_rejected(text, answers[-1], run[-1].start, run[-1].end):
+        return Extraction((), "none", _TAKEN_BACK)
     if len(run) == 1:
         return Extraction(answers, "box")
     apart = all(_APART.fullmatch(text, a.end, b.start) for a, b in pairwise(run))
     return Extraction(tuple(filter(None, answers)), "box", apart=apart)
+
+
+def _is_rejected(text: str, content: str, start: int, end: int) -> bool:
+    r"""Whether a sentence that begins with a number in a box takes it back: ``\boxed{18} is wrong``.
+
+    Of an option or a word it may say what the question asks: which statement is wrong.
+    """
+    if _REJECTED.match(text, end) is None or not any(map(str.isdigit, content)):
+        return False
+    before = re.split(r"[.!?;]\s|\n", text[max(0, start - 200) : start])[-1]
+    return _NO_MORE_BEFORE.fullmatch(before) is not None
 
 
 def _outer_boxes(text: str) -> list[_Box]:

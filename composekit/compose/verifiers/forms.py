@@ -212,7 +212,7 @@ def is_unsimplified(answer: str, prompt: str, gold: str) -> bool:
 
 
 def _awkward(tree: Any, simplest: bool, rational: bool) -> Iterator[Any]:
-    """The radicals with a power to be drawn out or a fraction inside, and the quotients by a radical."""
+    """The radicals with a power to be drawn out or a fraction inside, and the quotients by a radical of numbers."""
     for part in inside(tree):
         if not part:
             continue
@@ -220,7 +220,9 @@ def _awkward(tree: Any, simplest: bool, rational: bool) -> Iterator[Any]:
             radicand, index = part[1], part[2][1]
             if is_fraction(radicand) or (radicand[0] == "num" and not _is_free_of_powers(radicand[1], index)):
                 yield part
-        elif rational and part[0] == "div" and any(x and x[0] == "root" for x in inside(part[2])):
+        elif part[0] == "div" and any(
+            x and x[0] == "root" and (rational or "('var'" not in repr(x)) for x in inside(part[2])
+        ):
             yield part
 
 

@@ -31,6 +31,11 @@ _FIGURE = re.compile(r"\$ ?(?:\\(?:triangle|angle|square|overline|odot) ?\{?)?([
 _HOW_MANY = re.compile(r"\A(?: [A-Za-z][A-Za-z-]{1,30}){1,3}")  # the noun that is counted, with its adjectives
 _ASIDE = re.compile(r"[(\[] ?([A-Za-z][A-Za-z' -]{1,40}?) ?[)\]]")
 _REST = re.compile(r"[A-Za-z\s,.'’*_:-]*")
+# A full stop behind these ends no sentence: Mr. Lee, 72 sq. ft.
+_ABBREVIATED = re.compile(
+    r"\b(?:(Mrs?|Ms|Mx|Dr|Prof|Rev|Capt|Sgt|Lt|Gov|St|Mt)\.(?=\s[A-Za-z])"
+    r"|(Jr|Sr|Ave|Rd|Blvd|vs|sq|cu|ft|lbs?|oz|hrs?|mins?|secs?)\.(?=\s[a-z]))"
+)
 _SENTENCES = re.compile(r"[.:]\s+\S")
 # What makes of a number another one, a bound or a guess, wherever it stands; before the number; behind it.
 _TAKEN_BACK = re.compile(
@@ -107,6 +112,7 @@ def declared_number(text: str, prompt: str = "") -> str | None:
     """
     if len(text) > MAX_SENTENCE:
         return None
+    text = _ABBREVIATED.sub(r"\1\2", text)
     formula = _ONE_FORMULA.fullmatch(text)
     if formula is not None and any(c.isdigit() for c in formula[1] + formula[3]):
         formula = None

@@ -24,6 +24,8 @@ _FUNCTIONS = frozenset(("log", "fn"))
 _UNFOLDED = frozenset(("neg", "percent", "abs", "div", "ratio", "set", "pm", "mp", "binom", "fact"))
 _SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
 _HIGHEST_POWER = 64
+_SMALL_EXPONENTS = (("num", 2), ("num", 3))
+_SMALL_POWERS = range(2, 11)
 _SCALES = frozenset(("num", Fraction(10) ** k) for k in range(3, 31))  # 26 x 1000 is a way to write a number
 _COMBINED = _ARITHMETIC | {"pow", "fact", "binom", "root"}
 
@@ -91,12 +93,12 @@ def _is_open(tree: Any, rooted: bool = False) -> bool:
             amounts = []
         met = len(amounts) > 1 and not is_mixed(tree)
         met = met or (kind == "mul" and sum(part[0] == "root" and part[1][0] == "num" for part in tree[1:]) > 1)
-        met = met or (kind == "add" and _has_like_terms(tree[1:]))
+        met = met or (kind == "add" and _has_like_terms(tree[1:])) or (kind in COMMUTE and _leaves_formula(tree))
         return met or any(_is_open(part, rooted) for part in tree[1:])
     if kind == "root":
         return _is_open(tree[1], rooted=True)
     if kind == "pow":
-        return _is_open(tree[1], rooted) or (tree[2][0] in COMMUTE and _is_open(tree[2]))
+        return _expands(tree) or _is_open(tree[1], rooted) or (tree[2][0] in COMMUTE and _is_open(tree[2]))
     if kind == "div" and not rooted and _nests_numbers(tree):
         return True
     if kind == "sequence":
@@ -111,11 +113,16 @@ def _is_open(tree: Any, rooted: bool = False) -> bool:
 
 
 def _adds_up(tree: Any) -> bool:
-    """Whether two plain numbers or two multiples of one monomial stand in one sum: ``15x + 1 - 81``, ``(19 - 4) x``."""
+    """Whether two numbers or two multiples of one monomial stand in one sum, ``15x + 1 - 81``, or two numbers in one product
+    with variables, ``3 * 5x``.
+    """
     return any(_has_terms_to_add(part) for part in inside(tree) if part)
 
 
 def _has_terms_to_add(tree: Any) -> bool:
+    if tree[0] == "mul":
+        numbers = [part for part in tree[1:] if _is_amount(part, False) and part not in _SCALES]
+        return len(numbers) > 1 and "('var'" in repr(tree)
     if tree[0] != "add" or is_mixed(tree):
         return False
     numbers = [part for part in tree[1:] if part[0] == "num"]
@@ -149,12 +156,75 @@ def _has_like_terms(terms: Sequence[Any]) -> bool:
     return len(set(found)) < len(found)
 
 
+def _leaves_formula(tree: Any) -> bool:
+    r"""Whether numbers were put into a formula with a constant or a radical: :math:`\frac43 \pi \cdot 3^3`.
+
+    One square or cube is a way to write a number; two, or one and a number to be multiplied with or added to, are not.
+    """
+    if tree[0] == "mul" and any(map(_holds_sum, tree[1:])):
+        found = [surd for part in tree[1:] for surd in _surds(part)]
+        if len(set(found)) < len(found):  # what is multiplied out has no such root any more
+            return True
+    if not any(map(_is_irrational, tree[1:])):
+        return False
+    if tree[0] == "add":
+        return sum(map(_is_term, tree[1:])) > 1 and not all(_is_amount(part, False) for part in tree[1:])
+    sums = (part for part in tree[1:] if part[0] == "add" and not is_mixed(part))
+    return sum(map(_has_number, tree[1:])) > 1 or any(sum(map(_is_term, part[1:])) > 1 for part in sums)
+
+
+def _expands(tree: Any) -> bool:
+    r"""Whether a square root, i or a sum with such is raised to a small power: :math:`(1 + \sqrt2)^2`."""
+    return tree[2][0] == "num" and tree[2][1] in _SMALL_POWERS and bool(_surds(tree[1]))
+
+
+def _surds(tree: Any) -> frozenset[Any]:
+    """The square roots of numbers, without squares in them, and i, that sums, products and quotients are made of."""
+    if tree[0] in (*COMMUTE, "neg", "div"):
+        return frozenset().union(*map(_surds, tree[1:]))
+    square = tree[0] == "root" and tree[1][0] == "num" and tree[2] == ("num", 2)
+    return frozenset((_squarefree(tree),)) if square or tree == ("const", "i") else frozenset()
+
+
+def _holds_sum(tree: Any) -> bool:
+    """Whether this is a sum with a square root or i, perhaps with its sign changed or divided."""
+    while tree[0] in ("neg", "div"):
+        tree = tree[1]
+    return tree[0] == "add" and bool(_surds(tree))
+
+
+def _is_irrational(tree: Any) -> bool:
+    """Whether this is a multiple of a constant, of a power of one, or of a radical."""
+    while tree[0] == "neg" or (tree[0] == "pow" and tree[2][0] == "num"):
+        tree = tree[1]
+    if tree[0] in ("mul", "div"):
+        return any(map(_is_irrational, tree[1:]))
+    return tree[0] == "const" or (tree[0] == "root" and tree[1][0] == "num" and not is_hidden_number(tree))
+
+
+def _has_number(tree: Any) -> bool:
+    """Whether a factor is a number, or a product or quotient with one."""
+    while tree[0] in ("neg", "percent"):
+        tree = tree[1]
+    if tree[0] in ("mul", "div"):
+        return any(map(_has_number, tree[1:]))
+    return tree != ("num", 1) and tree not in _SCALES and _is_term(tree)
+
+
+def _is_term(tree: Any) -> bool:
+    """Whether this is a number, or the square or the cube of one other than ten."""
+    while tree[0] == "neg":
+        tree = tree[1]
+    small = tree[0] == "pow" and tree[2] in _SMALL_EXPONENTS and tree[1] != ("num", 10)
+    return _is_amount(tree[1] if small else tree, False)
+
+
 def _multiplied(tree: Any) -> tuple[Any, ...]:
     """The constants and radicals that a term is a multiple of, in order; nothing where it is something else."""
     while tree[0] == "neg" or (tree[0] == "div" and _is_amount(tree[2], False)):
         tree = tree[1]
     factors = tree[1:] if tree[0] == "mul" else (tree,)
-    rest = tuple(part for part in factors if not _is_amount(part, False))
+    rest = tuple(part for part in factors if not _is_term(part))
     return tuple(map(_squarefree, rest)) if all(part[0] in ("const", "root") for part in rest) else ()
 
 
@@ -240,8 +310,8 @@ def _is_written_large(tree: Any) -> bool:
 
 
 def _members(tree: Any) -> tuple[Any, ...]:
-    """What a list, a tuple or a set holds, or what else there is."""
-    while tree[0] == "assign":
+    """What a list, a tuple or a set holds, or what else there is; what has both signs counts once."""
+    while tree[0] == "assign" or (tree[0] in ("pm", "mp") and tree[1] == ("num", 0)):
         tree = tree[-1]
     if tree[0] in ("list", "sequence"):
         return tuple(tree[1 if tree[0] == "list" else 3])

@@ -101,10 +101,9 @@ def _multiplies_counts(tree: Any) -> bool:
     return scaled or binomials + factorials // 3 > 1
 
 
-def _is_whole_root(tree: Any) -> bool:
-    while tree[0] in ("neg", "abs"):
-        tree = tree[1]
-    return tree[0] == "root" and is_hidden_number(tree)
+def _has_root(tree: Any) -> bool:
+    r"""Whether roots of numbers stand there, and are rational or cancel: :math:`\sqrt{49}`, :math:`\sqrt{50} / \sqrt2`."""
+    return any(part and part[0] == "root" and part[1][0] in ("num", "div") for part in inside(tree))
 
 
 def _has_constant(tree: Any) -> bool:
@@ -112,12 +111,20 @@ def _has_constant(tree: Any) -> bool:
     return any(part[:1] == ("const",) for part in inside(tree))
 
 
+def _is_power(value: Fraction, index: Fraction) -> bool:
+    """Whether a positive number is the power of a rational one with this exponent."""
+    if not 0 < value < _LARGEST_ROOT or index < 1 or index.denominator > 1:
+        return False
+    return all(round(float(part) ** (1 / index)) ** int(index) == part for part in (value.numerator, value.denominator))
+
+
 def is_hidden_number(tree: Any) -> bool:
     r"""Whether this is a root that is rational, :math:`\sqrt{121}`, or a power of a fraction."""
-    if tree[0] == "root" and tree[1][0] == tree[2][0] == "num":
-        radicand, index = tree[1][1], tree[2][1]
-        nearest = round(float(abs(radicand)) ** (1 / index)) if abs(radicand) < _LARGEST_ROOT and index >= 1 else 0
-        return bool(nearest and Fraction(nearest) ** int(index) == abs(radicand))
+    if tree[0] == "root" and tree[2][0] == "num":
+        radicand = tree[1]
+        if radicand[0] == "div" and radicand[1][0] == radicand[2][0] == "num" and radicand[2][1]:
+            radicand = ("num", Fraction(radicand[1][1]) / radicand[2][1])
+        return radicand[0] == "num" and _is_power(abs(radicand[1]), tree[2][1])
     return tree[0] == "pow" and is_fraction(tree[1]) and tree[1][0] == "div" and tree[2][0] == "num"
 
 
@@ -127,6 +134,6 @@ _LEFT = (
     _adds_to_a_power,
     _scales_a_power,
     _multiplies_counts,
-    _is_whole_root,
+    _has_root,
     _has_constant,
 )
