@@ -551,3 +551,16 @@ def test_long_runs_take_linear_time(piece: str) -> None:
     for judge, problem in ((MATH, EGGS), (CHOICE, PRIME), (EXACT, VERDICT), (COMPOSITE, BOTH)):
         assert not judge.verify(text, problem).correct
     assert time.perf_counter() - start < 8
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [
+        ("Answer: B (97 is prime)", "correct"), ("Answer: B (since 97 is prime)", "correct"), ("Answer: B (97)", "correct"),
+        ("Answer: B (91)", "wrong"), ("Answer: B (97 is not prime)", "wrong"), ("Answer: B (97 or 91)", "wrong"),
+        ("Answer: A (97 is prime)", "wrong"), ("Answer: B (97 is prime, unlike A)", "wrong"), ("Answer: B (970)", "wrong"),
+    ],
+)  # fmt: skip
+def test_a_reason_in_brackets_may_go_on_from_the_text_of_an_option(response: str, status: str) -> None:
+    problem = Problem("Which is prime?\nA. 91\nB. 97\nC. 99", "B", verifier="choice")
+    assert ChoiceVerifier().verify(response, problem).status == status

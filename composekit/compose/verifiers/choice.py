@@ -30,6 +30,7 @@ _LABELLED = re.compile(
 _SEVERAL = re.compile(
     r"[(\[]?\s*[A-Za-z]\s*[)\]]?(?:\s*(?:,|;|&|\band\b)+\s*[(\[]?\s*[A-Za-z]\s*[)\]]?)+", re.IGNORECASE
 )
+_SINCE = re.compile(r"\A(?:since|because|as)\s{1,3}", re.IGNORECASE)
 _WITH_TEXT = re.compile(
     r"(?:(?:[Oo]ption|[Cc]hoice)\s+)?\(?([A-Za-z])\)?"
     r"(?:\s*(?:,?\s*(?:which|that) is\b|\(|[-,:\u2013\u2014])|\s)\s*(.+?)\s*\)?",
@@ -163,19 +164,32 @@ def letters(text: str, options: Mapping[str, str] | None = None) -> frozenset[st
         named = _letter_of(labelled[3], options or {})
         if named is not None:  # the text of an option settles it, whatever words it has
             return named if letter in named else None
-        own = (options or {}).get(letter, "")
-        rest = labelled[3]
-        if own and rest.casefold().startswith(own) and not rest[len(own) : len(own) + 1].isalnum():
-            rest = _NO_MORE.sub(" ", rest[len(own) :]).lstrip(" ,;:.-")
-        taken_back = _OTHER_LABEL.search(rest) or _TAKEN_BACK.search(_lower_first(rest))
-        if not taken_back and not _names_another(rest, letter, options or {}):
+        reason = _behind_own_text(labelled[3], letter, options or {})
+        if _leaves(labelled[3] if reason is None else reason, letter, options or {}):
             return frozenset(letter)
     beside = _WITH_TEXT.fullmatch(plain) if options else None
-    if beside and _letter_of(beside[2], options or {}) == frozenset(beside[1].upper()):
-        return frozenset(beside[1].upper())
+    if beside and options:
+        letter, text = beside[1].upper(), beside[2]
+        reason = _behind_own_text(text, letter, options)
+        if _letter_of(text, options) == frozenset(letter) or (reason is not None and _leaves(reason, letter, options)):
+            return frozenset(letter)
     if _SEVERAL.fullmatch(plain):
         return frozenset(c.upper() for c in re.findall(r"\b[A-Za-z]\b", plain))
     return None
+
+
+def _behind_own_text(text: str, letter: str, options: Mapping[str, str]) -> str | None:
+    """What stands behind the text of a letter's own option, as in ``97 is prime``; None where that does not come first."""
+    own, text = options.get(letter, ""), _SINCE.sub("", text)
+    if not own or not text.casefold().startswith(own) or text[len(own) : len(own) + 1].isalnum():
+        return None
+    return _NO_MORE.sub(" ", text[len(own) :]).lstrip(" ,;:.-")
+
+
+def _leaves(reason: str, letter: str, options: Mapping[str, str]) -> bool:
+    """Whether a reason takes the letter before it not back, and names no other."""
+    taken_back = _OTHER_LABEL.search(reason) or _TAKEN_BACK.search(_lower_first(reason))
+    return not taken_back and not _names_another(reason, letter, options)
 
 
 def _chosen(text: str, options: Mapping[str, str]) -> tuple[str, ...]:
