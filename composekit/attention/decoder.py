@@ -196,7 +196,7 @@ class HybridDecoder(nn.Module):
         Args:
             input_ids: Prompts ``[B, T]``, T at least 1.
             max_new_tokens: How many tokens to add at most.
-            attention_mask: bool ``[B, T]``, True for tokens, False for padding, which may lie anywhere; no row is all padding.
+            attention_mask: bool ``[B, T]``, True for tokens, False for padding, anywhere; no row is all padding.
             cache: What earlier calls left, for prompts that go on from there; updated. It has not seen the last new token.
             temperature: 0 takes the likeliest token, else logits are divided by it and a token is drawn.
             top_k: Draw from so many likeliest tokens.

@@ -88,9 +88,10 @@ class SparseMemory:
         return self._map(lambda x: x.index_select(0, rows))
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> SparseMemory:
-        kept = (change(x) for x in (self.keys, self.values, self.c1))
         second = None if self.c2 is None else change(self.c2)
-        return SparseMemory(self.config, *kept, c2=second, lengths=change(self.lengths), most=self.most)
+        first = change(self.c1)
+        lengths = change(self.lengths)
+        return SparseMemory(self.config, change(self.keys), change(self.values), first, second, lengths, self.most)
 
     def _write(self, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor, ends: Tensor, longest: int) -> None:
         self.most += longest
