@@ -100,4 +100,3 @@ def decode(ctx: Context) -> Iterator[Row]:
             "cache_mib": cache.nbytes / 2**20,
             "dense_cache_mib": everywhere / 2**20,
         }
-
