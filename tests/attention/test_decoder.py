@@ -87,6 +87,30 @@ def test_pieces_and_decoding_agree(pieces) -> None:
         assert_close(torch.cat(logits, 1), model(ids)[0], rtol=1e-11)
 
 
+def test_compiled_decoding_is_one_graph_for_all_steps() -> None:
+    model, ids = make(torch.float32), tokens(2, 60)
+    compiled, plain = HybridCache(max_length=60), HybridCache(max_length=60)
+    torch._dynamo.reset()
+    step = torch.compile(lambda token, cache: model(token, cache=cache)[0], fullgraph=True, backend="aot_eager")
+    with torch.no_grad():
+        for cache in (compiled, plain):
+            model(ids[:, :15], cache=cache)
+        for token in ids[:, 15:].split(1, 1):
+            assert_close(step(token, compiled), model(token, cache=plain)[0], rtol=1e-4)
+    assert compiled.lengths(0).tolist() == [60, 60]
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] <= 2  # one that learns which numbers change
+
+
+def test_autocast_stays_outside_of_sums_and_caches() -> None:
+    model, ids = make(torch.float32), tokens(1, 50)
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
+        whole, cache = model(ids)
+        parts = HybridCache()
+        pieces = torch.cat([model(piece, cache=parts)[0] for piece in ids.split([20, 1, 29], 1)], 1)
+    assert cache.linear_state(1).dtype == cache.sparse_memory(0).c1.dtype == torch.float32
+    assert_close(pieces, whole, rtol=3e-2)
+
+
 def greedy(model: HybridDecoder, prompt: torch.Tensor, count: int, eos: int | None = None) -> list[int]:
     """Without any cache: the argmax behind the whole text so far, again and again."""
     row = prompt.tolist()
