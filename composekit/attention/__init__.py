@@ -1,8 +1,9 @@
 """Sparse-linear hybrid attention: parts that fit into any model, on the CPU and the GPU, packed, padded and cached.
 
-:func:`lightning_attention` is linear attention with a decay per head; :class:`LightningAttention` is a layer around it,
-set up by a :class:`HybridConfig` and decoding from a :class:`HybridCache`. :func:`sparse_attention` is softmax attention to
-few blocks of the past, which :func:`select_blocks` chooses as a :class:`SparseConfig` says.
+:func:`lightning_attention` is linear attention with a decay per head, :func:`sparse_attention` softmax attention to few
+blocks of the past, which :func:`select_blocks` chooses as a :class:`SparseConfig` says. :class:`LightningAttention` and
+:class:`SparseAttention` are layers around them, :class:`HybridAttention` is the one or the other; they are set up by a
+:class:`HybridConfig` and decode from a :class:`HybridCache`. :class:`HybridDecoder` is a language model of such layers.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ _HOME = {
     "SparseConfig": "sparse_config",
     "HybridConfig": "config",
     "HybridCache": "cache",
-    "LightningAttention": "layers",
+    "LightningAttention": "lightning_layer",
+    "SparseAttention": "sparse_layer",
+    "HybridAttention": "hybrid",
+    "HybridDecoder": "decoder",
 }
 
 __all__ = sorted(_HOME)

@@ -17,6 +17,11 @@ def state_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
+def tracks_gradient(*tensors: Tensor) -> bool:
+    """Whether a result of these will need its history."""
+    return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+
+
 def check_tensor(op: str, argument: str, value: object) -> None:
     """Raise unless the value is a tensor."""
     if not isinstance(value, Tensor):

@@ -65,6 +65,10 @@ class Padding(NamedTuple):
         """``[B, T, ...]`` to ``[1, B * T, ...]``."""
         return x.flatten(0, 1).index_select(0, self.order)[None]
 
+    def align(self, x: Tensor) -> Tensor:
+        """``[B, T, ...]`` with the tokens of every row at its beginning and its padding behind them."""
+        return self.pack(x)[0].unflatten(0, x.shape[:2])
+
     def unpack(self, x: Tensor) -> Tensor:
         """``[1, B * T, ...]`` to ``[B, T, ...]``."""
         rows = x.new_zeros(x.shape[1:]).index_copy(0, self.order, x[0])

@@ -36,6 +36,6 @@ def refuse(error: ComposeKitError, *tensors: object) -> Tensor:
     if not torch.compiler.is_compiling():
         raise error
     found = [x for x in tensors if isinstance(x, Tensor) and x.dim()]
-    like = found[0] if found else torch.empty(0)
+    like = found[0] if found else torch.zeros(0)
     shape = [*like.shape[:-1], found[-1].shape[-1]] if found else [0]
     return _refuse(like, type(error).__name__, error.args[0], shape)

@@ -5,12 +5,13 @@ The table of kernels may list three operations, each an eager function on tensor
 * ``select_blocks``: ``fn(q, k, c1, c2, config, *, scale, cu_seqlens, q_start, q_starts)`` returns ``(indices, counts)``;
   with ``c1`` (and ``c2``, unless ``config.lse`` is exact) ``k`` is not read; queries that ``config.dense_len`` makes dense
   select nothing.
-* ``block_sparse_attention``: ``fn(q, k, v, indices, *, block_size, scale, cu_seqlens, q_start, q_starts, dense_len,
-  dense_by)`` returns ``(out, lse)``.
+* ``block_sparse_attention``: ``fn(q, k, v, indices, *, block_size, local_blocks, scale, cu_seqlens, q_start, q_starts,
+  dense_len, dense_by)`` returns ``(out, lse)``.
 * ``block_sparse_attention_backward``: ``fn(dout, dlse, q, k, v, indices, out, lse, *, ...)`` with the same options returns
   ``(dq, dk, dv)``.
 
-``q_starts`` is None or the positions of the first queries, which then overrule the number ``q_start``.
+``q_starts`` is None or the positions of the first queries, which then overrule the number ``q_start``. ``local_blocks`` is
+how many blocks before its own every query is known to have selected: a dense band, which needs no look at the indices.
 
 No ``from __future__ import annotations`` here: ``custom_op`` reads the annotations.
 """
@@ -50,7 +51,7 @@ def _unflat(sizes: list[int], lse: str, rank_dtype: torch.dtype, mask_future: bo
 
 def _named(*options: Any) -> dict[str, Any]:
     """The options of attention, in the order of the operators, by name."""
-    names = ("cu_seqlens", "q_start", "q_starts", "block_size", "scale", "dense_len", "dense_by")
+    names = ("cu_seqlens", "q_start", "q_starts", "block_size", "local_blocks", "scale", "dense_len", "dense_by")
     return dict(zip(names, options, strict=True))
 
 
@@ -99,6 +100,7 @@ def attend(
     q_start: int,
     q_starts: Tensor | None,
     block_size: int,
+    local_blocks: int,
     scale: float,
     dense_len: int,
     dense_by: str,
@@ -107,13 +109,13 @@ def attend(
     """Output and log-sum-exp; see :func:`composekit.attention.block_sparse_attention`."""
     call = _facts(q, k, cu_seqlens, block_size, Dv=v.shape[3])
     _, run = choose("block_sparse_attention", impl, call, _ATTEND)
-    options = _named(cu_seqlens, q_start, q_starts, block_size, scale, dense_len, dense_by)
+    options = _named(cu_seqlens, q_start, q_starts, block_size, local_blocks, scale, dense_len, dense_by)
     with torch.autocast(q.device.type, enabled=False):
         return run(q, k, v, indices, **options)
 
 
 @attend.register_fake
-def _(q, k, v, indices, cu_seqlens, q_start, q_starts, block_size, scale, dense_len, dense_by, impl):  # type: ignore[no-untyped-def]
+def _(q, k, v, indices, cu_seqlens, q_start, q_starts, block_size, local_blocks, scale, dense_len, dense_by, impl):  # type: ignore[no-untyped-def]
     lse = q.new_empty(q.shape[0], q.shape[1], q.shape[2], dtype=state_dtype(q.dtype))
     return q.new_empty(q.shape[0], q.shape[1], q.shape[2], v.shape[3]), lse
 
@@ -132,6 +134,7 @@ def attend_backward(
     q_start: int,
     q_starts: Tensor | None,
     block_size: int,
+    local_blocks: int,
     scale: float,
     dense_len: int,
     dense_by: str,
@@ -140,7 +143,7 @@ def attend_backward(
     """Gradients to q, k and v."""
     call = _facts(q, k, cu_seqlens, block_size, Dv=v.shape[3])
     _, run = choose("block_sparse_attention_backward", impl, call, _BACKWARD)
-    options = _named(cu_seqlens, q_start, q_starts, block_size, scale, dense_len, dense_by)
+    options = _named(cu_seqlens, q_start, q_starts, block_size, local_blocks, scale, dense_len, dense_by)
     with torch.autocast(q.device.type, enabled=False):
         return run(dout, dlse, q, k, v, indices, out, lse, **options)
 
@@ -159,7 +162,7 @@ def _setup(ctx: Any, inputs: tuple, output: tuple) -> None:
 def _differentiate(ctx: Any, dout: Tensor, dlse: Tensor) -> tuple:
     q, k, v, indices, out, lse, cu_seqlens, q_starts = ctx.saved_tensors
     inputs = (q, k, v, indices, out, lse, cu_seqlens, ctx.q_start, q_starts, *ctx.options)
-    return *attend_backward(dout, dlse, *inputs), *[None] * 9
+    return *attend_backward(dout, dlse, *inputs), *[None] * 10
 
 
 def _refuse(ctx: Any, *grads: Tensor) -> tuple:

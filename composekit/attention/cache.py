@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from composekit._errors import ShapeError, message
+from composekit._errors import ShapeError, bad_type, bad_value, message
+from composekit.attention.sparse_config import SparseConfig
+from composekit.attention.sparse_memory import SparseMemory
+
+_FIRST = 256  # tokens that a sparse layer makes room for at least
 
 
 @dataclass
@@ -17,21 +21,37 @@ class LinearMemory:
     state: Tensor  # [B, H, Dk, Dv], float32 or float64
     lengths: Tensor  # int64 [B]
 
+    @property
+    def nbytes(self) -> int:
+        return self.state.nbytes + self.lengths.nbytes
+
     def copy(self) -> LinearMemory:
         return LinearMemory(self.state.clone(), self.lengths.clone())
+
+    def reordered(self, rows: Tensor) -> LinearMemory:
+        return LinearMemory(self.state.index_select(0, rows), self.lengths.index_select(0, rows))
 
 
 class HybridCache:
     """One memory for all layers of a hybrid model, for prefill in one piece or several and for decoding.
 
     Pass the same object to every layer and every call. A linear layer keeps one state ``[B, H, Dk, Dv]`` whose size does not
-    depend on the length; decoding one token updates it in place, so that its address never changes (CUDA graphs). After a
-    packed prefill every sequence is a row.
+    depend on the length; decoding one token updates it in place, so that its address never changes (CUDA graphs). A sparse
+    layer keeps keys, values and compressed keys, in room that doubles when it is full. After a packed prefill every sequence
+    is a row.
+
+    Args:
+        max_length: Tokens of a row that sparse layers make room for from the start, so that no address changes before.
+            Longer rows are no error.
+
+    Raises:
+        ArgumentError: ``max_length`` is not positive.
+        ArgumentTypeError: ``max_length`` is not an integer.
 
     Example:
         >>> import torch
-        >>> from composekit.attention import HybridCache, HybridConfig, LightningAttention
-        >>> layer = LightningAttention(HybridConfig(d_model=16, num_layers=2, num_heads=2), 1)
+        >>> from composekit.attention import HybridAttention, HybridCache, HybridConfig
+        >>> layer = HybridAttention(HybridConfig(d_model=16, num_layers=2, num_heads=2), 1)
         >>> x, cache = torch.randn(1, 6, 16), HybridCache()
         >>> with torch.no_grad():
         ...     whole = layer(x)
@@ -43,26 +63,36 @@ class HybridCache:
         tensor([6])
     """
 
-    def __init__(self) -> None:
-        self._linear: dict[int, LinearMemory] = {}
+    def __init__(self, *, max_length: int | None = None) -> None:
+        if max_length is not None:
+            if isinstance(max_length, bool) or not isinstance(max_length, int):
+                raise bad_type(
+                    "HybridCache", "max_length", "be an integer", type(max_length).__name__, "Or leave it out"
+                )
+            if max_length < 1:
+                raise bad_value("HybridCache", "max_length", "be positive", max_length, "Or leave it out")
+        self._room = max_length or _FIRST
+        self._layers: dict[int, LinearMemory | SparseMemory] = {}
 
     def __repr__(self) -> str:
-        return f"HybridCache(linear layers {sorted(self._linear)}, {self.nbytes} bytes)"
+        kinds = {"linear": LinearMemory, "sparse": SparseMemory}
+        layers = (f"{name} layers {self._of(kind)}" for name, kind in kinds.items() if self._of(kind))
+        return f"HybridCache({', '.join([*layers, f'{self.nbytes} bytes'])})"
 
     @property
     def nbytes(self) -> int:
-        """The size of all tensors in the cache."""
-        return sum(m.state.nbytes + m.lengths.nbytes for m in self._linear.values())
+        """The size of all tensors in the cache, room that is still free included."""
+        return sum(memory.nbytes for memory in self._layers.values())
 
     def lengths(self, layer_idx: int) -> Tensor | None:
         """Tokens that each row of a layer has seen, int64 ``[B]``; None before the first call."""
-        memory = self._linear.get(layer_idx)
+        memory = self._layers.get(layer_idx)
         return None if memory is None else memory.lengths
 
     def linear_state(self, layer_idx: int) -> Tensor | None:
         """The state of a linear layer, ``[B, H, Dk, Dv]``; None before the first call. Decoding writes into it."""
-        memory = self._linear.get(layer_idx)
-        return None if memory is None else memory.state
+        memory = self._layers.get(layer_idx)
+        return memory.state if isinstance(memory, LinearMemory) else None
 
     def store_linear(self, layer_idx: int, state: Tensor, added: Tensor | int) -> None:
         """Keep the state of a linear layer after a call, and count its tokens.
@@ -72,23 +102,35 @@ class HybridCache:
             state: ``[B, H, Dk, Dv]``; kept as it is, not copied.
             added: How many tokens the call had: a number, or int64 ``[B]``.
         """
-        memory = self._linear.get(layer_idx)
-        if memory is None:
-            lengths = torch.zeros(state.shape[0], dtype=torch.int64, device=state.device) + added
-            self._linear[layer_idx] = LinearMemory(state, lengths)
-        else:
+        memory = self._layers.get(layer_idx)
+        if isinstance(memory, LinearMemory):
             memory.state = state
             memory.lengths.add_(added)  # in place, so that a captured decoding step keeps counting
+        else:
+            lengths = torch.zeros(state.shape[0], dtype=torch.int64, device=state.device) + added
+            self._layers[layer_idx] = LinearMemory(state, lengths)
 
-    def check_rows(self, op: str, layer_idx: int, rows: int) -> None:
-        """Raise unless a call brings as many rows (or packed sequences) as the layer remembers."""
-        memory = self._linear.get(layer_idx)
-        if memory is not None and memory.state.shape[0] != rows:
+    def sparse_memory(self, layer_idx: int) -> SparseMemory | None:
+        """The memory of a sparse layer; None before the first call."""
+        memory = self._layers.get(layer_idx)
+        return memory if isinstance(memory, SparseMemory) else None
+
+    def make_sparse(self, layer_idx: int, config: SparseConfig, k: Tensor, v: Tensor, rows: int) -> SparseMemory:
+        """Room for a sparse layer whose keys and values are like ``k [.., .., Hkv, D]`` and ``v``."""
+        memory = SparseMemory.empty(config, k, v, rows, max(self._room, k.shape[1]))
+        self._layers[layer_idx] = memory
+        return memory
+
+    def check_rows(self, op: str, layer_idx: int | None, rows: int, *, argument: str = "x") -> None:
+        """Raise unless a call brings as many rows (or packed sequences) as the layer, or any, remembers."""
+        found = self._layers.values() if layer_idx is None else [self._layers.get(layer_idx)]
+        held = next((int(memory.lengths.shape[0]) for memory in found if memory is not None), rows)
+        if held != rows:
             raise ShapeError(
                 message(
                     op,
-                    "x",
-                    f"have as many rows as the cache, {int(memory.state.shape[0])}",
+                    argument,
+                    f"have as many rows as the cache, {held}",
                     int(rows),
                     "Use one cache per batch; a packed batch has a row per sequence",
                 )
@@ -105,12 +147,13 @@ class HybridCache:
             >>> cache.linear_state(0).add_(1.0).sum(), before.linear_state(0).sum()
             (tensor(32.), tensor(0.))
         """
-        copy = HybridCache()
-        copy._linear = {layer: memory.copy() for layer, memory in self._linear.items()}
+        copy = HybridCache(max_length=self._room)
+        copy._layers = {layer: memory.copy() for layer, memory in self._layers.items()}
         return copy
 
     def reorder(self, rows: Tensor) -> None:
         """Keep these rows in this order, for beam search or to drop finished rows: int64 ``[B']``."""
-        for memory in self._linear.values():
-            memory.state = memory.state.index_select(0, rows)
-            memory.lengths = memory.lengths.index_select(0, rows)
+        self._layers = {layer: memory.reordered(rows) for layer, memory in self._layers.items()}
+
+    def _of(self, kind: type) -> list[int]:
+        return sorted(layer for layer, memory in self._layers.items() if isinstance(memory, kind))

@@ -199,7 +199,7 @@ def block_sparse_attention(
     except ComposeKitError as error:
         nothing = refuse(error, q, v)
         return SparseOutput(nothing, nothing)
-    return _attend(q, k, v, indices, block_size, _factor(q, scale), cu_seqlens, q_start, impl, 0, "query")
+    return _attend(q, k, v, indices, block_size, 0, _factor(q, scale), cu_seqlens, q_start, impl, 0, "query")
 
 
 def sparse_attention(
@@ -269,7 +269,16 @@ def sparse_attention(
         return SparseOutput(nothing, nothing)
     factor = _factor(q, scale)
     chosen = _select(q, k, config, compressed, factor, cu_seqlens, q_start, impl, dense_len=config.dense_len)
-    options = (config.block_size, factor, cu_seqlens, q_start, impl, config.dense_len, config.dense_by)
+    options = (
+        config.block_size,
+        config.window_blocks,
+        factor,
+        cu_seqlens,
+        q_start,
+        impl,
+        config.dense_len,
+        config.dense_by,
+    )
     return _attend(q, k, v, chosen.indices, *options)
 
 
@@ -338,6 +347,7 @@ def _attend(
     v: Tensor,
     indices: Tensor,
     block_size: int,
+    local_blocks: int,
     scale: float,
     cu_seqlens: Tensor | None,
     q_start: int | Tensor,
@@ -345,7 +355,10 @@ def _attend(
     dense_len: int,
     dense_by: str,
 ) -> SparseOutput:
-    """The reference is called as it is, everything else through the operator."""
+    """The reference is called as it is, everything else through the operator.
+
+    ``local_blocks`` is how many blocks before its own every query is known to have selected.
+    """
     start, starts = _split(q_start)
     if impl == "reference":
         found = attend_reference(
@@ -362,5 +375,6 @@ def _attend(
             dense_by=dense_by,
         )
     else:
-        found = ops.attend(q, k, v, indices, cu_seqlens, start, starts, block_size, scale, dense_len, dense_by, impl)
+        where = (cu_seqlens, start, starts)
+        found = ops.attend(q, k, v, indices, *where, block_size, local_blocks, scale, dense_len, dense_by, impl)
     return SparseOutput(*found)

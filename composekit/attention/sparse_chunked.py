@@ -1,7 +1,8 @@
 r"""Block-sparse attention in plain torch: one visit for every block of keys and the queries of a chunk that selected it.
 
 A visit is a product of dense matrices, whoever else selected what: no score is made that no query asked for, beside those of
-the last, causal block. Running sums per query join the visits, in ascending order of the blocks:
+the last, causal block. Forced blocks before the own one are a band, of which the queries of one block visit many at once.
+Running sums per query join the visits, first of the band and then of the other blocks, ascending:
 
 .. math::
     p = e^{c\, q K_b^\top - m}, \qquad \ell \leftarrow \ell + p 1, \qquad a \leftarrow a + p V_b,
@@ -25,6 +26,7 @@ from composekit.attention._segments import Segment, check_indices, dense_positio
 
 _ROWS = 16384  # queries x heads of a group in a chunk
 _SCORES = 1 << 18  # of a visit: a block with more visitors is visited by some after others
+_BAND = 1 << 19  # likewise, of a visit to several blocks
 _DENSE = 128  # tokens of a block for queries that attend to all
 _FEW = 8  # up to so many queries take their own blocks one by one: decoding
 _SLACK = 30.0  # how far a score may pass m before m follows: exp(30) is far from the end of float32
@@ -43,6 +45,7 @@ class _Lane:
     start: int
     dense: int
     block_size: int
+    window: int  # blocks before the own one that every query attends to
     scale: float
     where: tuple[int, slice, slice]  # of the queries in q
     keys: tuple[int, slice, int]  # of the keys in k
@@ -51,27 +54,35 @@ class _Lane:
         """Chunks of queries that are all dense or all sparse, with the lane as it is cut into blocks for them."""
         size, end = max(1, _ROWS // self.q.shape[1]), self.q.shape[0]
         edge = min(max(0, self.dense - self.start), end)
-        wide = replace(self, block_size=_DENSE)
+        wide = replace(self, block_size=_DENSE, window=self.k.shape[0])
         for lane, first, last in ((wide, 0, edge), (self, edge, end)):
             for low in range(first, last, size):
                 yield lane, low, min(low + size, last)
 
-    def block(self, x: Tensor, number: int) -> Tensor:
-        """Tokens of a block in the precision of the sums."""
-        return x[number * self.block_size : (number + 1) * self.block_size].to(state_dtype(x.dtype))
+    @property
+    def align(self) -> int:
+        """Of how many queries a visit has a multiple."""
+        return _ALIGN // math.gcd(_ALIGN, self.q.shape[1])
 
 
 @dataclass(frozen=True)
 class _Visit:
-    """A block and the rows of a chunk that selected it; rows are padded with the one behind the last query."""
+    """Neighbouring keys and the rows of a chunk that attend to them; rows are padded with the one behind the last query."""
 
-    block: int
+    span: slice
     rows: Tensor  # [R]
     hidden: Tensor | None  # [R * G, tokens], True where a token is later than the query; None where none is
 
 
 def _lanes(
-    q: Tensor, k: Tensor, v: Tensor, indices: Tensor, segments: list[Segment], block_size: int, scale: float, dense: int
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    indices: Tensor,
+    segments: list[Segment],
+    sizes: tuple[int, int],
+    scale: float,
+    dense: int,
 ) -> Iterator[_Lane]:
     group = q.shape[2] // k.shape[2]
     for segment in segments:
@@ -80,36 +91,57 @@ def _lanes(
             where = segment.row, segment.queries, slice(h * group, (h + 1) * group)
             keys = segment.row, tokens, h
             chosen = indices[segment.row, segment.queries, h]
-            yield _Lane(q[where], k[keys], v[keys], chosen, segment.start, dense, block_size, scale, where, keys)
+            yield _Lane(q[where], k[keys], v[keys], chosen, segment.start, dense, *sizes, scale, where, keys)
 
 
 def _visits(lane: _Lane, low: int, high: int) -> Iterator[_Visit]:
-    """The blocks that queries ``low`` to ``high`` attend to, ascending; a block beyond the query's own is none."""
+    """What queries ``low`` to ``high`` attend to: the band of forced blocks, then the others, ascending."""
+    yield from _band_visits(lane, low, high)
+    yield from _block_visits(lane, low, high)
+
+
+def _band_visits(lane: _Lane, low: int, high: int) -> Iterator[_Visit]:
+    """The forced blocks before the own one, for the queries of one own block together; nothing there is hidden."""
+    size, count = lane.block_size, high - low
+    for own in range((lane.start + low) // size, (lane.start + high - 1) // size + 1):
+        rows = torch.arange(max(low, own * size - lane.start), min(high, (own + 1) * size - lane.start)) - low
+        rows = _padded(rows.to(lane.q.device), count, lane.align)
+        step = max(1, _BAND // (rows.shape[0] * lane.q.shape[1] * size)) * size
+        for key in range(max(0, own - lane.window) * size, own * size, step):
+            yield _Visit(slice(key, min(key + step, own * size)), rows, None)
+
+
+def _block_visits(lane: _Lane, low: int, high: int) -> Iterator[_Visit]:
+    """The blocks that single queries selected, and the own ones; a block beyond the query's own is none."""
     count, group = high - low, lane.q.shape[1]
     position = torch.arange(lane.start + low, lane.start + high, device=lane.q.device)
     own = position // lane.block_size
     blocks = (lane.start + high - 1) // lane.block_size + 1
+    taken = torch.zeros(blocks + 1, count, dtype=torch.bool, device=lane.q.device)
     if lane.start + low < lane.dense:
-        taken = torch.arange(blocks, device=lane.q.device)[:, None] <= own
+        taken.scatter_(0, own[None], True)
     else:
         chosen = lane.indices[low:high].long()
-        chosen = chosen.masked_fill((chosen < 0) | (chosen > own[:, None]), blocks)
-        taken = torch.zeros(blocks + 1, count, dtype=torch.bool, device=lane.q.device)
-        taken = taken.scatter_(0, chosen.t(), True)[:blocks]
+        elsewhere = (chosen < 0) | (chosen > own[:, None])
+        if lane.window:
+            elsewhere |= (chosen >= own[:, None] - lane.window) & (chosen < own[:, None])
+        taken.scatter_(0, chosen.masked_fill(elsewhere, blocks).t(), True)
+    taken = taken[:blocks]
     sizes = taken.sum(1).tolist()
     position = torch.nn.functional.pad(position, (0, 1), value=lane.start + high)
-    align = _ALIGN // math.gcd(_ALIGN, group)
-    most = max(1, _SCORES // (lane.block_size * group * align)) * align
+    most = max(1, _SCORES // (lane.block_size * group * lane.align)) * lane.align
     for block, visitors in enumerate(taken.nonzero()[:, 1].split(sizes)):
-        token = torch.arange(block * lane.block_size, (block + 1) * lane.block_size, device=lane.q.device)
+        span = slice(block * lane.block_size, min((block + 1) * lane.block_size, lane.k.shape[0]))
+        token = torch.arange(span.start, span.stop, device=lane.q.device)
         causal = (block + 1) * lane.block_size > lane.start + low + 1
         for rows in visitors.split(most) if sizes[block] else ():
-            rows = torch.nn.functional.pad(rows, (0, -rows.shape[0] % align), value=count)
-            hidden = None
-            if causal:
-                hidden = token[: lane.k.shape[0] - block * lane.block_size] > position[rows, None]
-                hidden = hidden.repeat_interleave(group, dim=0)
-            yield _Visit(block, rows, hidden)
+            rows = _padded(rows, count, lane.align)
+            hidden = (token > position[rows, None]).repeat_interleave(group, dim=0) if causal else None
+            yield _Visit(span, rows, hidden)
+
+
+def _padded(rows: Tensor, count: int, align: int) -> Tensor:
+    return torch.nn.functional.pad(rows, (0, -rows.shape[0] % align), value=count)
 
 
 def _chunk(x: Tensor, low: int, high: int) -> Tensor:
@@ -133,6 +165,7 @@ def attend_chunked(
     indices: Tensor,
     *,
     block_size: int,
+    local_blocks: int,
     scale: float,
     cu_seqlens: Tensor | None,
     q_start: int,
@@ -146,7 +179,7 @@ def attend_chunked(
     dense = dense_positions(segments, dense_len, dense_by)
     out = torch.empty(*q.shape[:3], v.shape[3], dtype=q.dtype, device=q.device)
     lse = torch.empty(q.shape[:3], dtype=state_dtype(q.dtype), device=q.device)
-    for lane in _lanes(q, k, v, indices, segments, block_size, scale, dense):
+    for lane in _lanes(q, k, v, indices, segments, (block_size, local_blocks), scale, dense):
         attend = _attend_each if lane.q.shape[0] <= _FEW else _attend_span
         for part, low, high in lane.spans():
             out[lane.where][low:high], lse[lane.where][low:high] = attend(part, low, high)
@@ -183,7 +216,7 @@ def _attend_span(lane: _Lane, low: int, high: int) -> tuple[Tensor, Tensor]:
     total = torch.zeros_like(level)
     sums = queries.new_zeros(high - low + 1, group * lane.v.shape[1])
     for visit in _visits(lane, low, high):
-        keys, values = lane.block(lane.k, visit.block), lane.block(lane.v, visit.block)
+        keys, values = (x[visit.span].to(queries.dtype) for x in (lane.k, lane.v))
         scores = queries.index_select(0, visit.rows).view(-1, channels) @ keys.t()
         if visit.hidden is not None:
             scores.masked_fill_(visit.hidden, -torch.inf)
@@ -216,6 +249,7 @@ def attend_backward_chunked(
     lse: Tensor,
     *,
     block_size: int,
+    local_blocks: int,
     scale: float,
     cu_seqlens: Tensor | None,
     q_start: int,
@@ -228,7 +262,7 @@ def attend_backward_chunked(
     dense = dense_positions(segments, dense_len, dense_by)
     dq = torch.empty(q.shape, dtype=q.dtype, device=q.device)
     dk, dv = (torch.zeros(x.shape, dtype=x.dtype, device=x.device) for x in (k, v))
-    for lane in _lanes(q, k, v, indices, segments, block_size, scale, dense):
+    for lane in _lanes(q, k, v, indices, segments, (block_size, local_blocks), scale, dense):
         dkeys = torch.zeros_like(lane.k, dtype=state_dtype(k.dtype))
         dvalues = torch.zeros_like(lane.v, dtype=dkeys.dtype)
         for part, low, high in lane.spans():
@@ -250,8 +284,7 @@ def _backward_span(
     level = torch.nn.functional.pad(lse[low:high], (0, 0, 0, 1), value=torch.inf)  # whose exp(-inf) is zero
     dqueries = torch.zeros_like(queries)
     for visit in _visits(lane, low, high):
-        keys, values = lane.block(lane.k, visit.block), lane.block(lane.v, visit.block)
-        span = slice(visit.block * lane.block_size, visit.block * lane.block_size + keys.shape[0])
+        keys, values = (x[visit.span].to(queries.dtype) for x in (lane.k, lane.v))
         rows, grad = (x.index_select(0, visit.rows).view(visit.rows.shape[0] * group, -1) for x in (queries, grads))
         shape = (visit.rows.shape[0], group, keys.shape[0])
         probs = (rows @ keys.t()).view(shape).sub_(level.index_select(0, visit.rows)[:, :, None]).exp_().flatten(0, 1)
@@ -264,6 +297,6 @@ def _backward_span(
             seen = hidden.t()
         made = _product(slopes, keys, hidden)
         dqueries.index_add_(0, visit.rows, made.view(visit.rows.shape[0], -1))
-        dkeys[span] += _product(slopes.t(), rows, seen)
-        dvalues[span] += _product(probs.t(), grad, seen)
+        dkeys[visit.span] += _product(slopes.t(), rows, seen)
+        dvalues[visit.span] += _product(probs.t(), grad, seen)
     return dqueries[:-1].unflatten(1, (group, channels)) * lane.scale

@@ -305,7 +305,7 @@ MASK = torch.ones(2, 6, dtype=torch.bool)
         (ValueError, r"attention_mask must have shape", GOOD, {"attention_mask": MASK[:, :5]}),
         (TypeError, r"attention_mask must be bool", GOOD, {"attention_mask": MASK.long()}),
         (ValueError, r"attention_mask must be absent", GOOD, {"attention_mask": MASK, "cu_seqlens": torch.arange(2)}),
-        (ValueError, r"q must have B = 1", GOOD, {"cu_seqlens": torch.tensor([0, 6], dtype=torch.int32)}),
+        (ValueError, r"x must have B = 1", GOOD, {"cu_seqlens": torch.tensor([0, 6], dtype=torch.int32)}),
         (ValueError, r"position_ids must have shape", GOOD, {"position_ids": torch.arange(5)[None]}),
         (TypeError, r"position_ids must be int32 or int64", GOOD, {"position_ids": torch.ones(2, 6)}),
         (TypeError, r"cache must be a HybridCache", GOOD, {"cache": {}}),

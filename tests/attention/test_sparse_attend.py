@@ -18,6 +18,7 @@ from .sparse_forms import dense, draw, leaves, mask_of, masked, small
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sparse_chunked, "_ROWS", 96)
     monkeypatch.setattr(sparse_chunked, "_SCORES", 256)
+    monkeypatch.setattr(sparse_chunked, "_BAND", 512)
     monkeypatch.setattr(sparse_chunked, "_DENSE", 16)
 
 
@@ -201,7 +202,7 @@ def test_no_tensor_grows_with_the_square_of_the_length(monkeypatch) -> None:
         q, k, v = draw(length, kv_heads=1, dtype=torch.float32)
         with Largest() as seen:
             indices, _ = select_chunked.select_chunked(q, k, None, None, small(dense_len=100), **options)
-            kinds = {"block_size": 8, "dense_len": 100, "dense_by": "query", **options}
+            kinds = {"block_size": 8, "local_blocks": 2, "dense_len": 100, "dense_by": "query", **options}
             out, lse = sparse_chunked.attend_chunked(q, k, v, indices, **kinds)
             sparse_chunked.attend_backward_chunked(out, lse, q, k, v, indices, out, lse, **kinds)
         largest.append(seen.elements)

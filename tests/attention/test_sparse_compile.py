@@ -95,7 +95,7 @@ def test_opcheck(kind) -> None:
         selecting = (*selecting[:2], *(x.detach() for x in pair), *selecting[4:])
         torch.library.opcheck(torch.ops.composekit.select_blocks.default, selecting)
     indices = torch.ops.composekit.select_blocks(*selecting)[0]
-    options = (cu, 0, starts, 8, 0.3, 10, "query", "auto")
+    options = (cu, 0, starts, 8, 1, 0.3, 10, "query", "auto")
     torch.library.opcheck(torch.ops.composekit.block_sparse_attention.default, (q, k, v, indices, *options))
     plain = [x.detach() for x in (q, k, v)]
     out, lse = torch.ops.composekit.block_sparse_attention(*plain, indices, *options)

@@ -1,4 +1,4 @@
-"""Mixing layers of a hybrid model: hidden states in, hidden states out."""
+"""The linear layer of a hybrid model: hidden states in, hidden states out."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from composekit._errors import ComposeKitError, ShapeError, bad_type, bad_value, brackets, check_shapes, message
+from composekit._errors import ComposeKitError
 from composekit.attention import _checks as checks
-from composekit.attention._positions import Padding, dense_positions, packed_positions, rotate
+from composekit.attention._mixing import check_call, check_layer, head_norm, positions_of
+from composekit.attention._positions import Padding, rotate
 from composekit.attention._refusal import refuse
 from composekit.attention.cache import HybridCache
 from composekit.attention.config import HybridConfig
@@ -20,20 +21,6 @@ from composekit.attention.lightning import lightning_attention
 from composekit.attention.slopes import alibi_slopes
 
 _OP = "LightningAttention"
-
-
-class RMSNorm(nn.Module):
-    """Divide by the root mean square over the last axis, in float32 or better, and scale every channel."""
-
-    def __init__(self, channels: int, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        wide = x.to(checks.state_dtype(x.dtype))
-        scaled = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
-        return (scaled * self.weight.to(wide.dtype)).to(x.dtype)
 
 
 class LightningAttention(nn.Module):
@@ -63,12 +50,7 @@ class LightningAttention(nn.Module):
 
     def __init__(self, config: HybridConfig, layer_idx: int, *, impl: str = "auto") -> None:
         super().__init__()
-        if not isinstance(config, HybridConfig):
-            raise bad_type(_OP, "config", "be a HybridConfig", type(config).__name__, "Pass HybridConfig(...)")
-        if not 0 <= layer_idx < config.num_layers:
-            raise bad_value(
-                _OP, "layer_idx", f"be from 0 to {config.num_layers - 1}", layer_idx, "Or raise config.num_layers"
-            )
+        check_layer(_OP, config, layer_idx)
         self.config, self.layer_idx, self.impl = config, layer_idx, impl
         heads, kv_heads, channels, value_channels, self.scale = config.linear
         width = heads * value_channels
@@ -77,9 +59,9 @@ class LightningAttention(nn.Module):
         self.v_proj = nn.Linear(config.d_model, kv_heads * value_channels, bias=False)
         self.o_proj = nn.Linear(width, config.d_model, bias=False)
         self.gate = nn.Linear(config.d_model, width, bias=False) if config.linear_gate else None
-        self.q_norm = RMSNorm(channels, config.norm_eps) if config.linear_qk_norm else nn.Identity()
-        self.k_norm = RMSNorm(channels, config.norm_eps) if config.linear_qk_norm else nn.Identity()
-        self.o_norm = RMSNorm(width, config.norm_eps) if config.linear_output_norm else nn.Identity()
+        self.q_norm = head_norm(channels, config, config.linear_qk_norm)
+        self.k_norm = head_norm(channels, config, config.linear_qk_norm)
+        self.o_norm = head_norm(width, config, config.linear_output_norm)
         if config.learned_slopes:
             self.log_slopes = nn.Parameter(alibi_slopes(heads).log())
         else:
@@ -128,20 +110,18 @@ class LightningAttention(nn.Module):
             ArgumentError: both ``attention_mask`` and ``cu_seqlens``.
         """
         try:
-            self._check(x, attention_mask, cu_seqlens, position_ids, cache)
+            where = (attention_mask, cu_seqlens, position_ids, cache)
+            check_call(_OP, x, *where, layer_idx=self.layer_idx, d_model=self.config.d_model)
         except ComposeKitError as error:
             return refuse(error, x)
         if attention_mask is not None:
             return self._forward_padded(x, attention_mask, position_ids, cache)
         past = None if cache is None else cache.lengths(self.layer_idx)
         if position_ids is None and self.config.linear_rope:
-            if cu_seqlens is not None:
-                position_ids = packed_positions(cu_seqlens, x.shape[1], past)
-            else:
-                position_ids = dense_positions(x.shape[0], x.shape[1], x.device, past)
+            position_ids = positions_of(x, cu_seqlens, past)
         state = None if cache is None else cache.linear_state(self.layer_idx)
         q, k, v = self._project(x, position_ids)
-        if state is not None and cu_seqlens is None and x.shape[1] == 1 and not _tracks_gradient(q, k, v, state):
+        if state is not None and cu_seqlens is None and x.shape[1] == 1 and not checks.tracks_gradient(q, k, v, state):
             mixed = lightning_decode(q, k, v, self.slopes, state, self.scale, self.impl)
             final: Tensor | None = state
         else:
@@ -161,9 +141,7 @@ class LightningAttention(nn.Module):
             position_ids = padding.pack(position_ids.expand(mask.shape))
         elif self.config.linear_rope:
             past = None if cache is None else cache.lengths(self.layer_idx)
-            position_ids = (
-                dense_positions(mask.shape[0], mask.shape[1], x.device, past).expand(mask.shape).reshape(1, -1)
-            )
+            position_ids = positions_of(x, None, past).expand(mask.shape).reshape(1, -1)
         q, k, v = self._project(packed, position_ids)
         state = None if cache is None else cache.linear_state(self.layer_idx)
         entering = None if state is None else padding.states_in(state)
@@ -200,49 +178,3 @@ class LightningAttention(nn.Module):
         if self.gate is not None:
             mixed = mixed * torch.sigmoid(self.gate(x))
         return self.o_proj(mixed)
-
-    def _check(
-        self,
-        x: Tensor,
-        attention_mask: Tensor | None,
-        cu_seqlens: Tensor | None,
-        position_ids: Tensor | None,
-        cache: HybridCache | None,
-    ) -> None:
-        checks.check_tensor(_OP, "x", x)
-        sizes = check_shapes(_OP, x=(x, f"B T {self.config.d_model}"))
-        if attention_mask is not None:
-            checks.check_tensor(_OP, "attention_mask", attention_mask)
-            if cu_seqlens is not None:
-                raise bad_value(_OP, "attention_mask", "be absent with cu_seqlens", "both", "Packed rows need no mask")
-            if attention_mask.dtype != torch.bool:
-                raise bad_type(_OP, "attention_mask", "be bool", str(attention_mask.dtype), "Pass mask.bool()")
-            check_shapes(_OP, x=(x, f"B T {self.config.d_model}"), attention_mask=(attention_mask, "B T"))
-        if cu_seqlens is not None:
-            checks.check_cu_seqlens(_OP, cu_seqlens, x)
-        if position_ids is not None:
-            checks.check_tensor(_OP, "position_ids", position_ids)
-            if position_ids.dtype not in (torch.int32, torch.int64):
-                raise bad_type(_OP, "position_ids", "be int32 or int64", str(position_ids.dtype), "Pass .long()")
-            if (
-                position_ids.dim() != 2
-                or position_ids.shape[1] != sizes["T"]
-                or position_ids.shape[0] not in (1, sizes["B"])
-            ):
-                raise ShapeError(
-                    message(
-                        _OP,
-                        "position_ids",
-                        "have shape [B, T] or [1, T]",
-                        brackets(position_ids.shape),
-                        "One per token",
-                    )
-                )
-        if cache is not None:
-            if not isinstance(cache, HybridCache):
-                raise bad_type(_OP, "cache", "be a HybridCache", type(cache).__name__, "Pass HybridCache()")
-            cache.check_rows(_OP, self.layer_idx, sizes["B"] if cu_seqlens is None else cu_seqlens.shape[0] - 1)
-
-
-def _tracks_gradient(*tensors: Tensor) -> bool:
-    return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
