@@ -91,7 +91,8 @@ class Composer:
         self._resumed = False
         self._orders: dict[int, list[int]] = {}
         self._beside: dict[tuple[bool, str], list[int]] = {}
-        self._only: Only = "no idle" if mode == "tree" else "needed"  # of several that are replaced, none follows
+        # Of two that a tree hides, too: whoever solves for the one must not have the other from it and from the rest.
+        self._only: Only = "needed"
         self._sources, self._middles, self._lasts = self._eligible()
 
     def _check_options(self) -> None:

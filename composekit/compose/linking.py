@@ -167,7 +167,7 @@ def join(
         strict: Refuse also what is sound but could be better: parts that share a name or an answer, constants whose digits
             stand in an exponent too.
         only: ``"needed"``: refuse constants that follow from the rest of their part, or on which its answer may not depend;
-            ``"no idle"``: only the latter; ``"any"``: take them too, for want of others.
+            ``"any"``: take them too, for want of others.
         new_value: Give constants new values where a solver vouches for the answer.
         must_renew: Refuse where none does.
     """
