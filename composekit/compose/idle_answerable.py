@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice, pairwise
 
 from composekit.compose.derivations import Span
 from composekit.compose.idle_rows import FORMULA, Row, Rule
@@ -80,6 +81,16 @@ ANSWERABLE: tuple[Row, ...] = (
         r"\\(?:arc(?:sin|cos|tan)|(?:sin|cos|tan)\^\{-1\})\s?(?:\\left)?\s?[({]?\s?-?\s?"
         r"(?:\\[dt]?frac\s?\{[^{}]{1,12}\}\s?\{[^{}]{1,12}\}|\\sqrt\s?\{?[0-9]{1,4}|[0-9./]{1,8})"
     ), "few numbers have a known angle"),
+    # Find $\cot \frac{3 \pi}{2}$
+    Row("pi}", None, re.compile(
+        r"\\(?:sin|cos|tan|cot|sec|csc)\s?(?:\\left)?\s?\(?\s?-?\s?\\[dt]?frac\s?\{[0-9]{0,3}\s?\\pi\}\s?\{[0-9]{1,3}\}"
+    ), "few numbers have a known angle"),
+    # Convert the point $(4, 4, 4 \sqrt{6})$ to spherical coordinates
+    Row("coordinates", re.compile(r"\b[Cc]onvert the point\b[^.?!]{1,80}\bto (?:polar|spherical|cylindrical) coordinates"),
+        re.compile(r"\([^()]{0,40}\\sqrt[^()]{1,40}\)(?=\$? in rectangular)"), "few points have a known angle"),
+    # $z^6+z^3+1=0$ has a root whose argument is to be found in degrees
+    Row("argument", _DEGREES, re.compile(r"\$[^$]{0,40}[a-z]\s?\^\s?\{?[3-9][^$]{0,40}=\s?0\s?\$"),
+        "few numbers have a known angle"),
     # a $90^\circ$ rotation of complex numbers or points
     Row("rotat", re.compile(r"\bcomplex number|\bmatrix\b|\bvector\b|\bpoint\b|\bdirection\b"), re.compile(
         r"\$?(?:30|45|60|90|120|135|150|180|270)\s?\^\s?\{?\\circ\}?\$? (?:counter-?clockwise |clockwise )?rotation"
@@ -98,6 +109,16 @@ ANSWERABLE: tuple[Row, ...] = (
     # \sqrt{\frac{\frac{5}{\sqrt{80}} + \frac{\sqrt{845}}{9} + \sqrt{45}}{\sqrt 5}} as a fraction
     Row("\\sqrt{\\d", _NEST, re.compile(r"\\sqrt\s?\{\\dfrac\{(?=[^$]{0,80}\\sqrt)[^$]{1,200}"),
         "few roots make it a fraction"),
+    # Evaluate $\log_2 8 \sqrt{2}$
+    Row("log_", None, re.compile(r"\\log_\s?\{?[0-9]{1,4}\}?\s?[({]?\s?[0-9]{0,6}\s?\\sqrt\s?\{?[0-9]{1,6}"),
+        "few numbers are such powers"),
+    # Six points are equally spaced around a circle. Three of them form a triangle that is not isosceles
+    Row("equally spaced", re.compile(r"\bneither equilateral nor isosceles\b"), re.compile(
+        r"\b\$?\w{1,9}\$? points are equally spaced"
+    ), "other numbers allow no such triangle, or several"),
+    # Three mutually tangent spheres rest on a plane.
+    Row("mutually tangent", None, re.compile(r"\b\$?\w{1,9}\$? mutually tangent (?:spheres|balls|circles)\b"),
+        "no more of them can touch each other"),
     # What power of $4$ is equal to $8$?
     Row("ower of", None, re.compile(rf"\b[Ww]hat power of {_N} is (?:equal to )?{_N}"), "few numbers are such powers"),
     # The product of two consecutive positive even integers is $288$.
@@ -146,6 +167,7 @@ def _exponents(problem: Problem) -> Iterator[tuple[Span, str]]:
 
 _ROOTS_WANTED = re.compile(
     r"\b(?:[Ff]ind|[Dd]etermine|[Ss]olve|[Ww]hat (?:is|are))\b[^.?!$]{0,40}?\b(?:roots|zeros|solutions|\$?x\$?-value)\b"
+    r"|\bother (?:[a-z]+ )?(?:roots|zeros|solutions)\b"
 )
 _NO_VALUES = re.compile(
     r"\b(?:sum|product|number|average|mean|polynomial with|squares) of\b|\b[Hh]ow many\b|\breciprocal"
@@ -176,6 +198,7 @@ def _rational(problem: Problem) -> Iterator[tuple[Span, str]]:
             yield match.span(), _FEW
 
 
+_ANGLE_ANSWER = re.compile(r"\$?[0-9]{1,3}(?:\.[0-9])?\s?(?:\^\s?\{?\\circ\}?|\u00b0)?\$?")
 _NICE = re.compile(r"\$?(?:30|45|60|90|120|135|150)\s?(?:\^\s?\{?\\circ\}?|\\?\u00b0)?\$?")
 _ANGLE_ASKED = re.compile(
     r"\b(?:angle|\\angle)\b[^.?!]{0,80}\bin degrees|\b[Hh]ow many degrees\b|\b[Mm]easure of (?:the )?[^.?!]{0,30}angle"
@@ -195,6 +218,29 @@ def _nice_angle(problem: Problem) -> Iterator[tuple[Span, str]]:
         yield (0, len(text)), "few numbers give an angle that anyone knows"
 
 
+_VALUE = re.compile(r"(?<![A-Za-z\\])([A-Za-z])\(([0-9]{1,4})\)")
+
+
+def _next_value(problem: Problem) -> Iterator[tuple[Span, str]]:
+    """``$P(1) = 0,$ $P(2) = 3,$ $P(3) = 7.$ Find $P(4).$``"""
+    found = list(islice(_VALUE.finditer(problem.prompt), 16))
+    arguments = [int(match[2]) for match in found]
+    run = len({match[1] for match in found}) == 1 and len(found) > 3
+    if run and all(b - a == 1 for a, b in pairwise(arguments)) and "polynomial" in problem.prompt:
+        yield found[-1].span(2), "it is the next one"
+
+
+_ANY_NUMBER = re.compile(r"(?<![\^_\d])[0-9]+")
+
+
+def _right_angle_alone(problem: Problem) -> Iterator[tuple[Span, str]]:
+    r"""``In triangle $ABC$ with bisectors $AD$, $BE$ and $CF$, $\angle EDF = 90^\circ$. Find $\angle BAC$.``"""
+    text = problem.prompt
+    if "angle" in text and _ANGLE_ANSWER.fullmatch(problem.answer.strip()) and _ANY_NUMBER.findall(text) == ["90"]:
+        yield (0, len(text)), "few angles make it answerable"
+
+
 ANSWERABLE_FUNCTIONS: tuple[tuple[str, Rule], ...] = (
     ("matrix}", _of_a_span), ("^", _exponents), ("^", _of_high_degree), ("frac", _rational), ("degrees", _nice_angle),
+    ("polynomial", _next_value), ("90", _right_angle_alone),
 )  # fmt: skip

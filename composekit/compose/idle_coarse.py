@@ -17,6 +17,11 @@ _FILTER = re.compile(
 )
 
 COARSE: tuple[Row, ...] = (
+    # In rows of eight, seven are left over. In rows of four, how many are left over?
+    Row("left over", re.compile(r"\bhow many [^.?!]{0,20}left over\?"), re.compile(
+        r"\b(rows|groups|lines|columns|teams|stacks|piles|bags|boxes) of \$?(\w{1,9})\$?"
+        r"(?=,? [^.?!]{1,40}\bleft over\.\s[^.?!]{1,60}\b\1 of )"
+    ), "only multiples of the second number answer it", 2),
     # between 30 and 50 students ... could not be broken up into groups of equal size
     Row("etween", _FILTER, re.compile(rf"\b[Bb]etween {_N} and {_N}(?! %|\s?\\?%)"), _ROUGHLY),
     # $N$ students, where $N < 50$ ... the last group has 5 students
