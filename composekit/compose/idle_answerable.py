@@ -230,13 +230,15 @@ def _next_value(problem: Problem) -> Iterator[tuple[Span, str]]:
         yield found[-1].span(2), "it is the next one"
 
 
+_ANY_ANGLE_ASKED = re.compile(r"\b(?:[Ff]ind|values of|[Cc]ompute|[Dd]etermine|[Ww]hat is) \$?\\angle|\bin degrees\b")
 _ANY_NUMBER = re.compile(r"(?<![\^_\d])[0-9]+")
 
 
 def _right_angle_alone(problem: Problem) -> Iterator[tuple[Span, str]]:
     r"""``In triangle $ABC$ with bisectors $AD$, $BE$ and $CF$, $\angle EDF = 90^\circ$. Find $\angle BAC$.``"""
     text = problem.prompt
-    if "angle" in text and _ANGLE_ANSWER.fullmatch(problem.answer.strip()) and _ANY_NUMBER.findall(text) == ["90"]:
+    asked = _ANY_ANGLE_ASKED.search(text) and _ANGLE_ANSWER.fullmatch(problem.answer.strip())
+    if asked and _ANY_NUMBER.findall(text) == ["90"]:
         yield (0, len(text)), "few angles make it answerable"
 
 
