@@ -119,6 +119,12 @@ ANSWERABLE: tuple[Row, ...] = (
     # Three mutually tangent spheres rest on a plane.
     Row("mutually tangent", None, re.compile(r"\b\$?\w{1,9}\$? mutually tangent (?:spheres|balls|circles)\b"),
         "no more of them can touch each other"),
+    # What is the positive square root of the product $10 \times 15 \times 24$?
+    Row("square root", None, re.compile(
+        r"\bsquare root of (?:the product (?:of )?)?\$[0-9]{1,6}(?: ?\\(?:times|cdot) ?[0-9]{1,6}){1,4}\$"
+    ), "few numbers make it a square"),
+    # $xyz = 4,$ $x^3 + y^3 + z^3 = 4,$ $xy^2 + ... = 12$
+    Row("x^3 + y^3 + z^3", None, re.compile(r"(?<=[xyz23\s&])=\s?[0-9]{1,6}(?=[\s,.;$\\])"), "few numbers make it a cube"),
     # What power of $4$ is equal to $8$?
     Row("ower of", None, re.compile(rf"\b[Ww]hat power of {_N} is (?:equal to )?{_N}"), "few numbers are such powers"),
     # The product of two consecutive positive even integers is $288$.
@@ -166,11 +172,11 @@ def _exponents(problem: Problem) -> Iterator[tuple[Span, str]]:
 
 
 _ROOTS_WANTED = re.compile(
-    r"\b(?:[Ff]ind|[Dd]etermine|[Ss]olve|[Ww]hat (?:is|are))\b[^.?!$]{0,40}?\b(?:roots|zeros|solutions|\$?x\$?-value)\b"
+    r"\b(?:[Ff]ind|[Dd]etermine|[Ss]olve|[Ww]hat (?:is|are))\b[^.?!$]{0,40}?(?:\b(?:roots|zeros|solutions)|\$x\$-value)\b"
     r"|\bother (?:[a-z]+ )?(?:roots|zeros|solutions)\b"
 )
 _NO_VALUES = re.compile(
-    r"\b(?:sum|product|number|average|mean|polynomial with|squares) of\b|\b[Hh]ow many\b|\breciprocal"
+    r"(?<!denotes the )\b(?:sum|product|number|average|mean|polynomial with|squares) of\b|\b[Hh]ow many\b|\breciprocal"
 )
 _CUBIC = re.compile(r"[a-z)]\s?\^\s?\{?[3-9](?![0-9])")
 

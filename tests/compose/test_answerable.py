@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from composekit.compose import Problem
+from composekit.compose import Composer, Problem, chain
 from composekit.compose.derivable import derivable
 from composekit.compose.ends import ends_of
 from composekit.compose.idle import MAX_TEXT, idle
@@ -80,6 +80,10 @@ def doubted(text: str, answer: object) -> list[str]:
         (r"A polynomial has $P(1) = \log 7,$ $P(2) = 8,$ and $P(3) = 9.$ What is $P(4)$?", 3, "4"),
         (r"A triangle has bisectors $AD$, $BE$ and $CF$, and $\angle EDF = 90^\circ$. Find $\angle BAC$.", r"120^\circ",
          "90"),
+        (r"What is the positive square root of the product $10 \times 15 \times 24$?", 60, "10 15 24"),
+        (r"Let $xyz = 4,$ $x^3 + y^3 + z^3 = 4,$ and $xy^2 + x^2 y + z = 12.$ What is $xy$?", 6, "4 4 12"),
+        (r"Find the largest $x$-value at which the graphs of $f(x) = 3x^3 - 6x^2$ and $g(x) = 4x^3 - 11$ intersect, if $f$ "
+         "denotes the sum of two terms.", 6, "3 6 4 11"),
         # needed roughly, or not at all
         ("When the girls line up in rows of eight, there are seven left over. If instead they line up in rows of four, "
          "how many are left over?", 3, "eight"),
@@ -197,3 +201,34 @@ def test_stretches_take_linear_time(in_time) -> None:
         text = (piece * (MAX_TEXT // len(piece)))[:MAX_TEXT]
         problem, numbers = Problem(text, 7), numerals(text)
         in_time(1.0, partial(idle, problem, numbers))
+
+
+# --- what is given away where links cannot be strict
+
+ORACLE = Problem("What does the oracle say?", 5077)
+SHARE = Problem("Ann drinks 2/3 of the jug.", "2/3")
+
+
+def test_links_that_are_not_strict_are_wary_first() -> None:
+    """A shared name rules out what is strict; the share would still show in a difference to a whole X."""
+    first = Problem("Let $c$ be a number with $c + 57 = 97$. What is $c$?", 40)
+    second = Problem(r"A jug holds $c$ cups, and $\frac{2}{3}$ of them are full. She drinks $61$. Find $c$.", 183)
+    assert ends_of(first).names & ends_of(second).names
+    assert {chain(first, second, seed=seed).links[0].value_out for seed in range(30)} == {61}
+
+
+def test_chain_links_what_is_given_away_for_want_of_better() -> None:
+    assert str(chain(ORACLE, SHARE).links[0].value_out) == "2/3"
+
+
+def test_a_share_comes_last_only_where_some_answers_are_none_that_are_whole() -> None:
+    whole = [
+        Problem(f"Tom had {k} nuts and got {k + 40} more. How many are there?", 2 * k + 40) for k in range(100, 130)
+    ]
+    composer = Composer([*whole, SHARE], depth=2, seed=1, size=62)
+    assert SHARE.id not in {composite.parts[-1].id for composite in composer}
+    mixed = [Problem(f"What is a fifth of {k} litres?", f"{k}/5") for k in (101, 202, 303, 404)]
+    composer = Composer([*whole, *mixed, SHARE], depth=2, seed=1, size=140)
+    links = [composite.links[0] for composite in composer if composite.parts[-1].id == SHARE.id]
+    assert links
+    assert all(link.value_in.denominator == 5 for link in links)
