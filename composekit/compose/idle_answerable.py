@@ -125,6 +125,12 @@ ANSWERABLE: tuple[Row, ...] = (
     ), "few numbers make it a square"),
     # $xyz = 4,$ $x^3 + y^3 + z^3 = 4,$ $xy^2 + ... = 12$
     Row("x^3 + y^3 + z^3", None, re.compile(r"(?<=[xyz23\s&])=\s?[0-9]{1,6}(?=[\s,.;$\\])"), "few numbers make it a cube"),
+    # \sin \left( \tan^{-1} (x) + \cot^{-1} \left( \frac{1}{x} \right) \right)
+    Row("^{-1}", None, re.compile(
+        r"\\(?:sin|cos|tan|cot)\^\{-1\}\s?(?:\\left)?\s?\(\s?\\[dt]?frac\s?\{[0-9]{1,4}\}\s?\{[a-z]\}"
+    ), "only one number makes the angles equal"),
+    # The area of the equilateral triangle is $16\sqrt{3}$.
+    Row("quilateral triangle", None, re.compile(r"[0-9]\s?\\sqrt\s?\{?(3)(?![0-9])"), "the height has this root", 1),
     # What power of $4$ is equal to $8$?
     Row("ower of", None, re.compile(rf"\b[Ww]hat power of {_N} is (?:equal to )?{_N}"), "few numbers are such powers"),
     # The product of two consecutive positive even integers is $288$.

@@ -68,6 +68,13 @@ COARSE: tuple[Row, ...] = (
     Row("digits reversed", re.compile(r"\bsum of the original number and the number with its digits reversed"), re.compile(
         rf"\b[Dd]ifference between [^.?!]{{1,80}}\breversed is {_N}"
     ), "the sum of the digits decides"),
+    # $8x \equiv 1 \pmod{p}$ has no solutions, whatever number stands for the one that has no factor in common with 8
+    Row("has no solutions", None, re.compile(r"\\equiv\s?-?([0-9]{1,4})(?=\s?\\pmod\s?\{?[a-z])"),
+        "its factors alone count", 1),
+    # $f(x) = 3-x$ if $x \leq 3$, $-x^3+2x^2+3x$ if $x>3$. Calculate $f^{-1}(0)+f^{-1}(6).$
+    Row("f^{-1}(", re.compile(r"\\(?:leq?|geq?|le|ge)(?![a-z])|[<>]"), re.compile(
+        r"f\(\w\)\s?=\s?(?:\\left\s?\\\{)?\s*\\begin\{(?:array|cases)\}(?s:.{1,300}?)\\end\{(?:array|cases)\}"
+    ), "one branch gives each value"),
     # $p(n) = ...$ for $n = 2,$ 3, 4, $\dots,$ 7. Find $p(8).$
     Row("dots", re.compile(r"\bpolynomial\b"), re.compile(
         r"\bfor \$?[a-z] ?= ?[0-9]{1,4}[^.?!]{0,40}dots[^.?!]{1,20}[.?!]\$?\s{1,3}(?:Find|Compute|Determine|What is)"

@@ -84,7 +84,12 @@ def doubted(text: str, answer: object) -> list[str]:
         (r"Let $xyz = 4,$ $x^3 + y^3 + z^3 = 4,$ and $xy^2 + x^2 y + z = 12.$ What is $xy$?", 6, "4 4 12"),
         (r"Find the largest $x$-value at which the graphs of $f(x) = 3x^3 - 6x^2$ and $g(x) = 4x^3 - 11$ intersect, if $f$ "
          "denotes the sum of two terms.", 6, "3 6 4 11"),
+        (r"Solve \[\sin \left( \tan^{-1} (x) + \cot^{-1} \left( \frac{7}{x} \right) \right) = \frac{2}{3}.\]", 6, "7"),
+        (r"The area of an equilateral triangle is $16\sqrt{3}$. How long is its side?", 8, "3"),
         # needed roughly, or not at all
+        (r"For how many primes $p$ has $8x\equiv 7\pmod{p}$ no solution? It has no solutions for finitely many.", 7, "7"),
+        (r"Let \[f(x) = \left\{ \begin{array}{cl} 3-x & \text{ if } x \leq 3, \\ -x^5+2x & \text{ if } x>3. \end{array} "
+         r"\right.\]Calculate $f^{-1}(6)$.", -3, "3 3 2 3"),
         ("When the girls line up in rows of eight, there are seven left over. If instead they line up in rows of four, "
          "how many are left over?", 3, "eight"),
         ("Each week, between 30 and 50 students come. They could not make groups of equal size. How many are there?", 41,
