@@ -1,4 +1,4 @@
-r"""Numbers of which many give the same answer, by the words of a competition problem; see :mod:`idle_stretches`."""
+"""Numbers of which many give the same answer, by the words of a competition problem; see :mod:`~composekit.compose.idle_stretches`."""
 
 from __future__ import annotations
 
