@@ -1,4 +1,4 @@
-"""Numbers of which many give the same answer, by the words of a competition problem; see :mod:`~composekit.compose.idle_stretches`."""
+"""Numbers of which many give the same answer, by the words of a competition problem."""
 
 from __future__ import annotations
 
