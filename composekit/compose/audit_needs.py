@@ -32,13 +32,14 @@ def check(composite: Composite, link: Link, where: str) -> Iterator[Finding]:
 
 
 def _check_derivable(composite: Composite, link: Link, where: str) -> Iterator[Finding]:
-    """Whether a reader has the constant from the rest of its part; what other links hide there is no part of the rest."""
+    """Whether a reader has the constant from the rest of its part. What other links hide there is a part of the rest:
+    whoever has it from their sources has no need of this one.
+    """
     part = composite.parts[link.target].prompt
     if len(part) > MAX_TEXT:
         return
     spans = [link.span] if link.span is not None else _standing(part, link.value_out)
-    hidden = {other.span for other in composite.links if other.target == link.target and other.span is not None}
-    why = [_follows(part, frozenset({span, *hidden})).get(span) for span in spans]
+    why = [_follows(part).get(span) for span in spans]
     if why and all(why):
         message = f"{link.symbol_out} follows from the rest of part {link.target}: {why[0]}"
         yield warning("derivable", message, where)
@@ -103,5 +104,5 @@ def _standing(text: str, wanted: object) -> list[Span]:
 
 
 @lru_cache(maxsize=8192)
-def _follows(text: str, hidden: frozenset[Span]) -> dict[Span, str]:
-    return derivable(text, numerals(text), hidden)
+def _follows(text: str) -> dict[Span, str]:
+    return derivable(text, numerals(text))

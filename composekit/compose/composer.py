@@ -6,11 +6,12 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 from typing import Any, Literal, Self, overload
 
 from composekit._errors import bad_type, bad_value
 from composekit.compose.bundling import bundle
-from composekit.compose.ends import Only, ends_of
+from composekit.compose.ends import Ends, Only, ends_of
 from composekit.compose.generators.stream import Stream
 from composekit.compose.linking import Refusal, Unlinkable, join
 from composekit.compose.problem import Composite, Problem
@@ -19,6 +20,8 @@ Mode = Literal["chain", "bundle", "tree"]
 MODES = ("chain", "bundle", "tree")
 ATTEMPTS = 64  # draws of earlier parts before an index is given up
 STRICT_ATTEMPTS = 48  # of these, draws that insist on the best links
+WARY_ATTEMPTS = 60  # draws that insist on links that give nothing away
+MIXED = 12  # one answer of so many is no whole number where draws find such an answer soon
 PER_LAST = 20  # the default size, per problem of the pool
 
 _log = logging.getLogger(__name__)
@@ -91,7 +94,9 @@ class Composer:
         self._resumed = False
         self._orders: dict[int, list[int]] = {}
         self._beside: dict[tuple[bool, str], list[int]] = {}
-        self._only: Only = "no idle" if mode == "tree" else "needed"  # of several that are replaced, none follows
+        # Of two that a tree hides, too: whoever solves for the one must not have the other from it and from the rest.
+        self._only: Only = "needed"
+        self._inputs = 2 if mode == "tree" else 1  # links that end in one part
         self._sources, self._middles, self._lasts = self._eligible()
 
     def _check_options(self) -> None:
@@ -116,12 +121,12 @@ class Composer:
             return everyone, everyone, everyone
         ends = [ends_of(problem) for problem in self.pool]
         sources = [i for i in everyone if ends[i].is_source]
-        needed = 2 if self.mode == "tree" else 1
-        lasts = [i for i in everyone if sum(map(len, ends[i].link_tiers(self._only))) >= needed]
+        mixed = MIXED * sum(isinstance(ends[i].value, Fraction) for i in sources) >= len(sources)
+        lasts = [i for i in everyone if _constants(ends[i], self._only, shares=mixed) >= self._inputs]
         middles = sorted({*sources} & {*lasts})
         if not lasts or not (middles or self.depth == 2):  # better than nothing
             self._only = "any"
-            lasts = [i for i in everyone if ends[i].inputs >= needed]
+            lasts = [i for i in everyone if ends[i].inputs >= self._inputs]
             middles = sorted({*sources} & {*lasts})
         if len(lasts) < len(everyone):
             _log.info(
@@ -235,10 +240,11 @@ class Composer:
             parts = [self.pool[k] for k in chosen]
             if self.mode == "bundle":
                 return bundle(*parts)
-            strict = attempt < STRICT_ATTEMPTS and bool(ends_of(parts[-1]).tiers)
+            good = sum(map(len, ends_of(parts[-1]).tiers)) >= self._inputs
             made = join(
-                parts, self._feeds, self.mode, stream, strict=strict, only=self._only, new_value=self.new_values
-            )
+                parts, self._feeds, self.mode, stream, strict=good and attempt < STRICT_ATTEMPTS,
+                wary=attempt < WARY_ATTEMPTS, only=self._only, new_value=self.new_values,
+            )  # fmt: skip
             if isinstance(made, Composite):
                 return made
             refusal = made
@@ -284,6 +290,12 @@ class Composer:
         if (fed, domain) not in self._beside:
             self._beside[fed, domain] = [k for k in candidates if self.pool[k].domain != domain]
         return self._beside[fed, domain]
+
+
+def _constants(ends: Ends, only: Only, *, shares: bool) -> int:
+    """How many constants a link may replace. Beside a whole X, a share between 0 and 1 shows in the printed difference."""
+    constants = (constant.value for tier in ends.link_tiers(only) for constant in tier)
+    return sum(shares or not 0 < value < 1 for value in constants)
 
 
 def _rank(seed: int, turn: int, k: int) -> bytes:

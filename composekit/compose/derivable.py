@@ -6,7 +6,7 @@ the sentence that joins Y to an earlier answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from composekit.compose import (
     counting,
@@ -32,14 +32,12 @@ _KINDS = (guesses, derivations, parting, counting, remaining, patterns, identiti
 _RULES = tuple(rule for kind in _KINDS for rule in kind.RULES)
 
 
-def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] = ()) -> dict[Span, str]:
+def derivable(text: str, numerals: Sequence[Constant]) -> dict[Span, str]:
     """The numerals of a text that follow from the rest of it, and how.
 
     Args:
         text: The text of a problem.
         numerals: All its numerals, in order, as :func:`~composekit.compose.tokens.numerals` finds them.
-        hidden: The spans of numerals that the reader does not see: where there are some, the answer is about these alone,
-            and nothing follows from two of them.
 
     Returns:
         The spans and the reasons, in the order of the text; nothing for a text of more than 20,000 characters.
@@ -50,8 +48,6 @@ def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] 
         >>> found = derivable(text, numerals(text))
         >>> [text[slice(*span)] for span in found], set(found.values())
         (['8', '10', '6', '24'], {'24 = 8 + 10 + 6'})
-        >>> derivable(text, numerals(text), hidden=[(7, 8), (15, 17)])
-        {}
     """
     if len(text) > MAX_TEXT:
         return {}
@@ -62,7 +58,5 @@ def derivable(text: str, numerals: Sequence[Constant], hidden: Collection[Span] 
     ties += [tie for rule in (*patterns.FORMULA_RULES, *guesses.FORMULA_RULES) for tie in rule(text, everywhere)]
     ties += [tie for rule in neighbours.RULES for tie in rule(text, numerals)]
     for spans, why in ties:
-        unseen = [span for span in spans if span in hidden]
-        if len(unseen) < 2:
-            found |= dict.fromkeys(unseen if hidden else spans, why)
+        found |= dict.fromkeys(spans, why)
     return dict(sorted(found.items()))

@@ -40,7 +40,7 @@ def _is_value(numeral: Constant) -> bool:
 
 
 Tiers = tuple[tuple[Constant, ...], ...]
-Only = Literal["needed", "no idle", "any"]
+Only = Literal["needed", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,7 @@ class Ends:
         spare: More constants, for want of better: a one, the base of a power, one whose digits also stand in an exponent, a
             subscript, an ordinal; last the doubtful ones.
         idle: How many tiers at the end of ``spare`` hold constants on which the answer may not depend.
-        derivable: How many tiers before those hold constants that follow from the rest of the text, at least for a reader
-            who sees all the rest.
+        derivable: How many tiers before those hold constants that follow from the rest of the text.
         radicals: Constants with roots or pi, for answers of that kind.
         values: The rational numbers in the text that are values, with their signs.
         mentions: The rational numbers anywhere in the text.
@@ -100,9 +99,9 @@ class Ends:
 
         Args:
             only: ``"needed"``: leave out those that follow from the rest of the text, and those on which the answer may not
-                depend; ``"no idle"``: only the latter; ``"any"``: leave out none.
+                depend; ``"any"``: leave out none.
         """
-        doubtful = {"needed": self.idle + self.derivable, "no idle": self.idle, "any": 0}[only]
+        doubtful = self.idle + self.derivable if only == "needed" else 0
         return self.tiers + self.spare[: len(self.spare) - doubtful]
 
 

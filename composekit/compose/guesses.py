@@ -5,6 +5,7 @@ One rule a function, as in :mod:`composekit.compose.derivations`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
@@ -139,18 +140,31 @@ def _is_each(text: str, numeral: Constant, thing: str) -> bool:
 
 # --- right triangles and reciprocals
 
+_HEIGHT = re.compile(r"\b(?:area|altitude|height|median|inradius|circumradius)\b")
 _SIDES = re.compile(r"\btriangle|\\triangle|\bhypotenuse", re.IGNORECASE)
 
 
 def triples(text: str, values: Values) -> Iterator[Tie]:
-    """``In triangle ABC, AB = 17, AC = 8, and BC = 15``: whoever sees two of them guesses the third."""
+    """``In triangle ABC, AB = 17, AC = 8, and BC = 15``: whoever sees two of them guesses the third; so in ``5, 5 and 6``,
+    which is two right triangles.
+    """
     if not _SIDES.search(text):
         return
     for three in zip(values, values[1:], values[2:], strict=False):
         near = all(b.span[0] - a.span[1] <= _GAP for a, b in pairwise(three))
         a, b, c = sorted(n.value for n in three)
-        if near and isinstance(a * b * c, int) and a > 2 and a * a + b * b == c * c:
+        if not near or not isinstance(a * b * c, int) or a < 3:
+            continue
+        if a * a + b * b == c * c:
             yield Tie(tuple(n.span for n in three), f"{a}, {b} and {c} are the sides of a right triangle")
+        elif b in (a, c) and _HEIGHT.search(text) and _has_whole_height(b, a + c - b):
+            yield Tie(tuple(n.span for n in three), f"a triangle of {a}, {b} and {c} has a whole height")
+
+
+def _has_whole_height(leg: int, base: int) -> bool:
+    """Whether an isosceles triangle is two right triangles with whole sides."""
+    square = 4 * leg * leg - base * base
+    return base % 2 == 0 and square > 0 and math.isqrt(square) ** 2 == square
 
 
 def reciprocals(text: str, values: Values) -> Iterator[Tie]:
@@ -182,7 +196,7 @@ def forms(text: str, values: Values) -> Iterator[Tie]:
 
 
 _SQUARE_OF_SUM = re.compile(
-    r"(?<![\d.])(\d{1,6})\^\{?2\}?\s?[-+]\s?2\s?(?:\(\1\)|(?:\\cdot|\\times|\*)\s?\1)\s?\+\s?(1)(?![\d.])"
+    r"(?<![\d.])(\d{1,6})\^\{?2\}?\s?[-+]\s?(2)\s?(?:\(\1\)|(?:\\cdot|\\times|\*)\s?\1)\s?\+\s?(1)(?![\d.])"
 )
 _CUBE_OF_SUM = re.compile(
     r"(?<![\d.])(\d{1,6})\^\{?3\}?\s?[-+]\s?3\s?(?:\(|\\cdot|\\times|\*)\s?\(?\1\^\{?2\}?\)*\s?\+"
@@ -194,21 +208,22 @@ def binomials(text: str, values: Values) -> Iterator[Tie]:
     """``$101^3 - 3 \\cdot 101^2 + 3 \\cdot 101 - 1$``: whoever sees the rest knows the one."""
     for pattern in (_SQUARE_OF_SUM, _CUBE_OF_SUM) if "^" in text else ():
         for match in pattern.finditer(text):
-            yield _tie_at(values, [match.span(2)], f"a power of {match[1]} and one")
+            told = [match.span(group) for group in range(2, len(match.groups()) + 1)]
+            yield _tie_at(values, told, f"a power of {match[1]} and one")
 
 
 _THREE_TERMS = re.compile(
-    r"(?<![\d.^])(\d{1,9})\s?[-+]\s?2\s?(?:\(|\\cdot|\\times|\*)\s?(\d{1,6})\)?\s?(?:\(|\\cdot|\\times|\*)\s?(\d{1,6})\)?"
+    r"(?<![\d.^])(\d{1,9})\s?[-+]\s?(2)\s?(?:\(|\\cdot|\\times|\*)\s?(\d{1,6})\)?\s?(?:\(|\\cdot|\\times|\*)\s?(\d{1,6})\)?"
     r"\s?\+\s?(\d{1,9})(?![\d.^])"
 )
 
 
 def squares_of_sums(text: str, values: Values) -> Iterator[Tie]:
-    r"""``$441 + 2(21)(19) + 361$``: whoever sees three of the numbers knows the fourth."""
+    r"""``$441 + 2(21)(19) + 361$``: whoever sees the rest of the numbers knows any one, the two as well."""
     for match in _THREE_TERMS.finditer(text) if "+" in text else ():
-        first, a, b, last = (int(match[group]) for group in range(1, 5))
+        first, _, a, b, last = (int(match[group]) for group in range(1, 6))
         if {first, last} == {a * a, b * b}:
-            yield _tie_at(values, [match.span(group) for group in range(1, 5)], f"{a} and {b}, and their squares")
+            yield _tie_at(values, [match.span(group) for group in range(1, 6)], f"{a} and {b}, and their squares")
 
 
 _LEAST_ROOT = 32  # smaller numbers stand beside their squares by chance, or nobody is sure

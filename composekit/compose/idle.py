@@ -17,6 +17,7 @@ from composekit.compose.idle_bounds import BOUNDS
 from composekit.compose.idle_coefficients import FORMULA_PLACES
 from composekit.compose.idle_places import PLACES
 from composekit.compose.idle_rough import ROUGH
+from composekit.compose.idle_stretches import stretches
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
 from composekit.compose.used import Used
@@ -48,8 +49,11 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
     rough = formulas or "ommon" in text or "nearest" in text or "closest" in text or "first" in text
     bounded = formulas or "remainder" in text or "at least" in text
     used = _solution_of(problem, constants)
+    doubtful = stretches(problem) if constants else []
     for constant in constants:
+        start, end = constant.span
         why = whole if constant.in_math else ""
+        why = why or next((why for (a, b), why in doubtful if a <= start and end <= b), "")
         if not why and used is not None and not used.has(constant, text):
             why = "the worked solution does not use it"
         if not why and used is not None:

@@ -11,8 +11,8 @@ from composekit.compose.derivations import Span
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
 
-_FLOOR_BEFORE = re.compile(r"\\l(?:floor|ceil)\s?(?:\\sqrt\s?\{?)?-?\Z")
-_FLOOR_AFTER = re.compile(r"\}?\s?(?:\\right)?\s?\\r(?:floor|ceil)")
+_FLOOR_BEFORE = re.compile(r"\\l(?:floor|ceil)\s?\{?\s?-?\s?(?:\\sqrt\s?\{?)?-?\Z")
+_FLOOR_AFTER = re.compile(r"(?:\s?\}){0,2}\s?(?:\\right)?\s?\\r(?:floor|ceil)")
 _IS_THE_FLOOR = re.compile(r"\\r(?:floor|ceil)\s?=\s?-?\Z")
 
 

@@ -29,6 +29,10 @@ _NOWHERE = Constant((0, 0), "", 0, False, "digits", "")  # of a knot that looks 
 LARGEST = 10**18  # larger numbers are no fun to read in a relation
 
 
+# How strict, how wary, and with which constants links are tried, until one is made.
+_CARE: tuple[tuple[bool, bool, Only], ...] = ((True, True, "needed"), (False, True, "needed"), (False, False, "any"))
+
+
 class Unlinkable(ArgumentError):
     """These problems cannot be linked soundly; the message says why and what to do instead. ``reason`` is the why alone.
 
@@ -112,12 +116,17 @@ def chain(first: Problem, second: Problem, *more: Problem, seed: int = 0, new_va
         raise bad_type("chain", "seed", "be an int", repr(seed), "Give a whole number")
     parts, feeds, topology = _flatten(given)
     key: tuple[int | str, ...] = ("chain", seed, *(part.id for part in parts))
-    found = join(parts, feeds, topology, Stream(*key), strict=True, new_value=new_value, must_renew=new_value)
-    if isinstance(found, Refusal):
-        found = join(parts, feeds, topology, Stream(*key), strict=False, new_value=new_value, must_renew=new_value)
+    found: Composite | Refusal | None = None
+    for strict, wary, only in _CARE:
+        found = join(
+            parts, feeds, topology, Stream(*key), strict=strict, wary=wary, only=only, new_value=new_value,
+            must_renew=new_value,
+        )  # fmt: skip
+        if isinstance(found, Composite):
+            return found
     if isinstance(found, Refusal):
         raise found.error("chain", argument_name(found.part) if len(parts) == len(given) else f"part {found.part}")
-    return found
+    raise AssertionError("chain: nothing was tried")
 
 
 def argument_name(index: int) -> str:
@@ -153,6 +162,7 @@ def join(
     stream: Stream,
     *,
     strict: bool,
+    wary: bool = False,
     only: Only = "any",
     new_value: bool = False,
     must_renew: bool = False,
@@ -166,12 +176,13 @@ def join(
         stream: Decides every choice.
         strict: Refuse also what is sound but could be better: parts that share a name or an answer, constants whose digits
             stand in an exponent too.
+        wary: Refuse constants that the printed difference, or the X that there are, give away. What is strict is wary, too.
         only: ``"needed"``: refuse constants that follow from the rest of their part, or on which its answer may not depend;
-            ``"no idle"``: only the latter; ``"any"``: take them too, for want of others.
+            ``"any"``: take them too, for want of others.
         new_value: Give constants new values where a solver vouches for the answer.
         must_renew: Refuse where none does.
     """
-    work = _Work(list(parts), [ends_of(part) for part in parts], stream, strict, only)
+    work = _Work(list(parts), [ends_of(part) for part in parts], stream, strict, wary or strict, only)
     if len({part.prompt for part in parts}) < len(parts):  # the constant would stand in the other one
         return Refusal(len(parts) - 1, "differ from the earlier parts", "the same text again", "Choose another problem")
     shared = work.share_names()
@@ -217,6 +228,7 @@ class _Work:
     ends: list[Ends]
     stream: Stream
     strict: bool
+    wary: bool
     only: Only
 
     def __post_init__(self) -> None:
@@ -288,9 +300,9 @@ class _Work:
                 continue
             if new_value and not taken and self._renewed(open_end, constant, shown):
                 return None
-            if must_renew or not _fits(constant.value, value, ends, self.strict):
+            if must_renew or not _fits(constant.value, value, ends, self.strict, self.wary):
                 continue
-            if not self.strict or not self._is_pinned(self.parts[target], constant, open_end):
+            if not self.wary or not self._is_pinned(self.parts[target], constant, open_end):
                 self.knots.append(open_end._replace(constant=constant))
                 return None
         if must_renew:
@@ -315,9 +327,13 @@ class _Work:
         problem, span = found
         ends = ends_of(problem)
         again = next((c for tier in ends.tiers + ends.spare for c in tier if c.span == span), None)
-        if again is None or again.value in shown or not _fits(again.value, open_end.value, ends, self.strict):
+        if (
+            again is None
+            or again.value in shown
+            or not _fits(again.value, open_end.value, ends, self.strict, self.wary)
+        ):
             return False
-        if self.strict and self._is_pinned(problem, again, open_end):
+        if self.wary and self._is_pinned(problem, again, open_end):
             return False
         self.parts[target], self.ends[target] = problem, ends
         self.knots.append(open_end._replace(constant=again))
@@ -339,8 +355,8 @@ def _candidates(ends: Ends, value: Value, strict: bool, only: Only, stream: Stre
     return [constant for tier in tiers for constant in (tier if len(tier) == 1 else stream.sample(tier, len(tier)))]
 
 
-def _fits(constant: Value, value: Value, ends: Ends, strict: bool) -> bool:
-    """Whether X = value and Y = constant make a sound link that gives nothing away."""
+def _fits(constant: Value, value: Value, ends: Ends, strict: bool, wary: bool) -> bool:
+    """Whether X = value and Y = constant make a sound link, that gives nothing away if one is wary."""
     if not isinstance(value, (int, Fraction)):
         return _radicals_fit(constant, value)
     size: Value = abs(value)
@@ -351,9 +367,9 @@ def _fits(constant: Value, value: Value, ends: Ends, strict: bool) -> bool:
     difference: Value = abs(constant - value)
     if difference in (size, constant):
         return False
-    if strict and guess_by_rounding(constant - value) == constant:
+    if wary and guess_by_rounding(constant - value) == constant:
         return False
-    if strict and between(constant, value, ends.values):
+    if wary and between(constant, value, ends.values):
         return False
     return difference.denominator == 1 or not {difference.numerator, difference.denominator} & {size, constant}
 

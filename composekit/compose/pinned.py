@@ -21,6 +21,8 @@ SMALL_ANSWER = 12  # up to this a reader may try all answers of the part before
 _SMALL = tuple(range(SMALL_ANSWER + 1))
 FEWEST = 4  # of them that must leave the next part with an exact answer; one less of the options of a table
 _MOST_OPTIONS = 6
+_SAMPLE = 3  # so few say nothing of the others
+_FEWEST_ANSWERS = 3  # that all of them must leave
 _TRIALS = 12  # values of X with which a generated problem is solved again
 _FARTHEST = 150  # from the right X
 _SPREAD = 20  # X is looked for from 0 to so much more than twice its value
@@ -67,7 +69,12 @@ def why_pinned(
     if problem.template is None:
         few = bool(tried) and _few_are_whole(problem, constant, value, tried)
         return "few of the possible answers before lead to whole results" if few else ""
-    from composekit.compose.renewing import admitted, same_answers  # it imports the ends of problems
+    return _why_pinned_by_solving(problem, constant, value, tried)
+
+
+def _why_pinned_by_solving(problem: Problem, constant: Constant, value: int, tried: Sequence[int]) -> str:
+    """How the solver of a generated problem gives Y, or what it leads to, away to whoever tries the X that there are."""
+    from composekit.compose.renewing import admitted, other_answers  # it imports the ends of problems
 
     shift = constant.value - value
     top = 2 * abs(value) + _SPREAD
@@ -76,8 +83,13 @@ def why_pinned(
         return "few of the possible answers before make it possible"
     step = max(top // _TRIALS, 1)
     others = [shift + x for x in tried or range(0, top + 1, step) if x != value]
-    share = same_answers(problem, constant, others)
-    return "most of the possible answers before lead to the same answer" if share is not None and 2 * share >= 1 else ""
+    answers = other_answers(problem, constant, others)
+    if not tried and len(answers) < _SAMPLE:
+        return ""
+    if answers and 2 * answers.count(problem.answer) >= len(answers):
+        return "most of the possible answers before lead to the same answer"
+    few = bool(answers and tried) and len({problem.answer, *answers}) < _FEWEST_ANSWERS
+    return "the possible answers before lead to two answers" if few else ""
 
 
 def _few_are_positive(constant: Constant, value: int, tried: Sequence[int], most: int | None) -> bool:

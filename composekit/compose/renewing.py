@@ -20,7 +20,6 @@ from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
 
 ATTEMPTS = 12
-_FEW = 3  # values that say nothing of the others
 
 
 def renew(problem: Problem, constant: Constant, stream: Stream) -> tuple[Problem, tuple[int, int]] | None:
@@ -69,19 +68,18 @@ def admitted(problem: Problem, constant: Constant, values: Iterable[int], enough
     return sum(1 for _ in islice(filter(slot.admits, values), enough)) if slot is not None else None
 
 
-def same_answers(problem: Problem, constant: Constant, values: Iterable[int]) -> Fraction | None:
-    """For what share of the values that the generator of a problem admits its answer is the same; None where no generator
-    made it, or few are admitted.
+def other_answers(problem: Problem, constant: Constant, values: Iterable[int]) -> list[str]:
+    """The answers of a problem for those of these values, but for its own, that its generator admits; empty where no
+    generator made it.
     """
     generator = generator_of(problem)
     if generator is None or problem.template is None or problem.tests:
-        return None
+        return []
     slot = next((slot for slot in generator.slots(problem.template.params) if slot.span == constant.span), None)
     if slot is None:
-        return None
+        return []
     fit = [value for value in values if value != slot.value and slot.admits(value)]
-    same = sum(str(slot.family.solve({**slot.params, slot.name: value})) == problem.answer for value in fit)
-    return Fraction(same, len(fit)) if len(fit) >= _FEW else None
+    return [str(slot.family.solve({**slot.params, slot.name: value})) for value in fit]
 
 
 def generator_of(problem: Problem) -> Generator | None:

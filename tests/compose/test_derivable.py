@@ -239,14 +239,6 @@ def test_derivable_near_misses_are_left_alone(text: str) -> None:
     assert follow(text) == []
 
 
-def test_derivable_looks_at_what_a_reader_does_not_see() -> None:
-    spans = {SHELVES[slice(*n.span)]: n.span for n in numerals(SHELVES)}
-    found = derivable(SHELVES, numerals(SHELVES), hidden=[spans["24"]])
-    assert found == {spans["24"]: "24 = 8 + 10 + 6"}
-    assert derivable(SHELVES, numerals(SHELVES), hidden=[spans["24"], spans["8"]]) == {}
-    assert derivable(SHELVES, numerals(SHELVES), hidden=[spans["24"], spans["3"]]) == found
-
-
 def test_derivable_takes_linear_time(in_time) -> None:
     units = (
         "2 things the first thing ",
@@ -344,12 +336,29 @@ def test_audit_warns_of_a_constant_that_follows_from_its_part() -> None:
     assert not [f for f in audit(chain(first, other)).findings if f.kind == "derivable"]
 
 
-def test_audit_of_a_tree_knows_what_the_other_link_hides() -> None:
+def test_audit_of_a_tree_warns_where_one_link_tells_what_the_other_hides() -> None:
+    """Whoever solves one source has both constants, and can skip the other source."""
     target = Problem("A shop has 24 caps in total, 14 red caps and 10 blue caps. How many are red?", 14)
     made = Composer(
-        [Problem("What is 50 + 51?", 101), Problem("What is 200 + 202?", 402), target], mode="tree", depth=2, size=60
+        [Problem("What does the oracle say?", 101), Problem("What does the echo say?", 402), target],
+        mode="tree",
+        depth=2,
     )
     trees: list[Composite] = [c for c in made if c.parts[-1] == target]
     assert trees
     for tree in trees:
+        assert any(f.kind == "derivable" for f in audit(tree).warnings)
+
+
+def test_trees_hide_no_constant_that_the_other_one_tells() -> None:
+    target = Problem(
+        "A shop has 24 caps in total, 14 red caps and 10 blue caps, for 57 pounds each, and 83 hats. What do 95 caps cost?",
+        5415,
+    )
+    sources = [Problem(f"What is {k} + {k + 3}?", 2 * k + 3) for k in range(200, 260)]
+    made = Composer([*sources, target], mode="tree", depth=2, size=600)
+    trees = [c for c in made if c.parts[-1] == target]
+    assert trees
+    for tree in trees:
+        assert {link.value_out for link in tree.links} <= {57, 83, 95}
         assert not [f for f in audit(tree).findings if f.kind == "derivable"]

@@ -18,7 +18,7 @@ PROBLEMS, VALUES = 14, 8
 def _replaceable(problem: Problem) -> list[Slot]:
     """The slots whose span a Composer may put a symbol into."""
     slots = {slot.span: slot for slot in GENERATORS[problem.template.name].slots(problem.template.params)}
-    spans = {c.span for only in ("needed", "no idle") for tier in ends_of(problem).link_tiers(only) for c in tier}
+    spans = {c.span for tier in ends_of(problem).link_tiers("needed") for c in tier}
     assert spans <= set(slots), "a number of the wording may be replaced"
     return [slots[span] for span in sorted(spans)]
 

@@ -197,8 +197,8 @@ def test_numbers_that_name_bound_or_repeat_what_is_known_are_idle(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("$441 + 2(21)(19) + 361 = x$. Solve for $x$.", ["441", "21", "19", "361"]),
-        (r"Compute $441 + 2 \cdot 21 \cdot 17 + 289$.", ["441", "21", "17", "289"]),
+        ("$441 + 2(21)(19) + 361 = x$. Solve for $x$.", ["441", "2", "21", "19", "361"]),
+        (r"Compute $441 + 2 \cdot 21 \cdot 17 + 289$.", ["441", "2", "21", "17", "289"]),
         ("Compute $441 + 2(21)(19) + 360$.", []),
         ("Compute $440 + 2(21)(19) + 361$.", []),
     ],

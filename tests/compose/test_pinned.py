@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -14,6 +15,7 @@ from composekit.compose.generators import GENERATORS
 from composekit.compose.idle import idle
 from composekit.compose.pinned import between, is_pinned, offered
 from composekit.compose.places import BASE_OF_POWER
+from composekit.compose.renewing import other_answers
 from composekit.compose.spaces import FEW, few_answers
 from composekit.compose.tokens import Constant, constants, numerals
 
@@ -102,6 +104,20 @@ def test_generated_problems_are_solved_again_with_what_the_relation_leaves() -> 
             tried += 1
             assert not is_pinned(last, c, link.value_in, offered(first, link.value_in, {})), composite.prompt
     assert tried > 100
+
+
+def test_a_table_leaves_three_answers_at_least() -> None:
+    """Five X on offer that lead to two options of the next part make that a choice of two."""
+    pool = list(GENERATORS["choice"](120, seed=7, family="nearest_product"))
+    found = []
+    for composite in Composer(pool, depth=2, seed=9, size=240):
+        link, last = composite.links[0], composite.parts[-1]
+        table = [2 * int(number) for number in re.findall(r"\b[A-Z]: (\d+)", link.definition)]
+        assert link.value_in in table
+        c = next(c for c in constants(last.prompt) if c.span == link.span)
+        given = other_answers(last, c, [x + link.value_out - link.value_in for x in table])
+        found.append(len({last.answer, *given}))
+    assert min(found) == 3
 
 
 # --- what a worked solution does with a number
@@ -197,7 +213,7 @@ def test_numbers_that_are_needed_roughly_or_must_be_nice_are_idle(text: str, ans
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("What is the value of $19^2 + 2(19) + 1$?", "1"),
+        ("What is the value of $19^2 + 2(19) + 1$?", "2 1"),
         (r"What is $101^{3} - 3 \cdot 101^{2} + 3 \cdot 101 - 1$?", "1"),
         (r"What is $101^{3} - 3 \cdot 101^{2} + 2 \cdot 101 - 1$?", ""),
         (r"Simplify $\cos(\log(2009)i) + \sin(\log(4036081)i).$", "2009 4036081"),

@@ -1,0 +1,38 @@
+"""Stretches of a text whose numbers are doubtful constants: a table of patterns, looked up once for a problem.
+
+The tables are in :mod:`~composekit.compose.idle_answerable` and :mod:`~composekit.compose.idle_coarse`. A row says which
+words a text must have, and where in it the numbers stand; a few rules need more than patterns and are functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from composekit.compose.derivations import Span
+from composekit.compose.idle_answerable import ANSWERABLE, ANSWERABLE_FUNCTIONS
+from composekit.compose.idle_coarse import COARSE, COARSE_FUNCTIONS
+from composekit.compose.problem import Problem
+
+MAX_STRETCHES = 32  # that one pattern finds in a text
+
+
+def stretches(problem: Problem) -> list[tuple[Span, str]]:
+    """The stretches of the text of a problem whose numbers are doubtful, and why.
+
+    Example:
+        >>> stretches(Problem("For how many positive integers $n$ is $2^{24}$ a perfect $n$-th power?", 8))
+        [((39, 40), 'numbers that are no powers have the same')]
+    """
+    return list(_stretches(problem))
+
+
+def _stretches(problem: Problem) -> Iterator[tuple[Span, str]]:
+    text = problem.prompt
+    for row in (*ANSWERABLE, *COARSE):
+        if row.hint in text and (row.asked is None or row.asked.search(text)):
+            for match in islice(row.place.finditer(text), MAX_STRETCHES):
+                yield match.span(row.group), row.why
+    for hint, rule in (*ANSWERABLE_FUNCTIONS, *COARSE_FUNCTIONS):
+        if hint in text:
+            yield from rule(problem)
