@@ -17,6 +17,7 @@ from composekit.compose.idle_bounds import BOUNDS
 from composekit.compose.idle_coefficients import FORMULA_PLACES
 from composekit.compose.idle_places import PLACES
 from composekit.compose.idle_rough import ROUGH
+from composekit.compose.operands import why_not_taken
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
 from composekit.compose.used import Used
@@ -78,7 +79,7 @@ def _idle_in(used: Used, problem: Problem, constant: Constant) -> str:
         course = "leads nowhere"
     if not course and used.only_labels(constant, problem.prompt):
         return "the worked solution has it in a name alone"
-    return _COURSES.get(course, "")
+    return _COURSES.get(course, "") or why_not_taken(problem, constant)
 
 
 def _solution_of(problem: Problem, constants: Sequence[Constant]) -> Used | None:
