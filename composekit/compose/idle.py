@@ -46,7 +46,9 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
     formulas = any(constant.in_math for constant in constants)
     whole = next((why for rule in _OF_THE_WHOLE if (why := rule(problem))), "") if formulas else ""
     compared = "than" in text or "difference" in text or "at " in text
-    rough = formulas or "ommon" in text or "nearest" in text or "closest" in text or "first" in text
+    rough = (
+        formulas or "ommon" in text or "nearest" in text or "closest" in text or "first" in text or "ow many" in text
+    )
     bounded = formulas or "remainder" in text or "at least" in text
     used = _solution_of(problem, constants)
     for constant in constants:

@@ -22,15 +22,14 @@ from composekit.compose.words import CARDINALS, ORDINALS
 Number = int | Fraction
 
 _STEP = re.compile(r"<<([^<>=]{1,120})=([^<>=]{1,40})>>")
-_NUMERAL = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+")
+_A_NUMERAL = r"(?<![0-9.])(?:[0-9][0-9,]{0,24}+(?:\.[0-9]{1,9}+)?|\.[0-9]{1,9}+)"
+_NUMERAL = re.compile(_A_NUMERAL)
 _PROPER = re.compile(r"(?<![0-9.])([0-9]{1,6})\)?/\(?([0-9]{1,6})(?![0-9.])")
 _RESULT = re.compile(r"<<[^<>]{1,160}>>\s?\$?[0-9.,]*")
-_SIGN = r"[-+*/\u00d7\u00f7\u2013\u2212=()]|\b(?:[xX]|plus|minus|times|equals|add|adding|by|than)\b"
-_IN_PROSE = re.compile(
-    rf"(?:{_SIGN})\s?\$?(?P<right>[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)"
-    rf"|(?P<left>[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)(?:[A-Za-z]?(?![A-Za-z])|(?:[ /%\u00a2-]?[A-Za-z]+){{1,3}}),?\s?(?:{_SIGN})"
-)
-_LETTERED = re.compile(r"(?<![0-9.])([0-9]{1,6})[a-zA-Z](?![a-zA-Z])")
+_SIGN = r"(?:[-+*/\u00d7\u00f7\u2013\u2212=()]|\b(?:[xX]|plus|minus|times|equals|add|adding|by|than)\b)"
+_BEFORE_A_SIGN = rf"(?:[A-Za-z]?(?![A-Za-z])|(?:[ /%\u00a2-]?[A-Za-z]++){{1,3}}?),?\s?{_SIGN}"
+_BESIDE_A_SIGN = re.compile(rf"{_SIGN}\s?\$?(?P<right>{_A_NUMERAL})|(?P<left>{_A_NUMERAL}){_BEFORE_A_SIGN}")
+_BESIDE_A_LETTER = re.compile(r"(?<![0-9.])([0-9]{1,6})[a-zA-Z](?![a-zA-Z])")
 _SHARE = re.compile(r"\s?(?:\\?%|percent|per cent|cents?\b|\u00a2)")
 _WORD = re.compile("[a-z]+")
 _TIME = re.compile(r" (?:more )?(?:second|minute|hour|day|night|week|month|year)s?\b(?! per\b)")
@@ -40,52 +39,10 @@ _FREE = frozenset((0, 1, 2, 100))  # they stand in steps of their own accord
 class _Course(NamedTuple):
     """What the steps of a solution calculate with."""
 
-    own: Counter[Number]  # numbers that no earlier step gives, or that a step has twice
-    given: frozenset[Number]  # numbers that an earlier step gives
+    own: Counter[Number]  # numbers that no earlier step gives, or that a step has twice, and how often
     results: frozenset[Number]
+    last: frozenset[Number]  # numbers of the steps that lead to the last one
     gapless: bool  # whether all arithmetic is annotated
-
-
-def _read(numeral: str) -> Number:
-    digits = numeral.replace(",", "")
-    return int(digits) if digits.isdecimal() else _plain(number_of(digits))
-
-
-def _plain(number: Fraction) -> Number:
-    return number.numerator if number.denominator == 1 else number
-
-
-@lru_cache(maxsize=64)
-def _course(solution: str) -> _Course | None:
-    """The course of a solution; None where it has no annotated step."""
-    steps = _STEP.findall(solution)
-    if not steps:
-        return None
-    own: Counter[Number] = Counter()
-    given: set[Number] = set()
-    results: set[Number] = set()
-    complete = solution.count("=") == 2 * len(steps)
-    for left, right in steps:
-        leaves = [_read(numeral) for numeral in _NUMERAL.findall(left)]
-        complete = complete and len(leaves) > 1
-        for leaf in leaves:
-            if leaf not in results or leaves.count(leaf) > 1:
-                own[leaf] += 1
-            else:
-                given.add(leaf)
-        if "/" in left:
-            own.update(_plain(Fraction(int(a), int(b))) for a, b in _PROPER.findall(left) if int(a) < int(b))
-        if len(leaves) > 1:
-            results.update(_read(numeral) for numeral in _NUMERAL.findall(right))
-    if not complete:
-        own.update(number for number in _of_prose(_RESULT.sub(" ; ", solution)) if number not in results)
-    return _Course(own, frozenset(given), frozenset(results), complete)
-
-
-def _of_prose(text: str) -> Iterator[Number]:
-    """The numbers beside a sign of arithmetic."""
-    yield from (_read(match["left"] or match["right"]) for match in _IN_PROSE.finditer(text))
-    yield from map(int, _LETTERED.findall(text))
 
 
 def why_not_taken(problem: Problem, constant: Constant) -> str:
@@ -98,21 +55,86 @@ def why_not_taken(problem: Problem, constant: Constant) -> str:
         >>> [why_not_taken(Problem(text, 23, solution=steps), c) for c in constants(text)]
         ['the worked solution has it as a result alone', '', '', '']
     """
-    value = constant.value
+    value, text = constant.value, problem.prompt
     course = _course(problem.solution) if problem.solution and "<<" in problem.solution else None
-    if course is None or not isinstance(value, (int, Fraction)) or value in course.own:
+    if course is None or not isinstance(value, (int, Fraction)):
         return ""
-    if not course.own.keys().isdisjoint(_forms(problem.prompt, constant)):
+    if value in course.own:
+        if value not in course.last and _compares(problem):
+            return "the worked solution may only compare it"
+        told = _TIME.match(text, constant.span[1]) and _is_a_words(text, value, course)
+        return "the worked solution may have it from a word" if told else ""
+    if not course.own.keys().isdisjoint(_forms(text, constant)):
         return ""
-    if value in course.given or value in course.results:
+    if value in course.results:
         return "the worked solution has it as a result alone"
-    if not course.gapless:
-        when = _TIME.match(problem.prompt, constant.span[1])  # the other numbers of such a solution are used, as a rule
-        return "the worked solution does not calculate with it" if when else ""
-    told = course.own.keys() - _printed(problem.prompt)  # these stand in the question in another form, or not at all
-    known = _known(problem.prompt) | course.results
-    rest = (number for number in told if number not in known and not {number.numerator, number.denominator} <= known)
-    return "the worked solution does not calculate with it" if next(rest, None) is None else ""
+    # Where some arithmetic is not annotated, most numbers are used, but fewer of those that say when.
+    without = (
+        _explains_itself(text, course) if course.gapless else _TIME.match(text, constant.span[1]) or _compares(problem)
+    )
+    return "the worked solution does not calculate with it" if without else ""
+
+
+# --- what a solution calculates with
+
+
+def _read(numeral: str) -> Number:
+    digits = numeral.replace(",", "")
+    return int(digits) if digits.isdecimal() else _plain(number_of(digits))
+
+
+def _plain(number: Fraction) -> Number:
+    return number.numerator if number.denominator == 1 else number
+
+
+def _numbers(text: str) -> list[Number]:
+    return [_read(numeral) for numeral in _NUMERAL.findall(text)]
+
+
+@lru_cache(maxsize=64)
+def _course(solution: str) -> _Course | None:
+    """The course of a solution; None where it has no annotated step."""
+    found = _STEP.findall(solution)
+    if not found:
+        return None
+    own: Counter[Number] = Counter()
+    results: set[Number] = set()
+    steps = [(_numbers(left), _numbers(right)) for left, right in found]
+    for (text, _), (leaves, worth) in zip(found, steps, strict=True):
+        own.update(leaf for leaf in leaves if leaf not in results or leaves.count(leaf) > 1)
+        if "/" in text:
+            own.update(Fraction(int(a), int(b)) for a, b in _PROPER.findall(text) if int(a) < int(b))
+        if len(leaves) > 1:
+            results.update(worth)
+    gapless = solution.count("=") == 2 * len(steps) and all(len(leaves) > 1 for leaves, _ in steps)
+    if not gapless:
+        own.update(number for number in _of_prose(_RESULT.sub(" ; ", solution)) if number not in results)
+    return _Course(own, frozenset(results), _leading(steps), gapless)
+
+
+def _leading(steps: list[tuple[list[Number], list[Number]]]) -> frozenset[Number]:
+    """The numbers of the steps that lead to the last one."""
+    needed = set(steps[-1][0])
+    for leaves, worth in reversed(steps[:-1]):
+        if not needed.isdisjoint(worth):
+            needed.update(leaves)
+    return frozenset(needed)
+
+
+def _of_prose(text: str) -> Iterator[Number]:
+    """The numbers beside a sign of arithmetic, or beside an unknown."""
+    yield from (_read(match["left"] or match["right"]) for match in _BESIDE_A_SIGN.finditer(text))
+    yield from map(int, _BESIDE_A_LETTER.findall(text))
+
+
+# --- where it has its numbers from
+
+
+def _explains_itself(text: str, course: _Course) -> bool:
+    """Whether all numbers of a solution stand in the question, or its words say them."""
+    told = course.own.keys() - _printed(text)
+    known = _known(text) | course.results if told else frozenset()
+    return all(number in known or {number.numerator, number.denominator} <= known for number in told)
 
 
 @lru_cache(maxsize=64)
@@ -125,17 +147,45 @@ def _known(text: str) -> frozenset[Number]:
     """The numbers that need no other source: those of a text in any form, and what its words say."""
     printed = _printed(text)
     words = set(_WORD.findall(text.lower()))
-    said = {value for names in (CARDINALS, ORDINALS) for name, value in names.items() if not words.isdisjoint((name, name + "s"))}
-    small = {n for n in printed if 0 < n <= 100}
-    shares = {form for n in small for form in (100 - n, 100 + n, Fraction(n) / 100, 1 - Fraction(n) / 100, 1 + Fraction(n) / 100)}
+    said = {
+        n for names in (CARDINALS, ORDINALS) for name, n in names.items() if not words.isdisjoint((name, name + "s"))
+    }
+    shares = {form for n in printed if 0 < n <= 100 for form in _of_percent(Fraction(n))}
     return frozenset(printed | said | shares | _FREE | implied_by(text))
+
+
+def _of_percent(n: Fraction) -> tuple[Fraction, ...]:
+    """``30 %``: 30, 0.30, what is left, and what comes to be."""
+    return n, n / 100, 100 - n, 1 - n / 100, 100 + n, 1 + n / 100
 
 
 def _forms(text: str, constant: Constant) -> Iterator[Number]:
     """In what other ways a solution writes a share."""
-    value = Fraction(constant.value)  # type: ignore[arg-type]  # no radical, seen above
-    unit = _SHARE.match(text, constant.span[1])
+    value = Fraction(constant.value)  # type: ignore[arg-type]  # no radical, seen before
     if value.denominator != 1:
         yield from (1 - value, 1 + value, 1 / value, 100 * value, value.denominator)
-    if unit:
-        yield from (value / 100, 100 - value, 100 + value, 1 - value / 100, 1 + value / 100, 100 / value)
+    if _SHARE.match(text, constant.span[1]):
+        yield from (*_of_percent(value), 100 / value)
+
+
+_CHOICE = re.compile(
+    r"\b(?:cheaper|cheapest|(?:best|better) (?:deal|value|price|buy)|decid(?:e|ing) (?:if|whether|between|which)|whichever"
+    r"|costs less|less expensive|least expensive|(?:fastest|shortest) (?:route|way))\b|[0-9] ?[<>] ?\$?[0-9.]"
+)
+
+
+def _compares(problem: Problem) -> bool:
+    """Whether a question or its solution compares amounts, so that some of them are needed for that alone."""
+    return bool(_CHOICE.search(problem.prompt) or _CHOICE.search(problem.solution or ""))
+
+
+_MULTIPLIES: dict[Number, re.Pattern[str]] = {
+    2: re.compile(r"\b(?:half|halved|halves|halving|twice|double[ds]?|doubling)\b", re.IGNORECASE),
+    3: re.compile(r"\b(?:thirds?|tripled?|triples|thrice)\b", re.IGNORECASE),
+}
+
+
+def _is_a_words(text: str, value: Number, course: _Course) -> bool:
+    """Whether steps have a number no more often than words say it: ``twice that many the year before ... in two years``"""
+    words = _MULTIPLIES.get(value)
+    return words is not None and len(words.findall(text)) >= course.own[value] + course.own[Fraction(1, value)]

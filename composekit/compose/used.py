@@ -65,7 +65,9 @@ class Used:
 
     def only_compares(self, constant: Constant) -> bool:
         """Whether an annotated solution has a number once, where it compares: ``112 is not greater than 125``."""
-        if not any(word in self.text for word in ("than", "> ", "< ", "over ", "above ", "under ", "below ", "at least ")):
+        if not any(
+            word in self.text for word in ("than", "> ", "< ", "over ", "above ", "under ", "below ", "at least ")
+        ):
             return False
         once = "<<" in self.text and len(re.findall(rf"(?<![0-9.]){re.escape(constant.text)}(?![0-9])", self.text)) == 1
         return once and constant.value in self.compared
