@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
@@ -40,6 +40,8 @@ class _Course(NamedTuple):
     """What the steps of a solution calculate with."""
 
     own: Counter[Number]  # numbers that no earlier step gives, or that a step has twice, and how often
+    shares: tuple[Fraction, ...]  # proper fractions; above and below their lines stand numbers of ``own``
+    annotated: frozenset[Number]  # numbers in annotated steps
     results: frozenset[Number]
     last: frozenset[Number]  # numbers of the steps that lead to the last one
     gapless: bool  # whether all arithmetic is annotated
@@ -61,17 +63,19 @@ def why_not_taken(problem: Problem, constant: Constant) -> str:
         return ""
     if value in course.own:
         if value not in course.last and _compares(problem):
-            return "the worked solution may only compare it"
-        told = _TIME.match(text, constant.span[1]) and _is_a_words(text, value, course)
-        return "the worked solution may have it from a word" if told else ""
+            # What stands in prose alone may lead to a number of the last step that comes from nowhere.
+            if value in course.annotated or _explained(text, course.last, course.results):
+                return "the worked solution may only compare it"
+        return "the worked solution may have it from a word" if _is_a_words(text, value, course) else ""
     if not course.own.keys().isdisjoint(_forms(text, constant)):
         return ""
     if value in course.results:
         return "the worked solution has it as a result alone"
     # Where some arithmetic is not annotated, most numbers are used, but fewer of those that say when.
-    without = (
-        _explains_itself(text, course) if course.gapless else _TIME.match(text, constant.span[1]) or _compares(problem)
-    )
+    if course.gapless:
+        without = _explained(text, course.own.keys(), course.results)
+    else:
+        without = bool(_TIME.match(text, constant.span[1])) or _compares(problem)
     return "the worked solution does not calculate with it" if without else ""
 
 
@@ -98,18 +102,21 @@ def _course(solution: str) -> _Course | None:
     if not found:
         return None
     own: Counter[Number] = Counter()
+    shares: list[Fraction] = []
     results: set[Number] = set()
     steps = [(_numbers(left), _numbers(right)) for left, right in found]
     for (text, _), (leaves, worth) in zip(found, steps, strict=True):
         own.update(leaf for leaf in leaves if leaf not in results or leaves.count(leaf) > 1)
         if "/" in text:
-            own.update(Fraction(int(a), int(b)) for a, b in _PROPER.findall(text) if int(a) < int(b))
+            shares += [Fraction(int(a), int(b)) for a, b in _PROPER.findall(text) if int(a) < int(b)]
         if len(leaves) > 1:
             results.update(worth)
     gapless = solution.count("=") == 2 * len(steps) and all(len(leaves) > 1 for leaves, _ in steps)
     if not gapless:
         own.update(number for number in _of_prose(_RESULT.sub(" ; ", solution)) if number not in results)
-    return _Course(own, frozenset(results), _leading(steps), gapless)
+    own.update(shares)
+    annotated = frozenset(leaf for leaves, _ in steps for leaf in leaves)
+    return _Course(own, tuple(shares), annotated, frozenset(results), _leading(steps), gapless)
 
 
 def _leading(steps: list[tuple[list[Number], list[Number]]]) -> frozenset[Number]:
@@ -130,10 +137,10 @@ def _of_prose(text: str) -> Iterator[Number]:
 # --- where it has its numbers from
 
 
-def _explains_itself(text: str, course: _Course) -> bool:
-    """Whether all numbers of a solution stand in the question, or its words say them."""
-    told = course.own.keys() - _printed(text)
-    known = _known(text) | course.results if told else frozenset()
+def _explained(text: str, numbers: Set[Number], results: frozenset[Number]) -> bool:
+    """Whether numbers of a solution are results, or stand in the question, or its words say them."""
+    told = numbers - _printed(text) - results
+    known = _known(text) if told else frozenset()
     return all(number in known or {number.numerator, number.denominator} <= known for number in told)
 
 
@@ -181,11 +188,17 @@ def _compares(problem: Problem) -> bool:
 
 _MULTIPLIES: dict[Number, re.Pattern[str]] = {
     2: re.compile(r"\b(?:half|halved|halves|halving|twice|double[ds]?|doubling)\b", re.IGNORECASE),
-    3: re.compile(r"\b(?:thirds?|tripled?|triples|thrice)\b", re.IGNORECASE),
+    3: re.compile(r"\b(?:(?:a|one|two)[ -]thirds?|tripled?|triples|thrice)\b", re.IGNORECASE),
 }
 
 
 def _is_a_words(text: str, value: Number, course: _Course) -> bool:
-    """Whether steps have a number no more often than words say it: ``twice that many the year before ... in two years``"""
+    """Whether steps have a small number no more often than words and fractions say it: ``Two clubs ... half of the boys``"""
+    if value not in (2, 3, 4, 5):
+        return False
+    said = sum(value in (share.numerator, share.denominator) and share in _printed(text) for share in course.shares)
     words = _MULTIPLIES.get(value)
-    return words is not None and len(words.findall(text)) >= course.own[value] + course.own[Fraction(1, value)]
+    said += len(words.findall(text)) if words else 0
+    return bool(said) and said >= course.own[value] + course.own[Fraction(1, value)] - course.shares.count(
+        Fraction(1, value)
+    )  # type: ignore[arg-type]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import combinations
 
-from composekit.compose.derivations import AROUND, Tie, Values, things_of
+from composekit.compose.derivations import AROUND, Tie, Values, things_of, tie_of
 from composekit.compose.tokens import Constant
-from composekit.compose.words import CARDINALS, ORDINALS, singular
+from composekit.compose.words import CARDINALS, CONVERSIONS, ORDINALS, singular
 
 _REST = re.compile(r"\b[Tt]he (?:other|remaining|rest,?)\s\\?\$?\Z")
 _HALF = re.compile(r"\b[Hh]alf\b")
@@ -22,11 +22,13 @@ def rests(text: str, values: Values) -> Iterator[Tie]:
     if "remaining " not in text and "other " not in text and "rest " not in text:
         return
     found = [i for i, n in enumerate(values) if _REST.search(text[max(n.span[0] - 16, 0) : n.span[0]])]
+    all_rests = {values[i] for i in found}
     for index in found[:_MOST_RESTS]:
         rest, things = values[index], set(things_of(text, values[index]))
         near = [n for n in values[max(index - AROUND, 0) : index + AROUND] if n is not rest]
         like = [n for n in near if not things.isdisjoint(things_of(text, n))][:_MOST_LIKE]
-        yield from (tie for whole in like for tie in _left_of(text, whole, like, rest))
+        wholes = [n for n in like if n not in all_rests]
+        yield from (tie for whole in wholes for tie in _left_of(text, whole, like, rest))
 
 
 def _left_of(text: str, whole: Constant, like: Values, rest: Constant) -> Iterator[Tie]:
@@ -55,6 +57,40 @@ def unions(text: str, values: Values) -> Iterator[Tie]:
             for a, b in ((a, b) for a in one for b in other):
                 if a.value + b.value == whole.value:
                     yield Tie((a.span, b.span, whole.span), f"{a.value} + {b.value} = {whole.value}")
+
+
+_DEFINITE = re.compile(r"\b(?:[Tt]he|these|those|all|his|her|their) \$?\Z")
+
+
+def definite(text: str, values: Values) -> Iterator[Tie]:
+    """``Four small panda bears ... five bigger panda bears ... the 9 pandas``"""
+    wholes = [i for i, n in enumerate(values) if _DEFINITE.search(text[max(n.span[0] - 8, 0) : n.span[0]])]
+    for index in wholes[:_MOST_RESTS]:
+        whole, things = values[index], set(things_of(text, values[index])[:2])
+        before = values[max(index - AROUND, 0) : index]
+        like = [n for n in before if not things.isdisjoint(things_of(text, n))][-_MOST_LIKE:]
+        several = (some for count in range(2, _MOST_TAKEN + 1) for some in combinations(like, count))
+        for parts in several:
+            if sum(n.value for n in parts) == whole.value:
+                yield tie_of(whole, parts, "+")
+
+
+_ANOTHER = re.compile(r"\banother \$?\Z")
+
+
+def another(text: str, values: Values) -> Iterator[Tie]:
+    """``It must be done in 5 days. Two men work for 2 days, and then seven men for another 3 days``"""
+    more = (
+        [i for i, n in enumerate(values) if _ANOTHER.search(text[max(n.span[0] - 9, 0) : n.span[0]])]
+        if "another " in text
+        else []
+    )
+    for index in more[:_MOST_RESTS]:
+        last, unit = values[index], _UNIT.match(text, values[index].span[1])
+        like = [n for n in values[:index] if unit and (again := _UNIT.match(text, n.span[1])) and again[1] == unit[1]]
+        for whole, first in combinations(like[-_MOST_LIKE:], 2):
+            if whole.value == first.value + last.value:
+                yield tie_of(whole, (first, last), "+")
 
 
 _LAST = re.compile(r"\b[Tt]he (?:last|final|other|remaining) \$?\Z")
@@ -121,4 +157,18 @@ def _starts(text: str, unit: str) -> bool:
     return re.search(rf"\b(?:next|following) {unit}\b", text) is not None
 
 
-RULES = (rests, unions, last_ones, periods)
+_SMALL_UNITS = "|".join(sorted({small for small, _ in CONVERSIONS} | {large for _, large in CONVERSIONS}))
+_ANY_UNIT = re.compile(rf" ({_SMALL_UNITS})s?\b")
+
+
+def same_time(text: str, values: Values) -> Iterator[Tie]:
+    """``He did that for 14 days. What did he pay during these two weeks?``"""
+    units = [(n, unit[1]) for n in values if (unit := _ANY_UNIT.match(text, n.span[1]))]
+    for large, name in units[:AROUND]:
+        if _DEFINITE.search(text[max(large.span[0] - 8, 0) : large.span[0]]):
+            for small, other in units[:AROUND]:
+                if small.value in [large.value * worth for worth in CONVERSIONS.get((other, name), ())]:
+                    yield Tie((small.span, large.span), f"{small.value} {other}s = {large.value} {name}s")
+
+
+RULES = (rests, unions, definite, another, last_ones, periods, same_time)
