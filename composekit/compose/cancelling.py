@@ -150,6 +150,33 @@ def _grain(problem: Problem, constant: Constant) -> int:
     return math.lcm(*(now[1].denominator for step, now in zip(steps, flow, strict=True) if step.worth[1] == 1))
 
 
+@lru_cache(maxsize=65536)
+def room(problem: Problem, constant: Constant) -> tuple[Fraction | None, Fraction | None]:
+    """The least and the largest value of a constant for which no annotated result that is positive gets negative.
+
+    Example:
+        >>> from composekit.compose.tokens import constants
+        >>> text = "Ann has 18 nuts and eats 3 a day, for 4 days. How many does she have left?"
+        >>> steps = "She eats 3*4=<<3*4=12>>12. 18-12=<<18-12=6>>6"
+        >>> [tuple(map(str, room(Problem(text, 6, solution=steps), c))) for c in constants(text)]
+        [('12', 'None'), ('0', '9/2'), ('0', '6')]
+    """
+    steps = _steps_for(problem, constant)
+    low = high = None
+    try:
+        flow = _flow(steps, Fraction(constant.value)) if steps else []  # type: ignore[arg-type]  # seen in _steps_for
+    except _NotAffine:
+        return None, None
+    for step, (base, slope) in zip(steps, flow, strict=True):
+        if slope and step.result > 0:
+            zero = Fraction(-base) / slope
+            if slope > 0:
+                low = zero if low is None else max(low, zero)
+            else:
+                high = zero if high is None else min(high, zero)
+    return low, high
+
+
 def _divided_by(step: _Step, constant: Constant) -> int:
     """The whole number that a step divides by a constant, with a whole result; 0 where it does not."""
     top, below, sign = step.code if len(step.code) == 3 else (0, 0, "")

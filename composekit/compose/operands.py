@@ -62,10 +62,10 @@ def why_not_taken(problem: Problem, constant: Constant) -> str:
     if course is None or not isinstance(value, (int, Fraction)):
         return ""
     if value in course.own:
-        if value not in course.last and _compares(problem):
-            # What stands in prose alone may lead to a number of the last step that comes from nowhere.
-            if value in course.annotated or _explained(text, course.last, course.results):
-                return "the worked solution may only compare it"
+        # What stands in prose alone may lead to a number of the last step that comes from nowhere.
+        apart = value not in course.last and _compares(problem)
+        if apart and (value in course.annotated or _explained(text, course.last, course.results)):
+            return "the worked solution may only compare it"
         return "the worked solution may have it from a word" if _is_a_words(text, value, course) else ""
     if not course.own.keys().isdisjoint(_forms(text, constant)):
         return ""
