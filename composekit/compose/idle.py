@@ -16,7 +16,7 @@ from composekit.compose.idle_bases import BASES
 from composekit.compose.idle_bounds import BOUNDS
 from composekit.compose.idle_coefficients import FORMULA_PLACES
 from composekit.compose.idle_places import PLACES
-from composekit.compose.idle_rough import ROUGH
+from composekit.compose.idle_rough import ROUGH, asks_for_loads
 from composekit.compose.operands import why_not_taken
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
@@ -46,9 +46,8 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
     formulas = any(constant.in_math for constant in constants)
     whole = next((why for rule in _OF_THE_WHOLE if (why := rule(problem))), "") if formulas else ""
     compared = "than" in text or "difference" in text or "at " in text
-    rough = (
-        formulas or "ommon" in text or "nearest" in text or "closest" in text or "first" in text or "ow many" in text
-    )
+    rough = formulas or "ommon" in text or "nearest" in text or "closest" in text or "first" in text
+    rough = rough or asks_for_loads(text)
     bounded = formulas or "remainder" in text or "at least" in text
     used = _solution_of(problem, constants)
     for constant in constants:

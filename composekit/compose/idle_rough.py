@@ -132,9 +132,15 @@ _DIVIDED = re.compile(r"/\(?\s?([0-9][0-9,.]*)\)?=([0-9]{1,3})(?:\.[0-9]+)?>>(?!
 _FEW_LOADS = 4
 
 
+@lru_cache(maxsize=64)
+def asks_for_loads(text: str) -> bool:
+    """Whether a question asks how many times something has to be filled."""
+    return "ow many" in text and _LOADS.search(text) is not None
+
+
 def _few_loads(problem: Problem, constant: Constant) -> str:
     """``4500 pounds. A truck can carry 2250 pounds. How many trips?``: two, for every load up to 4499"""
-    if problem.solution is None or "ow many" not in problem.prompt or not _LOADS.search(problem.prompt):
+    if problem.solution is None or not asks_for_loads(problem.prompt):
         return ""
     last = _DIVIDED.search(problem.solution)
     divides = last and last[1].replace(",", "").rstrip(".") in (constant.text.replace(",", ""), str(constant.value))

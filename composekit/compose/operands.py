@@ -11,8 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Set
 from fractions import Fraction
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cached_property, lru_cache
 
 from composekit.compose.annotations import implied_by, number_of
 from composekit.compose.problem import Problem
@@ -36,15 +35,51 @@ _TIME = re.compile(r" (?:more )?(?:second|minute|hour|day|night|week|month|year)
 _FREE = frozenset((0, 1, 2, 100))  # they stand in steps of their own accord
 
 
-class _Course(NamedTuple):
-    """What the steps of a solution calculate with."""
+class _Course:
+    """What the steps of a solution calculate with.
 
-    own: Counter[Number]  # numbers that no earlier step gives, or that a step has twice, and how often
-    shares: tuple[Fraction, ...]  # proper fractions; above and below their lines stand numbers of ``own``
-    annotated: frozenset[Number]  # numbers in annotated steps
-    results: frozenset[Number]
-    last: frozenset[Number]  # numbers of the steps that lead to the last one
-    gapless: bool  # whether all arithmetic is annotated
+    Attributes:
+        steps: The numbers of every annotated step, and its results.
+        own: Numbers that no earlier step gives, or that a step has twice, and how often.
+        shares: Proper fractions; what stands above and below their lines is in ``own`` too.
+        results: What the steps give.
+        gapless: Whether all arithmetic is annotated.
+    """
+
+    def __init__(self, solution: str, found: list[tuple[str, str]]) -> None:
+        self.steps = [(_numbers(left), _numbers(right)) for left, right in found]
+        self.own: Counter[Number] = Counter()
+        self.results: set[Number] = set()
+        self.shares: list[Fraction] = []
+        self.gapless = solution.count("=") == 2 * len(found)
+        for (text, _), (leaves, worth) in zip(found, self.steps, strict=True):
+            for leaf in leaves:
+                if leaf not in self.results or leaves.count(leaf) > 1:
+                    self.own[leaf] += 1
+            if "/" in text:
+                self.shares += [Fraction(int(a), int(b)) for a, b in _PROPER.findall(text) if int(a) < int(b)]
+            if len(leaves) > 1:
+                self.results.update(worth)
+            else:
+                self.gapless = False
+        if not self.gapless:
+            prose = _of_prose(_RESULT.sub(" ; ", solution))
+            self.own.update(number for number in prose if number not in self.results)
+        self.own.update(self.shares)
+
+    @cached_property
+    def annotated(self) -> frozenset[Number]:
+        """The numbers in annotated steps."""
+        return frozenset(leaf for leaves, _ in self.steps for leaf in leaves)
+
+    @cached_property
+    def last(self) -> frozenset[Number]:
+        """The numbers of the steps that lead to the last one."""
+        needed = set(self.steps[-1][0])
+        for leaves, worth in reversed(self.steps[:-1]):
+            if not needed.isdisjoint(worth):
+                needed.update(leaves)
+        return frozenset(needed)
 
 
 def why_not_taken(problem: Problem, constant: Constant) -> str:
@@ -57,13 +92,16 @@ def why_not_taken(problem: Problem, constant: Constant) -> str:
         >>> [why_not_taken(Problem(text, 23, solution=steps), c) for c in constants(text)]
         ['the worked solution has it as a result alone', '', '', '']
     """
-    value, text = constant.value, problem.prompt
-    course = _course(problem.solution) if problem.solution and "<<" in problem.solution else None
-    if course is None or not isinstance(value, (int, Fraction)):
+    value, text, solution = constant.value, problem.prompt, problem.solution
+    if not solution or "<<" not in solution or not isinstance(value, (int, Fraction)):
+        return ""
+    compares = _compares(text, solution)
+    course = None if not compares and value > 5 and _begins_a_step(constant.text, solution) else _course(solution)
+    if course is None:
         return ""
     if value in course.own:
         # What stands in prose alone may lead to a number of the last step that comes from nowhere.
-        apart = value not in course.last and _compares(problem)
+        apart = compares and value not in course.last
         if apart and (value in course.annotated or _explained(text, course.last, course.results)):
             return "the worked solution may only compare it"
         return "the worked solution may have it from a word" if _is_a_words(text, value, course) else ""
@@ -75,16 +113,21 @@ def why_not_taken(problem: Problem, constant: Constant) -> str:
     if course.gapless:
         without = _explained(text, course.own.keys(), course.results)
     else:
-        without = bool(_TIME.match(text, constant.span[1])) or _compares(problem)
+        without = bool(_TIME.match(text, constant.span[1])) or compares
     return "the worked solution does not calculate with it" if without else ""
+
+
+def _begins_a_step(numeral: str, solution: str) -> bool:
+    """Whether a step begins with a numeral that no step gives: most do, which spares the reading of the solution."""
+    return f"={numeral}>>" not in solution and any(f"<<{numeral}{sign}" in solution for sign in "*+-/")
 
 
 # --- what a solution calculates with
 
 
+@lru_cache(maxsize=4096)
 def _read(numeral: str) -> Number:
-    digits = numeral.replace(",", "")
-    return int(digits) if digits.isdecimal() else _plain(number_of(digits))
+    return int(numeral) if numeral.isdecimal() else _plain(number_of(numeral))
 
 
 def _plain(number: Fraction) -> Number:
@@ -92,40 +135,14 @@ def _plain(number: Fraction) -> Number:
 
 
 def _numbers(text: str) -> list[Number]:
-    return [_read(numeral) for numeral in _NUMERAL.findall(text)]
+    return list(map(_read, _NUMERAL.findall(text)))
 
 
 @lru_cache(maxsize=64)
 def _course(solution: str) -> _Course | None:
     """The course of a solution; None where it has no annotated step."""
     found = _STEP.findall(solution)
-    if not found:
-        return None
-    own: Counter[Number] = Counter()
-    shares: list[Fraction] = []
-    results: set[Number] = set()
-    steps = [(_numbers(left), _numbers(right)) for left, right in found]
-    for (text, _), (leaves, worth) in zip(found, steps, strict=True):
-        own.update(leaf for leaf in leaves if leaf not in results or leaves.count(leaf) > 1)
-        if "/" in text:
-            shares += [Fraction(int(a), int(b)) for a, b in _PROPER.findall(text) if int(a) < int(b)]
-        if len(leaves) > 1:
-            results.update(worth)
-    gapless = solution.count("=") == 2 * len(steps) and all(len(leaves) > 1 for leaves, _ in steps)
-    if not gapless:
-        own.update(number for number in _of_prose(_RESULT.sub(" ; ", solution)) if number not in results)
-    own.update(shares)
-    annotated = frozenset(leaf for leaves, _ in steps for leaf in leaves)
-    return _Course(own, tuple(shares), annotated, frozenset(results), _leading(steps), gapless)
-
-
-def _leading(steps: list[tuple[list[Number], list[Number]]]) -> frozenset[Number]:
-    """The numbers of the steps that lead to the last one."""
-    needed = set(steps[-1][0])
-    for leaves, worth in reversed(steps[:-1]):
-        if not needed.isdisjoint(worth):
-            needed.update(leaves)
-    return frozenset(needed)
+    return _Course(solution, found) if found else None
 
 
 def _of_prose(text: str) -> Iterator[Number]:
@@ -137,7 +154,7 @@ def _of_prose(text: str) -> Iterator[Number]:
 # --- where it has its numbers from
 
 
-def _explained(text: str, numbers: Set[Number], results: frozenset[Number]) -> bool:
+def _explained(text: str, numbers: Set[Number], results: Set[Number]) -> bool:
     """Whether numbers of a solution are results, or stand in the question, or its words say them."""
     told = numbers - _printed(text) - results
     known = _known(text) if told else frozenset()
@@ -181,9 +198,15 @@ _CHOICE = re.compile(
 )
 
 
-def _compares(problem: Problem) -> bool:
+_CHOICE_HINTS = ("cheap", "best ", "better ", "decid", "whichever", "costs less", "expensive", "fastest", "shortest")
+
+
+@lru_cache(maxsize=64)
+def _compares(prompt: str, solution: str) -> bool:
     """Whether a question or its solution compares amounts, so that some of them are needed for that alone."""
-    return bool(_CHOICE.search(problem.prompt) or _CHOICE.search(problem.solution or ""))
+    signs = solution.count("<") > 2 * solution.count("<<") or solution.count(">") > 2 * solution.count(">>")
+    hinted = any(hint in prompt or hint in solution for hint in _CHOICE_HINTS)
+    return (signs or hinted) and bool(_CHOICE.search(prompt) or _CHOICE.search(solution))
 
 
 _MULTIPLIES: dict[Number, re.Pattern[str]] = {
@@ -194,11 +217,14 @@ _MULTIPLIES: dict[Number, re.Pattern[str]] = {
 
 def _is_a_words(text: str, value: Number, course: _Course) -> bool:
     """Whether steps have a small number no more often than words and fractions say it: ``Two clubs ... half of the boys``"""
-    if value not in (2, 3, 4, 5):
+    if not isinstance(value, int) or not 2 <= value <= 5:
         return False
-    said = sum(value in (share.numerator, share.denominator) and share in _printed(text) for share in course.shares)
     words = _MULTIPLIES.get(value)
-    said += len(words.findall(text)) if words else 0
-    return bool(said) and said >= course.own[value] + course.own[Fraction(1, value)] - course.shares.count(
-        Fraction(1, value)
-    )  # type: ignore[arg-type]
+    said = len(words.findall(text)) if words else 0
+    if course.shares:
+        printed = _printed(text)
+        said += sum(value in (share.numerator, share.denominator) and share in printed for share in course.shares)
+    if not said:
+        return False
+    one = Fraction(1, value)
+    return said >= course.own[value] + course.own[one] - course.shares.count(one)

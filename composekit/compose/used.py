@@ -69,8 +69,9 @@ class Used:
             word in self.text for word in ("than", "> ", "< ", "over ", "above ", "under ", "below ", "at least ")
         ):
             return False
-        once = "<<" in self.text and len(re.findall(rf"(?<![0-9.]){re.escape(constant.text)}(?![0-9])", self.text)) == 1
-        return once and constant.value in self.compared
+        if "<<" not in self.text or constant.value not in self.compared:
+            return False
+        return len(re.findall(rf"(?<![0-9.]){re.escape(constant.text)}(?![0-9])", self.text)) == 1
 
     def only_labels(self, constant: Constant, prompt: str) -> bool:
         """Whether an annotated solution has a number only in the name of a kind: ``40 pupils read three or more books``."""

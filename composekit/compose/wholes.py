@@ -163,6 +163,8 @@ _ANY_UNIT = re.compile(rf" ({_SMALL_UNITS})s?\b")
 
 def same_time(text: str, values: Values) -> Iterator[Tie]:
     """``He did that for 14 days. What did he pay during these two weeks?``"""
+    if "these " not in text and "those " not in text:
+        return
     units = [(n, unit[1]) for n in values if (unit := _ANY_UNIT.match(text, n.span[1]))]
     for large, name in units[:AROUND]:
         if _DEFINITE.search(text[max(large.span[0] - 8, 0) : large.span[0]]):
