@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
 
 from composekit.compose.derivations import AROUND, Tie, Values, things_of, tie_of
 from composekit.compose.tokens import Constant
@@ -49,14 +49,19 @@ _ALL = re.compile(r"\b[Aa]ll (?:of )?(?:the |these |those )?\Z")
 
 def unions(text: str, values: Values) -> Iterator[Tie]:
     """``8 men ... 6 women ... all 14 men and women``"""
-    for whole in values if "all " in text or "All " in text else ():
-        kinds = _BOTH.match(text, whole.span[1])
-        if kinds and _ALL.search(text[max(whole.span[0] - 16, 0) : whole.span[0]]):
-            counted = [(n, things_of(text, n)[:2]) for n in values if n is not whole]
-            one, other = ([n for n, words in counted if singular(kind) in words] for kind in kinds.groups())
-            for a, b in ((a, b) for a in one for b in other):
-                if a.value + b.value == whole.value:
-                    yield Tie((a.span, b.span, whole.span), f"{a.value} + {b.value} = {whole.value}")
+    if "all " not in text and "All " not in text:
+        return
+    wholes = [i for i, n in enumerate(values) if _ALL.search(text[max(n.span[0] - 16, 0) : n.span[0]])]
+    for index in wholes[:_MOST_RESTS]:
+        whole, kinds = values[index], _BOTH.match(text, values[index].span[1])
+        near = values[max(index - AROUND, 0) : index + AROUND] if kinds else ()
+        counted = [(n, things_of(text, n)[:2]) for n in near if n is not whole]
+        one, other = (
+            [n for n, words in counted if singular(kind) in words] for kind in (kinds.groups() if kinds else "ab")
+        )
+        for a, b in product(one[:_MOST_LIKE], other[:_MOST_LIKE]):
+            if a.value + b.value == whole.value:
+                yield tie_of(whole, sorted((a, b)), "+")
 
 
 _DEFINITE = re.compile(r"\b(?:[Tt]he|these|those|all|his|her|their) \$?\Z")
