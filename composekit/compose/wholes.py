@@ -178,4 +178,19 @@ def same_time(text: str, values: Values) -> Iterator[Tie]:
                     yield Tie((small.span, large.span), f"{small.value} {other}s = {large.value} {name}s")
 
 
-RULES = (rests, unions, definite, another, last_ones, periods, same_time)
+_DAYS_OF_A_WEEK = re.compile(r" (other |remaining )?days\b(?! (?:ago|later|old|after|before)\b)")
+_OTHER = re.compile(r"\b(?:other|remaining) \Z")
+
+
+def days_of_a_week(text: str, values: Values) -> Iterator[Tie]:
+    """``three rides a day on 5 days, but on two other days four. How many rides are that a week?``"""
+    if "week" not in text or ("other " not in text and "remaining " not in text):
+        return
+    days = [(n, match[1]) for n in values[:AROUND] if (match := _DAYS_OF_A_WEEK.match(text, n.span[1]))]
+    others = [n for n, other in days if other or _OTHER.search(text[max(n.span[0] - 11, 0) : n.span[0]])]
+    for some, rest in product([n for n, _ in days if n not in others], others):
+        if some.value + rest.value == 7:
+            yield Tie(tuple(sorted((some.span, rest.span))), "a week has 7 days")
+
+
+RULES = (rests, unions, definite, another, last_ones, periods, same_time, days_of_a_week)

@@ -85,6 +85,8 @@ def test_amounts_that_a_choice_leaves_behind_are_needless() -> None:
         ("He read 5 books last month, and 9 this month. How many has he read in two months?", "two"),
         ("He drove for 14 days at $6 a day. What did he pay during these two weeks?", "14 two"),
         ("He drove for 15 days at $6 a day. What did he pay during these two weeks?", ""),
+        ("They ride thrice a day for 5 days; but on two other days, four times. How often is that a week?", "5 two"),
+        ("They ride thrice a day for 4 days; but on two other days, four times. How often is that a week?", ""),
         ("10 people lined up. The first six people took 8, the last four people 4. The last four people left.",
          "10 six four"),
         ("20 people came. The first 8 customers bought 3, the next four customers 2, the last 8 customers 1.",
