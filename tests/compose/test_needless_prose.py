@@ -43,6 +43,8 @@ CARS = "Six cars hold 4 people each, 9 vans hold 7. After 3 days, how many peopl
         ("Three men own 2/3 of the 90 acres, and 8 more. How many?", 68,
          "90*2/3=<<90*2/3=60>>60. 60+8=<<60+8=68>>68", "Three"),
         ("She works 14 weeks, for $31 each, in 6 jobs.", 434, "14 weeks are 14*31=<<14*31=434>>434 dollars for 6 jobs", "6"),
+        ("A book has 300 pages. Ann reads 299 and one more, at $3 a page.", 900,
+         "She reads 299 + 1 = <<300=300>>300. 300*3=<<300*3=900>>900.", ""),  # the first step names no sum
         ("A half of 5 cents is paid for 40 nuts, or 0.05 a nut.", 2, "40*.05=<<40*.05=2>>2", ""),
     ],
 )  # fmt: skip
