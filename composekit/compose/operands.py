@@ -96,7 +96,7 @@ def why_not_taken(problem: Problem, constant: Constant) -> str:
     if not solution or "<<" not in solution or not isinstance(value, (int, Fraction)):
         return ""
     compares = _compares(text, solution)
-    course = None if not compares and value > 5 and _begins_a_step(constant.text, solution) else _course(solution)
+    course = None if not compares and value > 5 and _is_an_end(constant.text, solution) else _course(solution)
     if course is None:
         return ""
     if value in course.own:
@@ -117,9 +117,11 @@ def why_not_taken(problem: Problem, constant: Constant) -> str:
     return "the worked solution does not calculate with it" if without else ""
 
 
-def _begins_a_step(numeral: str, solution: str) -> bool:
-    """Whether a step begins with a numeral that no step gives: most do, which spares the reading of the solution."""
-    return f"={numeral}>>" not in solution and any(f"<<{numeral}{sign}" in solution for sign in "*+-/")
+def _is_an_end(numeral: str, solution: str) -> bool:
+    """Whether a step begins or ends with a numeral that no step gives: most do, which spares the reading of the solution."""
+    if f"={numeral}>>" in solution:
+        return False
+    return any(f"<<{numeral}{sign}" in solution or f"{sign}{numeral}=" in solution for sign in "*+-/")
 
 
 # --- what a solution calculates with
