@@ -68,6 +68,7 @@ class _Step:
         return (item for item in self.code if isinstance(item, Fraction))
 
 
+@lru_cache(maxsize=4096)  # most numerals are small and come again
 def number_of(text: str) -> Fraction:
     """The number that a numeral with separators says; whole ones are read the quick way."""
     digits = text.replace(",", "")

@@ -19,6 +19,7 @@ from composekit.compose.tokens import Constant, numerals
 
 _STEP = re.compile(r"<<([^<>=]{1,80})=([^<>=]{1,30})>>")
 _DIVIDES = re.compile("<<[^<>=]{1,60}/")
+_SUBTRACTS = re.compile("<<[^<>=]{1,60}-")
 _PERCENT = re.compile(r"\s?(?:\\?%|percent)")
 MAX_STEPS = 20
 _SMALL = 12
@@ -148,6 +149,37 @@ def _grain(problem: Problem, constant: Constant) -> int:
     except _NotAffine:
         return next((-number for step in steps if (number := _divided_by(step, constant))), 0)
     return math.lcm(*(now[1].denominator for step, now in zip(steps, flow, strict=True) if step.worth[1] == 1))
+
+
+def room(problem: Problem, constant: Constant) -> tuple[int | None, int | None]:
+    """The least and the largest whole value of a constant for which no annotated result that is positive gets negative.
+
+    Example:
+        >>> from composekit.compose.tokens import constants
+        >>> text = "Ann has 18 nuts and eats 3 a day, for 4 days. How many does she have left?"
+        >>> steps = "She eats 3*4=<<3*4=12>>12. 18-12=<<18-12=6>>6"
+        >>> [room(Problem(text, 6, solution=steps), c) for c in constants(text)]
+        [(12, None), (0, 4), (0, 6)]
+    """
+    return _room(problem, constant) if _SUBTRACTS.search(problem.solution or "") else (None, None)
+
+
+@lru_cache(maxsize=65536)
+def _room(problem: Problem, constant: Constant) -> tuple[int | None, int | None]:
+    steps = _steps_for(problem, constant)
+    least: list[int] = []
+    largest: list[int] = []
+    if any(_touched(steps, constant)):
+        try:
+            flow = _flow(steps, Fraction(constant.value))  # type: ignore[arg-type]  # seen in _steps_for
+        except _NotAffine:
+            flow = []
+        for step, (base, slope) in zip(steps, flow, strict=False):
+            if slope > 0 and step.result > 0:
+                least.append(math.ceil(-base / Fraction(slope)))
+            elif slope and step.result > 0:
+                largest.append(math.floor(-base / Fraction(slope)))
+    return max(least, default=None), min(largest, default=None)
 
 
 def _divided_by(step: _Step, constant: Constant) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from composekit.compose.derivations import LIST_GAP, MAX_ADDENDS, NEAR, Tie, Values
+from composekit.compose.tokens import Constant
 from composekit.compose.words import CONVERSIONS, ORDINALS, singular
 
 FAR = 1500  # characters in which things that were counted are listed
@@ -34,6 +35,7 @@ def counts(text: str, values: Values) -> Iterator[Tie]:
             or _one_and_the_other(text, count.span[0], match, number)
             or _valued(text, values[index : index + MAX_ADDENDS + 1], number)
             or _measured(text, values[index : index + MAX_ADDENDS + 2], number)
+            or _listed_before(text, count, values[max(index - MAX_ADDENDS - 1, 0) : index], number)
         ):
             yield Tie((count.span,), f"{number} things are listed")
 
@@ -80,6 +82,7 @@ def things_pattern(counted: re.Match[str]) -> str:
 
 
 _ONE = re.compile(r"\b(?:[Oo]ne|[Ff]irst)\b(?! (?:more|of (?:his|her|their|the other)))")
+_ONE_BEGINS = re.compile(r"[.;] (?:One|The first)\b(?! of (?:his|her|their|the other))")
 _ONE_OF = re.compile(r"\b[Oo]ne of (?:the |its )?\$?\Z")
 _OTHER = r"\b[Tt]he other(?: one)?(?: (?:{}{})\b|[,.?])"
 _IS = "|is|was|has|had|costs?|weighs?|goes|gets|got|for|with"
@@ -94,6 +97,10 @@ def _one_and_the_other(text: str, start: int, counted: re.Match[str], number: in
     things = things_pattern(counted) if told else ""
     if not things:
         return False
+    if re.compile(r"\bThe other [a-z]+ [a-z]").search(text, counted.end(), counted.end() + FAR) and _ONE_BEGINS.search(
+        text, counted.end()
+    ):
+        return True
     amount = any(
         _UNIT.fullmatch(word) for word in things[3:-1].split("|")
     )  # in two hours, one runs and the other walks
@@ -141,6 +148,20 @@ def _measured(text: str, run: Values, number: int) -> bool:
     listed = all(LIST_GAP.fullmatch(text, a.span[1], b.span[0]) for a, b in pairwise(items))
     longer = len(run) > number + 1 and LIST_GAP.fullmatch(text, items[-1].span[1], run[number + 1].span[0])
     return listed and not longer and not _EACH.match(text, items[-1].span[1])
+
+
+_IN_HIS = re.compile(
+    r"[\s%]*(?:[a-z]+ )?(?:in|on|for|from|at) (?:the |his |her |their |these |those )(?:first |last |past )?"
+)
+
+
+def _listed_before(text: str, count: Constant, run: Values, number: int) -> bool:
+    """Whether a list of that many values stands before: ``got 91, 90, and 92 in her three quizzes``."""
+    items = run[-number:]
+    if number < 3 or len(items) < number or not _IN_HIS.fullmatch(text, items[-1].span[1], count.span[0]):
+        return False
+    listed = all(LIST_GAP.fullmatch(text, a.span[1], b.span[0]) for a, b in pairwise(items))
+    return listed and not (len(run) > number and LIST_GAP.fullmatch(text, run[-number - 1].span[1], items[0].span[0]))
 
 
 RULES = (counts,)

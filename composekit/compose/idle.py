@@ -16,8 +16,9 @@ from composekit.compose.idle_bases import BASES
 from composekit.compose.idle_bounds import BOUNDS
 from composekit.compose.idle_coefficients import FORMULA_PLACES
 from composekit.compose.idle_places import PLACES
-from composekit.compose.idle_rough import ROUGH
+from composekit.compose.idle_rough import ROUGH, asks_for_loads
 from composekit.compose.idle_stretches import stretches
+from composekit.compose.operands import why_not_taken
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
 from composekit.compose.used import Used
@@ -47,6 +48,7 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
     whole = next((why for rule in _OF_THE_WHOLE if (why := rule(problem))), "") if formulas else ""
     compared = "than" in text or "difference" in text or "at " in text
     rough = formulas or "ommon" in text or "nearest" in text or "closest" in text or "first" in text
+    rough = rough or asks_for_loads(text)
     bounded = formulas or "remainder" in text or "at least" in text
     used = _solution_of(problem, constants)
     doubtful = stretches(problem) if constants else []
@@ -82,7 +84,7 @@ def _idle_in(used: Used, problem: Problem, constant: Constant) -> str:
         course = "leads nowhere"
     if not course and used.only_labels(constant, problem.prompt):
         return "the worked solution has it in a name alone"
-    return _COURSES.get(course, "")
+    return _COURSES.get(course, "") or why_not_taken(problem, constant)
 
 
 def _solution_of(problem: Problem, constants: Sequence[Constant]) -> Used | None:

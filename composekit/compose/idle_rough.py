@@ -1,4 +1,4 @@
-"""Numbers of formulas that are needed roughly, or whose like alone makes a question answerable. One rule a function."""
+"""Numbers that are needed roughly, or whose like alone makes a question answerable. One rule a function."""
 
 from __future__ import annotations
 
@@ -125,6 +125,29 @@ def _power_of_one(problem: Problem, constant: Constant) -> str:
     return "no other number has such powers" if one else ""
 
 
+_LOADS = re.compile(
+    r"\b[Hh]ow many (?:[a-z]+ ){0,2}(?:trips|loads|buses|vans|cars|trucks|boats|rides|flights|batches|tents|tables)\b"
+)
+_DIVIDED = re.compile(r"/\(?\s?([0-9][0-9,.]*)\)?=([0-9]{1,3})(?:\.[0-9]+)?>>(?!.*<<)", re.DOTALL)
+_FEW_LOADS = 4
+
+
+@lru_cache(maxsize=64)
+def asks_for_loads(text: str) -> bool:
+    """Whether a question asks how many times something has to be filled."""
+    return "ow many" in text and _LOADS.search(text) is not None
+
+
+def _few_loads(problem: Problem, constant: Constant) -> str:
+    """``4500 pounds. A truck can carry 2250 pounds. How many trips?``: two, for every load up to 4499"""
+    if problem.solution is None or not asks_for_loads(problem.prompt):
+        return ""
+    last = _DIVIDED.search(problem.solution)
+    divides = last and last[1].replace(",", "").rstrip(".") in (constant.text.replace(",", ""), str(constant.value))
+    return "many loads make as few trips" if last and divides and int(last[2]) <= _FEW_LOADS else ""
+
+
 ROUGH: tuple[Callable[[Problem, Constant], str], ...] = (
     _rounded, _nearest_ten, _closest, _first_beyond, _fixed_angles, _common_to_the_others, _power_of_one,
+    _few_loads,
 )  # fmt: skip

@@ -34,6 +34,7 @@ def groups(text: str, values: Values) -> Iterator[Tie]:
 
 _FIRST = re.compile(r"\b[Ff]irst\s\$?\Z")
 _NEXT = re.compile(r"\bnext\s\$?\Z")
+_SAME = re.compile(r"\b(?:last|final|remaining|other)\s\$?\Z")  # spoken of again, they are the same
 _LATER = re.compile(r"\b(?:next|second|third|fourth|last|final|remaining|other)\s\$?\Z")
 
 
@@ -50,10 +51,12 @@ def stretches(text: str, values: Values) -> Iterator[Tie]:
         later = [n for n in near if n > first and _LATER.search(before[n])]
         if not later or not (_FIRST.search(before[first]) or _NEXT.search(before[later[0]])):
             continue
-        worth = sum(part.value for part in (first, *later))
-        for whole in near:
+        parts = (first, *{n.value if _SAME.search(before[n]) else n: n for n in reversed(later)}.values())
+        worth = sum(part.value for part in parts)
+        people = [n for n, kinds in counted[max(index - AROUND, 0) : index] if kinds[:1] == ("people",)]
+        for whole in (*near, *people):  # 20 people, of whom the first 8 customers
             if whole is not first and whole not in later and whole.value == worth:
-                yield tie_of(whole, (first, *later), "+")
+                yield tie_of(whole, sorted(parts), "+")
                 break
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from composekit.compose.cancelling import grain
+from composekit.compose.cancelling import grain, room
 from composekit.compose.derivations import things_of
 from composekit.compose.numbers import Value
 from composekit.compose.problem import Problem
@@ -114,12 +114,18 @@ def _fewest(tried: Sequence[int]) -> int:
 
 
 def _few_are_whole(problem: Problem, constant: Constant, value: int, tried: Sequence[int]) -> bool:
-    """Whether the annotated solution has whole results for few of the X, as where 7 friends share Y nuts."""
+    """Whether the annotated solution has whole results for few of the X, as where 7 friends share Y nuts, none negative."""
     step = grain(problem, constant)
-    if step < 0 and isinstance(constant.value, int):
-        shift = constant.value - value
+    if step == 0:
+        return False
+    shift = int(constant.value) - value
+    if step < 0:
         return sum(x + shift > 0 and step % (x + shift) == 0 for x in tried) < _fewest(tried)
-    return step > 1 and sum((x - value) % step == 0 for x in tried) < _fewest(tried)
+    low, high = room(problem, constant)
+    left = [x for x in tried if (x - value) % step == 0] if step > 1 else tried
+    if low is not None or high is not None:
+        left = [x for x in left if (low is None or x + shift >= low) and (high is None or x + shift <= high)]
+    return len(left) < _fewest(tried)
 
 
 _FAR = 50  # from here on, few numbers lie within a small answer of a bound

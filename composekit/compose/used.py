@@ -29,7 +29,8 @@ _PART_OF_UNIT = re.compile(
 )
 _ANNOTATION = re.compile("<<[^<>]{1,120}>>")
 _COMPARISON = re.compile(
-    r"(?:[0-9] ?[<>] ?|\b(?:is|are|was|were|be)(?: [a-z]+)? (?:more|less|[a-z]{2,12}er) than (?:the )?)"
+    r"(?:[0-9] ?[<>] ?|\b(?:is|are|was|were|be)(?: [a-z]+)? (?:more|less|[a-z]{2,12}er) than (?:the )?"
+    r"|\b(?:over|above|under|below|at least) )"
     r"\\?\$?([0-9]{1,12}(?:\.[0-9]{1,6})?|\.[0-9]{1,6})"
 )
 _OR_MORE = re.compile(r"\$? (?:[a-z]+ )?(?:or|and) (?:more|fewer|less|over|above|under|below)\b")
@@ -64,10 +65,13 @@ class Used:
 
     def only_compares(self, constant: Constant) -> bool:
         """Whether an annotated solution has a number once, where it compares: ``112 is not greater than 125``."""
-        if "than" not in self.text and "> " not in self.text and "< " not in self.text:
+        if not any(
+            word in self.text for word in ("than", "> ", "< ", "over ", "above ", "under ", "below ", "at least ")
+        ):
             return False
-        once = "<<" in self.text and len(re.findall(rf"(?<![0-9.]){re.escape(constant.text)}(?![0-9])", self.text)) == 1
-        return once and constant.value in self.compared
+        if "<<" not in self.text or constant.value not in self.compared:
+            return False
+        return len(re.findall(rf"(?<![0-9.]){re.escape(constant.text)}(?![0-9])", self.text)) == 1
 
     def only_labels(self, constant: Constant, prompt: str) -> bool:
         """Whether an annotated solution has a number only in the name of a kind: ``40 pupils read three or more books``."""

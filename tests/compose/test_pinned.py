@@ -130,15 +130,16 @@ CHEAPER = "A pen costs $17 here. There, 3 pens cost $63. What do 5 pens cost in 
     ("text", "answer", "steps", "expected"),
     [
         (CHEAPER, 85, "There a pen costs 63/3=<<63/3=21>>21, so it is here. 5*17=<<5*17=85>>85.", "3 63"),
-        (CHEAPER, 85, "There a pen costs 63/3=21, so it is here. 5*17=<<5*17=85>>85.", ""),  # arithmetic in prose is used
-        (CHEAPER, 85, "63/3=<<63/3=21>>21. He saves 21-17=4. 5*17=<<5*17=85>>85.", ""),  # a step has no annotation
+        (CHEAPER, 85, "There a pen costs 63/3=21, so it is here. 5*17=<<5*17=85>>85.", "3 63"),  # arithmetic in prose
+        (CHEAPER, 85, "63/3=<<63/3=21>>21. He saves 21-17=4. 5*17=<<5*17=85>>85.", "3 63"),  # a step has no annotation
+        (CHEAPER.replace("17", "27"), 105, "It is 63/3=21, so it is there. 5*21=<<5*21=105>>105.", "27"),  # the 21 is used
         ("She has 41% red pens of 200. How many are not?", 118, "100-41=<<100-41=59>>59. 200*.59=<<200*.59=118>>118.", ""),
         ("She saves $112 and gets $25 for more than $125. What has she after paying 66?", 46,
-         "As 112 is not greater than 125, she does not get the 25. 112-66=<<112-66=46>>46.", "125"),
+         "As 112 is not greater than 125, she does not get the 25. 112-66=<<112-66=46>>46.", "25 125"),
         ("She saves $112 and gets $25 for more than $99. What has she after paying 66?", 71,
          "As it is more than 99, she has 112+25-66=<<112+25-66=71>>71.", "99"),
         ("Eighteen hours ago she had 112 nuts. She ate 66.", 46,
-         "It is eighteen hours later. 112-66=<<112-66=46>>46.", ""),  # nobody knows what for
+         "It is eighteen hours later. 112-66=<<112-66=46>>46.", "Eighteen"),  # said again, not used
         ("Eighteen boys have 112 nuts each.", 2016, "Eighteen times 112 is <<18*112=2016>>2016.", ""),
     ],
 )  # fmt: skip
