@@ -122,17 +122,4 @@ def is_fraction(tree: Any) -> bool:
     """Whether this is a quotient of two numbers, perhaps negative, or a mixed number."""
     if tree[0] in ("neg", "percent"):
         return tree[1][0] == "num" or is_fraction(tree[1])
-    return is_mixed(tree) or (tree[0] == "div" and all(part[0] == "num" for part in tree[1:]))
-
-
-def is_mixed(tree: Any) -> bool:
-    """Whether this is a whole number and a proper fraction of the same sign."""
-    if tree[0] != "add" or len(tree) != 3:
-        return False
-    whole, part = sorted(tree[1:], key=lambda x: x[0] != "num")
-    negative = part[0] == "neg"
-    part = part[1] if negative else part
-    if whole[0] != "num" or part[0] != "div" or any(x[0] != "num" for x in part[1:]):
-        return False
-    top, bottom = (x[1] for x in part[1:])
-    return bool(whole[1].denominator == 1 and 0 < top < bottom and (whole[1] < 0) == negative)
+    return tree[0] == "mixed" or (tree[0] == "div" and all(part[0] == "num" for part in tree[1:]))
