@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import Any
 
 from composekit.compose.tokens import numerals
-from composekit.compose.verifiers.canonical import inside, is_fraction, canonical_of, sides_of
+from composekit.compose.verifiers.canonical import canonical_of, inside, sides_of
 from composekit.compose.verifiers.echo import MAX_PROMPT, without_shell
-from composekit.compose.verifiers.finished import is_reduced, parts_of, work_left
+from composekit.compose.verifiers.finished import has_letters, parts_of, work_left
+from composekit.compose.verifiers.written import is_reduced
 
 _SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
 _OPERATIONS = frozenset(("add", "mul", "div", "ratio", "percent", "neg", "fact", "binom", "abs", "set"))
@@ -40,10 +41,12 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
     if not wanted or not sides or wanted[0][0] == "text" or any(map(_is_number, sides)):
         return False
     sides = tuple(map(without_shell, sides))
-    if "('var'" not in repr(wanted):  # A = bh = 3 * 5: what has no letters is to be worked out
-        sides = tuple(side for side in sides if "('var'" not in repr(side)) or sides
+    if not has_letters(wanted):  # A = bh = 3 * 5: what has no letters is to be worked out
+        sides = tuple(side for side in sides if not has_letters(side)) or sides
     whole = len(wanted) == 1 and all(map(_is_whole, _members(wanted[0])))
     allowed = _left(wanted, whole)
+    if wanted[0][0] != "sequence":  # it may be all numbers but some; an interval is no union
+        allowed |= {"union"}
     if all(_left((side,), whole) - allowed for side in sides):
         return True
     return (
@@ -53,16 +56,16 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
 
 def _left(sides: tuple[Any, ...], whole: bool) -> frozenset[str]:
     """What is left to be worked out in an answer, or that it has letters."""
-    letters = ("letters",) if any(map(_has_letters, sides)) else ()
+    letters = ("letters",) if any(map(_values_have_letters, sides)) else ()
     return frozenset((*letters, *(work for side in sides for work in work_left(side, whole=whole))))
 
 
-def _has_letters(tree: Any) -> bool:
+def _values_have_letters(tree: Any) -> bool:
     """Whether a value, but no condition, has letters."""
     parts = parts_of(tree)
     if parts is None:
-        return "('var'" in repr(tree)
-    return tree[0] != "relation" and any(map(_has_letters, parts))
+        return has_letters(tree)
+    return tree[0] != "relation" and any(map(_values_have_letters, parts))
 
 
 def _is_whole(tree: Any) -> bool:
