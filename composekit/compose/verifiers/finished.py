@@ -74,7 +74,9 @@ def has_letters(tree: Any) -> bool:
 def _is_union(tree: Any) -> bool:
     """Whether this is a union of more than sets of numbers, or a set without some numbers."""
     _, operation, left, right = tree
-    return (operation == "cup" and not left[0] == right[0] == "set") or (operation == "minus" and right[0] == "set")
+    if operation == "minus":
+        return bool(left[0] != "set" and right[0] == "set")
+    return operation == "cup" and not left[0] == right[0] == "set"
 
 
 def _with_letters(tree: Any) -> Iterator[str]:

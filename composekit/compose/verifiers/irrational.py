@@ -20,6 +20,7 @@ Factor = tuple[Any, bool]  # an atom, and whether it divides
 _ATOMS = frozenset(("const", "root", "log", "fn"))
 _SUMS = frozenset(("add", "pm", "mp"))
 _I = ("const", "i")
+_ROOT_OF_MINUS_ONE = (Fraction(-1), 2)
 _LARGEST_ROOT = 10**30
 _LARGEST_POWER = 64
 _MANY = 9
@@ -63,9 +64,12 @@ def _term_left(tree: Any) -> Iterator[str]:
         yield from _atom_left(atom)
         if below and (atom[0] in _SUMS or atom == _I):
             yield "denominator"
-    summed = [list(_factors(term)) for total, _ in sums for term in _terms(total)]
+    terms = [term for total, _ in sums for term in _terms(total)]
+    summed = [list(_factors(term)) for term in terms]
+    numbers = count_numbers(tree)
     if (
-        count_numbers(tree) == _MANY
+        numbers == _MANY
+        or (numbers and any(count_numbers(term) > 1 for term in terms))
         or len(sums) > 1
         or any(_meet(one, two) for one, two in combinations(atoms, 2))
         or any(_meet(one, two, through_sum=True) for one in atoms for term in summed for two in term)
@@ -91,7 +95,8 @@ def _meet(one: Factor, two: Factor, *, through_sum: bool = False) -> bool:
     (a, below), (b, under) = one, two
     first, second = _radicand(a), _radicand(b)
     if first is None or second is None or first[1] != second[1]:
-        return _name(a) == _name(b) and not (through_sum and _name(a) in ("pi", "e"))
+        kept = through_sum and _name(a) in ("pi", "e") and (below or not under)
+        return _name(a) == _name(b) and not kept
     numbers = [value.numerator * value.denominator for value in (first[0], second[0])]
     return gcd(*numbers) > 1 or (below == under and not through_sum)
 
@@ -110,7 +115,7 @@ def _atom_left(tree: Any) -> Iterator[str]:
         found = _radicand(tree)
         if found is None and is_irrational(tree[1]):
             yield from constant_left(tree[1])
-        elif found is None or _is_power(abs(found[0]), found[1]):
+        elif found is None or (_is_power(abs(found[0]), found[1]) and found != _ROOT_OF_MINUS_ONE):
             yield "root"
     elif kind in ("log", "fn"):
         for part in tree[1:]:

@@ -40,7 +40,6 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
     sides = sides_of(answer, wanted)
     if not wanted or not sides or wanted[0][0] == "text" or any(map(_is_number, sides)):
         return False
-    sides = tuple(map(without_shell, sides))
     if not has_letters(wanted):  # A = bh = 3 * 5: what has no letters is to be worked out
         sides = tuple(side for side in sides if not has_letters(side)) or sides
     whole = len(wanted) == 1 and all(map(_is_whole, _members(wanted[0])))
@@ -49,9 +48,9 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
         allowed |= {"union"}
     if all(_left((side,), whole) - allowed for side in sides):
         return True
-    return (
-        len(wanted) == 1 and wanted[0][0] == "num" and all(_is_made_of(side, _given_numbers(prompt)) for side in sides)
-    )
+    if len(wanted) > 1 or wanted[0][0] != "num":
+        return False
+    return all(_is_made_of(without_shell(side), _given_numbers(prompt)) for side in sides)
 
 
 def _left(sides: tuple[Any, ...], whole: bool) -> frozenset[str]:

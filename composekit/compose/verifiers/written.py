@@ -86,9 +86,13 @@ def _is_factorisation(factors: Sequence[Any]) -> bool:
         return any(part in SCALES for part in numbers)
     if not all(map(is_large, powers)) or len({part[1] for part in powers}) < len(powers):
         return False
+    if any(part[2][0] == "neg" or part[2][1] < 0 for part in powers if part[1] != ("num", 10)):
+        return False
     if len(numbers) + len(powers) < len(factors):
         return not numbers and all(part[0] == "fact" and is_large(part) for part in factors if part not in powers)
     whole = all(whole_number(part) is not None for part in (*numbers, *(part[1] for part in powers)))
+    if any(number in [part[1] for part in powers] for number in numbers):  # 2^9 x 2
+        return False
     return len(numbers) < 2 and (whole or [part[1] for part in powers] == [("num", 10)])
 
 
@@ -111,7 +115,8 @@ def _is_square(tree: Any) -> bool:
 
 
 def _is_corrected_power(terms: Sequence[Any]) -> bool:
-    """Whether a sum is one of two powers or counts, or of one and a number no larger than those it is made of, or one more.
+    """Whether a sum is one of two powers, of a power and a number no larger than those it is made of, or one more, or of a
+    count and one or two.
 
     ``2^{10} - 1`` is a way to write a number; ``2^9 + 2^9``, ``15^3 - 217`` and ``294^2 - 23334`` are calculations.
     """
@@ -121,7 +126,10 @@ def _is_corrected_power(terms: Sequence[Any]) -> bool:
     numbers = [abs(term[1]) for term in terms if term[0] == "num"]
     large = tuple(term for term in terms if is_large(term) or _is_broken_power(term))
     made_of = [abs(part[1]) for part in inside(large) if part and part[0] == "num"]
-    return len(numbers) + len(large) == 2 and max(numbers, default=0) <= max(made_of, default=-2) + 1
+    counts = any(part and part[0] in _COUNTS for part in inside(large))
+    if len(numbers) + len(large) < 2 or (counts and not numbers):
+        return False
+    return max(numbers, default=0) <= (2 if counts else max(made_of, default=-2) + 1)
 
 
 def _is_broken_power(tree: Any) -> bool:
