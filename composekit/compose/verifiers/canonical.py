@@ -44,11 +44,8 @@ def canonical_of(text: str, *, gold: bool, unit: bool = False) -> tuple[Any, ...
         found = readings(text, gold=gold, unusual=unit)
     except (Unreadable, RecursionError):
         return ()
-    fitting = (reading for reading in found if reading.kind == "unit" or not unit)
     # Of "$18 per day" the reading counts in which "per day" is the unit and no product.
-    node = min(fitting, key=lambda reading: bool(variables(reading)), default=None) if unit else next(fitting, None)
-    if node is None:
-        return ()
+    node = min(found, key=lambda reading: len(variables(reading))) if unit else found[0]
     while node.kind == "assign":
         node = node.args[3]
     parts = node.args[1] if node.kind == "relation" and set(node.args[0]) <= {"=", "~"} else (node,)
@@ -77,6 +74,8 @@ def canonical_tree(node: Any) -> Any:
         mantissa = canonical_tree(node.args[0])
         if mantissa[0] == "num" and 1 <= abs(mantissa[1]) < 10:  # 2.8 x 10^1, in scientific notation
             return ("num", mantissa[1] * 10)
+    if node.kind == "matrix":
+        return _matrix(node)
     if node.kind == "neg":
         return negative(canonical_tree(node.args[0]))
     if node.kind not in COMMUTE:
@@ -88,6 +87,19 @@ def canonical_tree(node: Any) -> Any:
         parts += plain[1:] if plain[0] == node.kind else [] if plain == idle else [plain]
     parts.sort(key=repr)
     return (node.kind, *parts) if len(parts) > 1 else parts[0] if parts else idle
+
+
+def _matrix(node: Node) -> Any:
+    """A matrix, and behind its rows what stood before it and was multiplied into all its cells."""
+    columns, rows, scalars = node.args[0], node.args[1], []
+    while all(cell.kind == "mul" and cell.args[0] == rows[0][0].args[0] for row in rows for cell in row):
+        scalars.append(rows[0][0].args[0])
+        rows = tuple(tuple(_product(cell.args[1:]) for cell in row) for row in rows)
+    return ("matrix", columns, *(canonical_tree(x) for x in (rows, *scalars)))
+
+
+def _product(factors: tuple[Node, ...]) -> Node:
+    return Node("mul", factors) if len(factors) > 1 else factors[0]
 
 
 def _is_ten(node: Any) -> bool:

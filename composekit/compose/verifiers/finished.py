@@ -63,7 +63,7 @@ def parts_of(tree: Any) -> tuple[Any, ...] | None:
         return tuple(tree[2:])
     if kind == "relation":
         return tuple(side for side in tree[2] if side[0] != "var")
-    return tuple(cell for row in tree[2] for cell in row) if kind == "matrix" else None
+    return tuple(cell for row in tree[2] for cell in row) + tree[3:] if kind == "matrix" else None
 
 
 def has_letters(tree: Any) -> bool:

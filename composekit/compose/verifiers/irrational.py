@@ -13,7 +13,7 @@ from math import gcd
 from typing import Any
 
 from composekit.compose.verifiers.canonical import inside
-from composekit.compose.verifiers.written import INFINITY, SCALES, bare, is_large, number_left, whole_number
+from composekit.compose.verifiers.written import INFINITY, SCALES, bare, is_inverse, is_large, number_left, whole_number
 
 Factor = tuple[Any, bool]  # an atom, and whether it divides
 
@@ -148,6 +148,8 @@ def count_numbers(tree: Any) -> int:
     if tree[0] == "div":
         top, bottom = map(count_numbers, tree[1:])
         return max(top, 2 * bottom) if max(top, bottom) < 2 or (top == 2 and not bottom) else _MANY
+    if is_inverse(tree):
+        return 2
     return 1 if is_large(tree) else 0 if is_irrational(tree) else _MANY
 
 

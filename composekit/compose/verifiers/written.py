@@ -24,7 +24,9 @@ def number_left(tree: Any, *, whole: bool = False) -> Iterator[str]:
         tree: The constant.
         whole: Whether it is worth a whole number; then nothing may have to be divided by a power.
     """
-    while tree[0] in ("neg", "percent", "abs"):
+    while tree[0] in ("neg", "abs"):
+        tree = tree[1]
+    if tree[0] == "percent" and tree[1][0] in ("num", "mixed", "div"):
         tree = tree[1]
     if tree[0] == "mul":
         factors = [part for part in tree[1:] if not is_one(part)]
@@ -66,6 +68,11 @@ def is_large(tree: Any) -> bool:
     return base[0] == "num" or is_reduced(base)
 
 
+def is_inverse(tree: Any) -> bool:
+    """Whether this is a power of a number with a negative exponent."""
+    return is_large(tree) and tree[0] == "pow" and (whole_number(tree[2]) or 0) < 0
+
+
 def is_reduced(tree: Any) -> bool:
     """Whether this is a fraction of two whole numbers in lowest terms."""
     if tree[0] not in ("div", "ratio") or len(tree) != 3:
@@ -86,7 +93,7 @@ def _is_factorisation(factors: Sequence[Any]) -> bool:
         return any(part in SCALES for part in numbers)
     if not all(map(is_large, powers)) or len({part[1] for part in powers}) < len(powers):
         return False
-    if any(part[2][0] == "neg" or part[2][1] < 0 for part in powers if part[1] != ("num", 10)):
+    if any(is_inverse(part) for part in powers if part[1] != ("num", 10)):
         return False
     if len(numbers) + len(powers) < len(factors):
         return not numbers and all(part[0] == "fact" and is_large(part) for part in factors if part not in powers)
@@ -103,7 +110,10 @@ def _is_quotient(halves: Sequence[Any], *, whole: bool) -> bool:
     for half in halves:
         if whole_number(half) is None and not is_large(half) and not (half[0] == "mul" and _is_factorisation(half[1:])):
             return False
-    if any(part[0] == "div" or _is_square(part) or (part[0] == "num" and part[1].denominator > 1) for part in nodes):
+    if any(
+        part[0] == "div" or _is_square(part) or is_inverse(part) or (part[0] == "num" and part[1].denominator > 1)
+        for part in nodes
+    ):
         return False
     kinds = [part[0] for part in nodes]
     work = "pow" in kinds or (halves[0][0] == "num" and "fact" in kinds)
@@ -115,8 +125,8 @@ def _is_square(tree: Any) -> bool:
 
 
 def _is_corrected_power(terms: Sequence[Any]) -> bool:
-    """Whether a sum is one of two powers, of a power and a number no larger than those it is made of, or one more, or of a
-    count and one or two.
+    """Whether a sum is one of two powers, of a power and a number no larger than those it is made of, or one more, of a
+    count and one or two, or of a fraction with a power and one.
 
     ``2^{10} - 1`` is a way to write a number; ``2^9 + 2^9``, ``15^3 - 217`` and ``294^2 - 23334`` are calculations.
     """
@@ -129,7 +139,8 @@ def _is_corrected_power(terms: Sequence[Any]) -> bool:
     counts = any(part and part[0] in _COUNTS for part in inside(large))
     if len(numbers) + len(large) < 2 or (counts and not numbers):
         return False
-    return max(numbers, default=0) <= (2 if counts else max(made_of, default=-2) + 1)
+    fraction = any(is_inverse(part) or "div" in (part[0], part[1][0]) for part in large)
+    return max(numbers, default=0) <= (1 if fraction else 2 if counts else max(made_of, default=-2) + 1)
 
 
 def _is_broken_power(tree: Any) -> bool:
