@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from composekit.compose import MathVerifier, Problem, load_problems
@@ -142,3 +144,12 @@ def test_a_unit_that_introduces_the_answer_is_stated() -> None:
     assert JUDGE.verify("Answer in dollars: $18", problem).correct
     assert JUDGE.verify("The answer in simplest form is 18.", problem).correct
     assert JUDGE.verify("Answer: negative three", Problem("What?", "-3")).correct
+
+
+def test_length_and_towers_hide_nothing() -> None:
+    padding = r"\," * 600
+    assert _judged(f"200{padding}-8", "192") == ("wrong", UNDONE)
+    assert _judged(f"200{padding}-8 = 192", "192")[0] == "correct"
+    start = time.perf_counter()
+    assert _judged("1^{" * 28 + "1" + "}" * 28, "1")[0] in ("wrong", "correct")
+    assert time.perf_counter() - start < 5  # it was walked through twice at every level: for hours

@@ -14,6 +14,7 @@ from composekit.compose.verifiers.exactmath.lexer import Unreadable
 from composekit.compose.verifiers.exactmath.reading import readings
 from composekit.compose.verifiers.exactmath.tree import Node, variables
 
+MAX_LENGTH = 1000
 COMMUTE = frozenset(("add", "mul"))
 
 
@@ -38,7 +39,7 @@ def canonical_of(text: str, *, gold: bool, unit: bool = False) -> tuple[Any, ...
     """The usual reading of a text in canonical form, or the one with a unit, of an equation its sides; nothing for what is
     no expression.
     """
-    if not text.strip(" .,") or len(text) > 1000:
+    if not text.strip(" .,") or len(text) > MAX_LENGTH:
         return ()
     try:
         found = readings(text, gold=gold, unusual=unit)
@@ -70,7 +71,7 @@ def canonical_tree(node: Any) -> Any:
         number, scale = node.args
         if not scale.args[1]:  # written as a word: three thousand
             return ("num", Fraction(number.args[0] * scale.args[0]))
-    if node.kind == "mul" and len(node.args) == 2 and _is_ten(node.args[1]):
+    if node.kind == "mul" and len(node.args) == 2 and node.args[0].kind == "num" and _is_ten(node.args[1]):
         mantissa = canonical_tree(node.args[0])
         if mantissa[0] == "num" and 1 <= abs(mantissa[1]) < 10:  # 2.8 x 10^1, in scientific notation
             return ("num", mantissa[1] * 10)
@@ -113,6 +114,8 @@ def _is_ten(node: Any) -> bool:
 
 def _root(node: Node) -> Any:
     """A power with the exponent 1/n as the root that it is; None for other powers."""
+    if node.args[1].kind != "div":  # a tower of powers would be walked through twice at every level
+        return None
     exponent = canonical_tree(node.args[1])
     if exponent[0] != "div" or exponent[1] != ("num", 1) or exponent[2][0] != "num":
         return None

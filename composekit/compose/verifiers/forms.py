@@ -35,6 +35,7 @@ _AS_FRACTION = re.compile(
     r"|mixed number)s?\b",
     re.I,
 )
+_BROKEN = re.compile(r"[.%]|percent")
 _DECIMAL = re.compile(r"\s*[-+]?\d*\.(?:\d|\\(?:overline|bar))[^/]*|\s*[-+]?[\d.]+\s*\\?%\s*")
 
 
@@ -191,11 +192,12 @@ def is_in_another_form(answer: str, prompt: str, gold: str) -> bool:
     if "%" in gold and "%" not in answer and "percent" not in answer and _AS_PERCENT.search(prompt):
         share = _ratio(*canonical_of(answer, gold=False)[:1])
         return share is not None and any(number.value == share for number in numerals(prompt))
-    if _DECIMAL.fullmatch(gold) or not _AS_FRACTION.search(prompt):
+    if _BROKEN.search(answer) is None or _DECIMAL.fullmatch(gold) or not _AS_FRACTION.search(prompt):
         return False
     sides = sides_of(answer, canonical_of(gold, gold=True))
     broken = [side for side in sides if side[0] == "percent" or (side[0] == "num" and side[1].denominator > 1)]
-    return bool(sides) and (len(broken) == len(sides) or "overline" in answer or "\\bar" in answer)
+    repeating = len(sides) == 1 and ("overline" in answer or "\\bar" in answer)
+    return bool(sides) and (len(broken) == len(sides) or repeating)
 
 
 def _ratio(tree: Any = ("text",)) -> Fraction | None:

@@ -159,7 +159,10 @@ def _kind_of(term: Any) -> Any:
     radicands: dict[int, Fraction] = {}
     for atom, below in _factors(term):
         found = _radicand(atom)
-        if found is not None and found[0]:
+        if (
+            found is not None
+            and 0 < max(abs(found[0].numerator), found[0].denominator) * bool(found[0]) < _LARGEST_ROOT
+        ):
             radicand, index = found
             radicands[index] = radicands.get(index, Fraction(1)) * radicand ** (index - 1 if below else 1)
         elif (atom[0] == "log" or atom[:2] == ("fn", "ln")) and not is_irrational(atom[2]):

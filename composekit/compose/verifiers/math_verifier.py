@@ -117,8 +117,9 @@ class MathVerifier(Verifier):
                 verdict = self._read_again(_bared(answer, found.source), answer, problem, verdict)
         else:
             verdict = self._listed(found, problem.answer)
-        said = found.answers[0] if verdict.correct and len(found.answers) == 1 else ""
-        if _NAMED.search(said) is not None and is_labelled_otherwise(said, problem.prompt, problem.answer):
+        said = found.answers[0]
+        named = ("=" in said or ":" in said) and _NAMED.search(said) is not None
+        if named and verdict.correct and is_labelled_otherwise(said, problem.prompt, problem.answer):
             return Verdict(0.0, "wrong", verdict.extracted, OTHER_UNIT)
         # The gold answer's own text and plain decimals are the usual case, and no echo.
         if verdict.correct and verdict.detail != SAME and (verdict.detail != DECIMALS or "$" in response):
