@@ -31,7 +31,7 @@ def _judged(answer: str, gold: str, prompt: str = "What is it?") -> tuple[str, s
             r"18^2\cdot 1.0001^0 \cdot 7^{-1}\cdot 7"]),
         ("12", [r"84\cdot7^{-1}", r"(2\sqrt3)^2", r"\binom42+6", r"2\cdot6", r"\frac{2^3\cdot3}{2}", r"6+6"]),
         ("1024", [r"2\cdot2^9", r"2^5\cdot2^5", r"2^9+2^9", r"32^{1+1}"]),
-        (r"\frac{73}{12}", [r"6+12^{-1}", r"6+\frac1{12}"]),
+        ("1023.5", [r"2^{10}-0.5", r"2^{10}-\frac12"]), (r"\frac{73}{12}", [r"6+12^{-1}", r"6+\frac1{12}"]),
         ("5 + i", [r"\frac{26}{5-i}", "(2+3i)(1-i)", "5-i^3", "2+3+i", "-i(5i-1)", r"5+\sqrt{-1}\cdot 1\cdot\sqrt1"]),
         ("i", [r"\frac{-1}{i}", "i^5", r"\frac{1+i}{1-i}"]),
         (r"3 + 2\sqrt2", [r"\frac{1}{3-2\sqrt2}", r"(1+\sqrt2)^2", r"3+\sqrt2+\sqrt2",

@@ -137,7 +137,7 @@ def _is_corrected_power(terms: Sequence[Any]) -> bool:
     large = tuple(term for term in terms if is_large(term) or _is_broken_power(term))
     made_of = [abs(part[1]) for part in inside(large) if part and part[0] == "num"]
     counts = any(part and part[0] in _COUNTS for part in inside(large))
-    if len(numbers) + len(large) < 2 or (counts and not numbers):
+    if len(numbers) + len(large) < 2 or (counts and not numbers) or any(number.denominator > 1 for number in numbers):
         return False
     fraction = any(is_inverse(part) or "div" in (part[0], part[1][0]) for part in large)
     return max(numbers, default=0) <= (1 if fraction else 2 if counts else max(made_of, default=-2) + 1)
