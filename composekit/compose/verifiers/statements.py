@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from composekit.compose.verifiers.measures import units_said
+
 # Cut before anything is looked for: patterns that could share a run of white space take quadratic time for a long one.
 _LONG_RUN = re.compile(r"\s{10,}|\*{10,}|_{10,}|>{10,}")
 _HASHES = re.compile(r"^[ \t>*]*####[ \t]*([^#\s].*)$", re.MULTILINE)
@@ -64,10 +66,12 @@ _TAGS = re.compile(r"</?(?:b|strong|i|em|u|p|span|div|br)\s?/?>", re.IGNORECASE)
 _CLOSING = re.compile(r"\s*(?:\\[\])]|\${1,2})[.\s]{0,3}\Z")
 _EMPHASIS_AFTER = re.compile(r"\s*(?:\*{1,3}|(?<=[^_\s\\])_{1,3})(?=[.!]?\Z)")
 _LABEL = re.compile(
-    r"\A(?P<text>\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*(?:the\s+)?(?:(?:final|correct)\s+)?answer\s*(?:is\s*[:=]?|[:=])\s*"
+    r"\A(?P<text>\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*(?:the\s+)?(?:(?:final|correct)\s+)?answer"
+    r"(?:,?\s+(?P<unit>in\s+[a-z]{1,20}(?:\s+[a-z]{1,20}){0,3}),?)?\s*(?:is\s*[:=]?|[:=])\s*"
     r"(?P<closed>(?(text)\}|\Z)\s*)?",
     re.IGNORECASE,
 )
+_PLAIN = re.compile(r"\$?-?[\d.,]{1,30}\$?")
 _TICKED = re.compile(r"\s{0,9}(?:[✅✔☑✓🎉👍🎯]\ufe0f?\s{0,3}){1,4}\Z")
 _RULE = re.compile(r"[-*_=~]{3,}|`{3,}\w*")
 _MOST_POINTS = 16
@@ -135,7 +139,17 @@ def statement(line: str) -> str | None:
     again = _MARKER.search(content)  # "Final answer: The final answer is 7"
     if again is not None and _BEFORE_MARKER.fullmatch(content[: again.start()]):
         content = bare(content[again.end() :])
-    return _ADVERB.sub("", content, count=1) if _ADVERB.match(content) else content
+    content = _ADVERB.sub("", content, count=1) if _ADVERB.match(content) else content
+    return _in_unit(content, marker["whose"] or "")
+
+
+def _in_unit(content: str, said: str) -> str:
+    """A plain number with the unit that its label states: ``Answer in cents: 18``."""
+    words, content = said.strip(" ,"), content.strip()
+    number = content.rstrip(".")
+    if not words.startswith("in ") or not _PLAIN.fullmatch(number) or not any(units_said(words[3:].strip(), 1)):
+        return content
+    return rf"{number.strip('$')} \text{{ {words[3:].strip()}}}"
 
 
 def _is_answer(before: str, whose: str) -> bool:
@@ -166,7 +180,11 @@ def without_label(answer: str) -> str:
     """
     if "nswer" not in answer and "NSWER" not in answer:
         return answer
-    return _LABEL.sub(lambda m: "" if m["closed"] is not None else m["text"] or "", answer, count=1)
+    label = _LABEL.match(answer)
+    if label is None:
+        return answer
+    content = answer[label.end() :]
+    return _in_unit(content, label["unit"] or "") if label["closed"] is not None else (label["text"] or "") + content
 
 
 def states_answer(text: str) -> bool:
