@@ -1,0 +1,156 @@
+r"""What the text around a box does to it: ``\boxed{18} is wrong``, ``20 or \boxed{18}``, ``Answer: 20`` behind it.
+
+Whoever offers a second value has not answered, and whoever doubts the first has not either. Only plain numbers, letters and
+verdicts are compared here: other values may be one in two forms.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from composekit.compose.verifiers.exactmath import units
+from composekit.compose.verifiers.statements import statement, without_long_runs
+
+MAX_BEHIND = 4_000
+_MOST_LINES = 32
+SILENT = "$.)*]}\\ \n\t,"  # what may stand behind a box and says nothing
+_CLOSED = r"(?:[$*)\]}\s]|\\[)\]!,;]){0,12}"
+_TEXT = re.compile(r"\\(?:text(?:bf|rm)?|mathrm|mathbf|mbox)\s?\{([^{}]*)\}")
+_PLAIN = re.compile(
+    r"(?P<sign>[-−])?\s?(?:\\?\$)?\s?(?P<number>\d[\d,]{0,30}(?:\.\d{1,30})?)|(?P<letter>[A-Z])|(?P<verdict>(?i:yes|no|true|false))"
+)
+_VALUE = r"(?P<{}>[-−]?\\?\$?\d[\d,]{{0,30}}(?:\.\d{{1,30}})?|\(?\b[A-Z]\b\)?)(?![\d^\\_%/°])"
+# A sentence that says of its own box that it is wrong, and nothing else before it.
+_REJECTED = re.compile(
+    r"(?:[$*) ]|\\[)\]]){0,8}(?:is|was)\s{1,3}(?:wrong|incorrect|not\s{1,3}(?:correct|right|(?:the|my)\s{1,3}"
+    r"(?:(?:correct|right|final)\s{1,3})?answer))[*)]{0,4}\s{0,3}(?:[.;,:!\n]|\Z|(?:because|since|as)\b)"
+)
+_NO_MORE_BEFORE = re.compile(
+    r"(?:[^\w\n]|\b(?i:so|but|thus|hence|and|the|my|first|final|answer|value|result|of|that|gives?|is|here|hmm|wait|no)\b){0,40}"
+)
+_ASKED = re.compile(rf"{_CLOSED}\?")
+_ABOUT_FAULTS = re.compile(r"\b(?:wrong|incorrect|false|mistake\w*|errors?|flaw\w*|statement|claim)\b", re.IGNORECASE)
+_LEAD = (
+    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|however|well|hold on|on second thoughts?|actually|and|so|then)\b"
+    r"[\W_]{0,5})"
+)
+_ANSWER = r"(?:the|my)\s(?:(?:correct|right|real|actual|true|final|above)\s){0,2}(?:answer|result|value)(?:\sabove)?"
+_FAULTED = re.compile(
+    rf"{_LEAD}{{0,4}}(?:(?:this|that|it|which|{_ANSWER})(?:\s(?:is|was|seems|looks)|['’]s)\s"
+    r"(?:(?:actually|probably|clearly|obviously|likely|definitely|surely|just)\s)?"
+    r"(?:wrong|incorrect|false|mistaken|an?\s(?:\w{1,12}\s)?(?:mistake|error|guess)"
+    r"|not\s(?:correct|right|true|it|(?:the|my)\s(?:\w{1,12}\s)?answer))\b"
+    r"|(?:this|that|it)\s(?:is|was|ca)n['’]t\s(?:be\s)?(?:correct|right|true|it)\b"
+    r"|(?:this|that|it)\scannot\sbe\s(?:correct|right|true|it)\b)(?!\s(?:that|to)\b)",
+    re.IGNORECASE,
+)
+_UNSURE = re.compile(
+    rf"{_LEAD}{{0,4}}(?:i(?:\sam|['’]m|\swas)\s(?:not\s(?:\w{{1,12}}\s)?(?:sure|certain|confident)|unsure|uncertain|wrong|mistaken"
+    r"|(?:just\s)?guessing)\b|i\s(?:have\s)?made\san?\s(?:\w{1,12}\s)?(?:mistake|error)\b|my\s(?:mistake|bad|error)\b"
+    r"|scratch\sthat\b|(?:just\s)?(?:an?\s)?(?:\w{1,9}\s)?guess\b|maybe\snot\b|not\s(?:sure|certain)\b"
+    r"|i\s(?:doubt|guess|don['’]t\s(?:know|think\s(?:so|that|this|it)))\b)",
+    re.IGNORECASE,
+)
+_CORRECTED = re.compile(
+    rf"{_LEAD}{{0,4}}(?:correction|i\smeant?|make\s(?:it|that)|(?:it|this|that|{_ANSWER})"
+    r"(?:['’]s|\s(?:is|should\s(?:be|have\sbeen)|must\sbe|would\sbe|ought\sto\sbe|has\sto\sbe)))[\s:$*(\\]{1,6}"
+    rf"{_VALUE.format('value')}|{_LEAD}{{1,4}}{_VALUE.format('bare')}[\s.!$*)\\]{{0,9}}\Z",
+    re.IGNORECASE,
+)
+_OR_BEHIND = re.compile(
+    _CLOSED + r"[,;(]?\s{0,3}(?:or|otherwise|else|alternatively|maybe|perhaps|possibly)\b[,:]?\s{1,3}"
+    r"(?P<words>(?:[a-z]{1,12}\s{1,3}){0,4}?)[$*(\\]{0,4}" + _VALUE.format("value") + r"(?:\s(?P<unit>[A-Za-z]{1,20}))?"
+)
+_UNDER_CONDITION = re.compile(
+    _CLOSED + r"\(?(?:if|when|assuming|unless|provided|for)\b[^.\n]{1,80}?"
+    r"(?:\b(?:otherwise|else|or|and|but|then)\b,?|[,;])\s{1,3}"
+    r"(?P<words>(?:[a-z]{1,12}\s{1,3}){0,3}?)[$*(\\]{0,4}" + _VALUE.format("value") + r"(?:\s(?P<unit>[A-Za-z]{1,20}))?"
+)
+_OR_BEFORE = re.compile(r"(?<![\w.,^_}])" + _VALUE.format("value") + r"[\s$*),\\]{0,6}\bor\b[\s$*(\\\[]{0,6}\Z")
+_SAME_IN_OTHER_WORDS = re.compile(
+    r"\b(?:about|approximately|roughly|approx|around|in|equivalently|written|rounded|simply|just|as)\b", re.IGNORECASE
+)
+_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+|\s[–—-]{1,2}\s|(?<=[)$*]):\s")
+
+
+def is_taken_back(text: str, content: str, start: int, end: int) -> bool:
+    r"""Whether the text around a box takes it back, or corrects it: ``\boxed{18}? I am not sure.``
+
+    That it is wrong may be said of an option or a word, and then be what the question asks: which statement is wrong.
+    """
+    numeric = any(map(str.isdigit, content))
+    if numeric and _REJECTED.match(text, end):
+        before = re.split(r"[.!?;]\s|\n", text[max(0, start - 200) : start])[-1]
+        if _NO_MORE_BEFORE.fullmatch(before):
+            return True
+    if _ASKED.match(text, end):
+        return True
+    faults = numeric and not _ABOUT_FAULTS.search(text, max(0, start - 200), start)
+    for sentence in islice(_SENTENCES.split(text[end : end + 400].lstrip(SILENT)), 4):
+        if (faults and _FAULTED.match(sentence)) or _UNSURE.match(sentence):
+            return True
+        corrected = _CORRECTED.match(sentence)
+        if corrected is not None and differ(content, corrected["value"] or corrected["bare"]):
+            return True
+    return False
+
+
+def alternatives(text: str, content: str, start: int, end: int) -> Iterator[str]:
+    r"""The values that the text offers beside a box: ``20 or \boxed{18}``, ``\boxed{18}{20}``, ``Answer: 20`` behind it."""
+    if "or" in text[max(0, start - 10) : start]:
+        before = _OR_BEFORE.search(text, max(0, start - 60), start)
+        if before is not None and differ(content, before["value"]):
+            yield before["value"]
+    rest = text[end : end + MAX_BEHIND]
+    follow, closed, _ = rest[1:40].partition("}")
+    if rest[:1] == "{" and closed and differ(content, follow):
+        yield follow
+    for found in (_OR_BEHIND.match(rest), _UNDER_CONDITION.match(rest)):
+        if (
+            found is not None
+            and not _SAME_IN_OTHER_WORDS.search(found["words"])
+            and not _is_measure(found["unit"] or "")
+            and differ(content, found["value"])
+        ):
+            yield found["value"]
+    if "nswer" in rest or "####" in rest:
+        yield from _stated_behind(rest, content)
+
+
+def _stated_behind(rest: str, content: str) -> Iterator[str]:
+    lines = (line for line in without_long_runs(rest).splitlines() if "nswer" in line or "####" in line)
+    for line in islice(lines, _MOST_LINES):
+        hashes, mark, said = line.partition("####")
+        stated = said if mark and not hashes.strip(" \t>*") else statement(line)
+        if stated and differ(content, stated):
+            yield stated
+
+
+def differ(one: str, other: str) -> bool:
+    """Whether two texts are plain values of one kind, and not the same.
+
+    Example:
+        >>> differ("18", "$20"), differ("1,800", "1800.0"), differ(r"\\text{B}", "(C)"), differ("0.5", "50%")
+        (True, False, True, False)
+    """
+    a, b = _plain(one), _plain(other)
+    return a is not None and b is not None and a[0] == b[0] and a[1] != b[1]
+
+
+def _plain(text: str) -> tuple[str, str] | None:
+    match = _PLAIN.fullmatch(_TEXT.sub(r"\1", text[:80]).strip(" *`.()[]\\\n").strip("$ *`.()"))
+    if match is None:
+        return None
+    if match["number"]:
+        number = match["number"].replace(",", "")
+        number = number.rstrip("0").rstrip(".") if "." in number else number
+        return "number", ("-" if match["sign"] else "") + number
+    return ("letter", match["letter"]) if match["letter"] else ("verdict", match["verdict"].lower())
+
+
+def _is_measure(word: str) -> bool:
+    """Whether a word makes of the number before it another measure: 120 minutes, 2 dozen."""
+    low = word.lower()
+    return bool(low) and (units.is_numeral(low) or any(name in units.PHYSICAL for name, _ in units.fold(word)))
