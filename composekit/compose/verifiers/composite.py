@@ -11,18 +11,9 @@ from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.dispatch import judge_for
 from composekit.compose.verifiers.extract import final_answer
-from composekit.compose.verifiers.headings import (
-    boxed_lines,
-    concluded,
-    enumerated,
-    final_text,
-    listed_recap,
-    on_lines,
-    recap,
-    sections,
-    tabled,
-    untitled,
-)
+from composekit.compose.verifiers.headings import concluded, final_text, on_lines, sections, untitled
+from composekit.compose.verifiers.listings import boxed_lines, enumerated, labelled, tabled
+from composekit.compose.verifiers.recaps import listed_recap, recap
 from composekit.compose.verifiers.thinking import without_thinking
 
 _LABEL = re.compile(
@@ -87,7 +78,12 @@ class CompositeVerifier(Verifier):
         pieces = sections(text[:end])
         if is_bundle:
             pieces = self._without_recap(
-                pieces or enumerated(text, count) or boxed_lines(text, count) or tabled(text, count), problem
+                pieces
+                or enumerated(text, count)
+                or boxed_lines(text, count)
+                or labelled(text, count)
+                or tabled(text, count),
+                problem,
             )
         verdicts = [self._part(pieces.get(k, ()), part) for k, part in enumerate(problem.parts, start=1)]
         if is_bundle:

@@ -36,7 +36,7 @@ _TURNED = re.compile(
     re.IGNORECASE,
 )
 _OUTPUT = re.compile(
-    r"\b(?:output|prints|printed|result|returns|displays|answer)\b[^\n]{0,60}:\W*\Z"
+    r"\b(?:outputs?|prints?|printed|results?|returns?|displays?|writes?|shows?|answer)\b[^\n]{0,60}:\W*\Z"
     r"|(?:\A|\n)[ \t]{0,3}(?:#{1,6}|\*\*)[ \t]{0,3}(?:(?:the|final|expected|program)[ \t]){0,3}"
     r"(?:output|result)[ \t*]{0,9}\Z",
     re.IGNORECASE,
@@ -49,7 +49,8 @@ _PRINTED = re.compile(
     re.IGNORECASE,
 )
 _STARS = re.compile(r"\*{1,3}+(?!\s)|(?<=\S)\*{1,3}+")  # but no bullet
-_ESCAPED = re.compile(r"\\([_{}%$#&])")
+_ESCAPED = re.compile(r"\\([_{}%$#& ])")
+_VERBATIM = re.compile(r"\\verb\*?([^\w\s*{])([^\n]*)\1")
 
 
 class ExactVerifier(Verifier):
@@ -92,7 +93,7 @@ class ExactVerifier(Verifier):
             same = len(set(found.answers)) == 1
             return self._judge(found.answers[0] if same else ", ".join(found.answers), problem)
         text = without_hidden(without_thinking(response))
-        fenced = _last_fenced(text)
+        fenced = _last_fenced(text) or _last_fenced(without_closing(text))
         if fenced is not None:
             return self._judge(fenced, problem)
         if any(self._judge(whole, problem, reasons=False).correct for whole in (text, without_closing(text))):
@@ -188,8 +189,8 @@ def _unwrapped(answer: str, quoted: bool) -> Iterator[str]:
             for opening, closing in (*_WRAPPERS, *_QUOTED) if quoted else _WRAPPERS:
                 if len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing):
                     text = text[len(opening) : -len(closing)].strip()
-            command = _COMMAND.fullmatch(text)
-            text = command[1] if command else text
+            if command := _COMMAND.fullmatch(text) or _VERBATIM.fullmatch(text):
+                text = command[command.re.groups]
             if text == before:
                 break
             yield text

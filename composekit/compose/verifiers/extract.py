@@ -15,6 +15,7 @@ from composekit.compose.verifiers.boxes import boxed_answers
 from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.extraction import Extraction as Extraction
 from composekit.compose.verifiers.statements import marked_answers, statement
+from composekit.compose.verifiers.structured import json_answers
 from composekit.compose.verifiers.thinking import without_hidden, without_thinking
 
 MAX_RESPONSE = 1_000_000
@@ -24,7 +25,13 @@ _BETWEEN = re.compile(
     r"(?:\s|[,;.:/|&$*~()-]|\b(?:or|and|also|either|else|maybe|perhaps|possibly|alternatively)\b)*", re.IGNORECASE
 )
 _MAX_BETWEEN = 80
-_ANSWER_TAG = re.compile(r"<\s{0,9}+(/?)\s{0,9}+(?:final[_ -]?)?answer\s{0,9}+>", re.IGNORECASE)
+_ANSWER_TAG = re.compile(
+    r"<\s{0,9}+(?P<closing>/?)\s{0,9}+(?:(?:final[_ -]?)?answer|solution|result)\s{0,9}+>"
+    r"|\[(?P<closed>/?)(?:final[_ ]?)?answer\]",
+    re.IGNORECASE,
+)
+_WORKED = re.compile(r"</(?:solution|result|response|output)>\s*\Z", re.IGNORECASE)
+_FENCED = re.compile(r"\s*```\w{0,9}[ \t]{0,9}\n([^\n]{1,400})\n[ \t]{0,9}```\s*")
 _END_TOKEN = re.compile(r"(?:<(?:[|｜][\w▁ ]{1,40}[|｜]|/s|eos|end_of_turn)>|\[/INST\])\s*\Z")
 
 
@@ -57,10 +64,12 @@ def final_answer(response: str) -> Extraction:
     text = _without_end_tokens(text)
     declared = _tagged(text) or _marked(text)
     if declared is None:
-        text = without_closing(text)
+        text = without_closing(_WORKED.sub("", text) if text.rstrip().endswith(">") else text)
         declared = _tagged(text) or _marked(text) or _announced(text)
     if declared is not None:
         return declared
+    fenced = _FENCED.fullmatch(text) if text.rstrip().endswith("```") else None
+    text = fenced[1] if fenced else text
     line = " ".join(text.split())
     if not line:
         detail = "the response is empty" if not response.strip() else "nothing follows the think section"
@@ -76,7 +85,7 @@ def _marked(text: str) -> Extraction | None:
 
 
 def _announced(text: str) -> Extraction | None:
-    announced = announced_answers(text)
+    announced = json_answers(text) or announced_answers(text)
     return Extraction(announced, "marker") if announced else None
 
 
@@ -93,12 +102,18 @@ def _tagged(text: str) -> Extraction | None:
     tags = list(_ANSWER_TAG.finditer(text))
     contents: list[str] = []
     follow = len(text)
-    while len(tags) > 1 and tags[-1][1] and not tags[-2][1] and len(contents) < 64:
+    while len(tags) > 1 and _closes(tags[-1]) and not _closes(tags[-2]) and len(contents) < 64:
         closing, opening = tags.pop(), tags.pop()
         between = text[closing.end() : follow]
         if not (_BETWEEN.fullmatch(between) if contents and len(between) <= _MAX_BETWEEN else not between.strip()):
             break
         content = text[opening.end() : closing.start()].strip()
+        if "\n" in content and "answer" not in opening[0].lower():  # the whole work stands there
+            break
         contents.insert(0, statement(content) or content)
         follow = opening.start()
     return Extraction(tuple(contents), "marker") if contents and contents[-1] else None
+
+
+def _closes(tag: re.Match[str]) -> bool:
+    return bool(tag["closing"] or tag["closed"])

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from composekit.compose.verifiers.exactmath import units
+
 # Cut before anything is looked for: patterns that could share a run of white space take quadratic time for a long one.
 _LONG_RUN = re.compile(r"\s{10,}|\*{10,}|_{10,}|>{10,}")
 _HASHES = re.compile(r"^[ \t>*]*####[ \t]*([^#\s].*)$", re.MULTILINE)
@@ -54,8 +56,18 @@ _ADVERB = re.compile(
     r"(?i:exactly|approximately)[,:]?\s+(?=[-+($\\]*\d)"
     r"|(?i:therefore|thus|then|hence|clearly|simply|indeed|obviously)[,:]?\s+(?=[-+(\[$\\*]|\d|[A-Z]\b)"
 )
+_IN_UNIT = re.compile(r",?\s+in\s+(?:\w+\s)?(?P<unit>[A-Za-z]{1,20}),?", re.IGNORECASE)
+_NUMBER_ALONE = re.compile(r"[-+]?\d[\d,./]{0,30}(?<!\.)")
+# "Answer - B", where a line begins so
+_DASHED = re.compile(
+    r"[\s>*_#-]{0,9}(?:(?:the|my)\s)?(?:(?:final|correct)\s)?answer[*_]{0,3}\s{1,3}[-–]\s{1,3}(?P<said>\S.*)",
+    re.IGNORECASE,
+)
+_EMPHASIS_INSIDE = re.compile(r"(?<![\w)\]}*])\*\*(?=[^\s*])([^*\n]{1,80})(?<=[^\s*])\*\*(?![\w*])")
 REASON = re.compile(
-    r",?\s+(?:because|since)\s(?!.*\b(?:so|thus|hence|therefore|but|not|wrong)\b).*", re.IGNORECASE | re.DOTALL
+    r"\s{1,3}\((?:because|since|as)\s(?![^\n]*\b(?:so|thus|hence|therefore|but|not|wrong|or)\b)[^()\n]{1,200}\)\.?\Z"
+    r"|,?\s+(?:because|since)\s(?!.*\b(?:so|thus|hence|therefore|but|not|wrong)\b).*",
+    re.IGNORECASE | re.DOTALL,
 )
 _COURTESY = re.compile(r"\.\s*I hope (?:it|this) is correct\W*$", re.IGNORECASE)
 _EMPHASIS_BEFORE = re.compile(r"\A(?:\*{1,3}|_{1,3}(?=[^_\s]))\s*")
@@ -68,7 +80,11 @@ _LABEL = re.compile(
     r"(?P<closed>(?(text)\}|\Z)\s*)?",
     re.IGNORECASE,
 )
-_TICKED = re.compile(r"\s{0,9}(?:[✅✔☑✓🎉👍🎯]\ufe0f?\s{0,3}){1,4}\Z")
+# Signs and pictures at the end, but none that says no (a cross, a question mark, a thumb down) or is a character.
+_PICTURES = re.compile(
+    "\\s{0,9}(?:(?![❌❎❓❔❗✖✗✘☒👎🚫🤔🤷🔟🔢➕➖➗×⁉‼])[\u2190-\u21ff\u2600-\u2775\u2794-\u27bf\U0001f300-\U0001faff]"
+    "[\ufe0f\u200d\U0001f3fb-\U0001f3ff]{0,2}\\s{0,3}){1,8}\\Z"
+)
 _RULE = re.compile(r"[-*_=~]{3,}|`{3,}\w*")
 _MOST_POINTS = 16
 BULLET = re.compile(r"\A[-*+•]\s{1,9}(?=\S)")
@@ -126,7 +142,10 @@ def statement(line: str) -> str | None:
     if opening is not None and line.startswith("_"):
         line = line[opening.end() :]  # a letter and an underscore are one word
     marker = _MARKER.search(line)
-    if marker is None or not _is_answer(line[: marker.start()], marker["whose"] or ""):
+    if marker is None:
+        dashed = _DASHED.fullmatch(line) if "nswer" in line else None
+        return bare(dashed["said"]) if dashed else None
+    if not _is_answer(line[: marker.start()], marker["whose"] or ""):
         return None
     content = line[marker.end() :]
     if content[:1] == "}" and line.rfind("{", 0, marker.start()) > line.rfind("}", 0, marker.start()):
@@ -135,7 +154,22 @@ def statement(line: str) -> str | None:
     again = _MARKER.search(content)  # "Final answer: The final answer is 7"
     if again is not None and _BEFORE_MARKER.fullmatch(content[: again.start()]):
         content = bare(content[again.end() :])
+    if marker["whose"]:
+        content = _in_unit(content, marker["whose"])
     return _ADVERB.sub("", content, count=1) if _ADVERB.match(content) else content
+
+
+def _in_unit(content: str, whose: str) -> str:
+    """A number with the unit that its label names, ``Answer in cents: 18``, which may not be the question's."""
+    label = _IN_UNIT.fullmatch(whose)
+    word = label["unit"].lower() if label else ""
+    number = content.strip(" .*$")
+    if not word or not _NUMBER_ALONE.fullmatch(number):
+        return content
+    if word in units.PERCENT:
+        return rf"{number}\%"
+    named = units.is_numeral(word) or any(name in units.PHYSICAL for name, _ in units.fold(word))
+    return rf"{number} \text{{{word}}}" if named else content
 
 
 def _is_answer(before: str, whose: str) -> bool:
@@ -152,8 +186,9 @@ def _is_answer(before: str, whose: str) -> bool:
 
 def bare(content: str) -> str:
     """What a line states, without courtesies, reasons, ticks and marks of emphasis."""
-    content = _TICKED.sub("", content) if content[-1:] > "\u2000" else content
+    content = _PICTURES.sub("", content) if content[-1:] > "\u2000" else content
     content = _BOLD_AGAIN.sub("", REASON.sub("", _COURTESY.sub("", content)).strip())
+    content = _EMPHASIS_INSIDE.sub(r"\1", content) if "**" in content else content
     return _EMPHASIS_AFTER.sub("", _EMPHASIS_BEFORE.sub("", content)).strip()
 
 
