@@ -63,7 +63,7 @@ def test_without_thinking_removes_think_sections(response: str, kept: str) -> No
         ("answer：7", ("7",)),
         ("#### 7", ("7",)), ("#### 7\n\n#### 8", ("7", "8")), ("#### 7\nso\n#### 8", ("8",)),
         ("Answer: 7\nAnswer: 8", ("7", "8")),
-        ("#### Check\nFinal answer: 7", ("7",)), ("#### 6\nThe answer is 7", ("7",)),
+        ("#### Check\nFinal answer: 7", ("7",)), ("#### 6\nThe answer is 7", ("6", "7")),
         ("The correct option is (B).", ("(B).",)),
         ("## Answer\n7", ("7",)), ("**Final Answer**\n\n\\[\n7\n\\]", ("7",)), ("Answer:\n\n7", ("7",)),
     ],
@@ -196,9 +196,9 @@ def test_one_plain_box_is_read_as_any_box_is():
         text = "".join(rng.choices(pieces, k=rng.randint(2, 9)))
         found = final_answer(text)
         boxes = outer_boxes(text)
-        if len(boxes) == 1 and text[boxes[0].end :][:1] != "{":  # \\boxed{4}{5} are two values
+        if len(boxes) == 1:
             content = boxes[0].content
             expected = () if content is None or not content.strip() else (content.strip(),)
-            assert found.answers == expected, text
+            assert found.answers[:1] == expected, text  # \\boxed{4}{5} are two values
             compared += 1
     assert compared > 5_000

@@ -43,6 +43,11 @@ _ROW = re.compile(
     r"\|\s{0,9}[*_]{0,3}(?:the\s)?(?:(?:final|correct|overall)\s)?(?:answer|result)[*_:]{0,4}\s{0,9}\|(?P<said>[^|]+)\|",
     re.IGNORECASE,
 )
+_COLUMN = re.compile(
+    r"\|\s{0,9}[*_]{0,3}(?:(?:final|correct)\s)?answer[*_]{0,3}\s{0,9}\|\n\|[\s:-]{1,60}\|\n"
+    r"\|(?P<said>[^|\n]+)\|",
+    re.IGNORECASE,
+)
 _HEADING = re.compile(r"(?:#{1,6}\s{0,3}|[*_]{2,3})[^\n]*")
 
 
@@ -65,6 +70,9 @@ def announced_answers(text: str) -> tuple[str, ...]:
             break
         found.insert(0, content)
         lines.pop()
+    column = _COLUMN.fullmatch("\n".join(lines[-3:])) if not found else None
+    if column is not None:
+        return (bare(column["said"].strip()),)
     if not found and len(lines) > 1 and _HEADING.fullmatch(lines[-2]) and announcement(lines[-2]) == "":
         return (BULLET.sub("", lines[-1]),)
     return tuple(found)

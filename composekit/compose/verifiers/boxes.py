@@ -11,20 +11,28 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from composekit.compose.verifiers.extraction import Extraction
-from composekit.compose.verifiers.hedges import MAX_BEHIND, SILENT, alternatives, is_taken_back
+from composekit.compose.verifiers.hedges import MAX_BEHIND, SILENT, alternatives, is_led_to, is_taken_back
 
 _BOX = re.compile(r"(?P<box>\\{1,2}(?:boxed|fbox|framebox)(?![A-Za-z]))\s*(?P<brace>\{)?|\\[^A-Za-z]|[{}]")
 _LOST = re.compile(r"(?<![A-Za-z\\])(?:\x08|b)oxed(?=\s?\{)")  # \boxed whose backslash an escape swallowed
 _UNBRACED = re.compile(r"[-+]?\s*(?:\d[\d.,]*\d|\d|\\[A-Za-z]+(?:\s*\{[^{}]*\}|\d)*|[A-Za-z](?![A-Za-z]))")
 _BETWEEN = re.compile(
-    r"(?:\s|[,;.:/|&$~*`()\[\]-]|\\[,;:! ()\[\]\\]|\\q?quad\b|\\(?:lor|land|vee|wedge|newline)\b|\}|"
-    r"\\(?:text|mathrm|mbox)\s*\{|\b(?:or|and|also|either|else|maybe|perhaps|possibly|alternatively)\b)*",
+    r"(?:[\s,;.:/|&$~*`()\[\]=•●▪·–—→\u200b-\u200f\u2060\ufeff-]|\\[,;:! ()\[\]\\]|\\q?quad\b"
+    r"|\\(?:lor|land|vee|wedge|newline)\b|\}|"
+    r"\\(?:text|mathrm|mbox)\s*\{|\b(?:or|and|also|either|else|maybe|perhaps|possibly|alternatively|versus|vs|resp|respectively)\b)*",
     re.IGNORECASE,
 )
-_OR_ELSE = re.compile(r"\b(?:or|else|maybe|perhaps|possibly|alternatively)\b[^\w\n]{0,12}\Z", re.IGNORECASE)
+_OR_ELSE = re.compile(
+    r"\b(?:or|else|maybe|perhaps|possibly|alternatively)\b(?:\s(?:it|this|that)(?:\s(?:is|was)|['’]s))?[^\w\n]{0,12}\Z"
+    r"|\b(?:could|might|may)\s(?:\w{1,9}\s)?be\b|\bprobabl[ey]\b|\A[^\w\n]{0,9}(?:with\s)?\d{1,3}\s?\\?%[^\w\n]{1,9}\Z"
+    r"|,\s(?:and\s)?with\s\d{1,3}\s?\\?%[^\w\n]{1,9}\Z",
+    re.IGNORECASE,
+)
+_KIND = r"(?:case|option|guess|possibility|scenario|attempt|candidate|answer|version|try|choice)"
 _LABEL = re.compile(
-    r"[\s$*.,;)>\\\]-]{0,20}(?:(?:case|option|guess|possibility|scenario|attempt|candidate|answer|version|try)[ ]"
-    r"{0,3}[#(]?(?:\d{1,2}|[ivx]{1,4}|[a-j])|[(]?(?:\d{1,2}|[a-j])(?=[.)]))[)]?\s{0,3}[:.)*–—-]{0,4}[\s$*(\\\[]{0,20}",
+    rf"[\s$*.,;)>\\\]-]{{0,20}}(?:(?:and|or|then)\s)?(?:{_KIND}\s{{0,3}}[#(]?(?:\d{{1,2}}|[ivx]{{1,4}}|[a-j]|one|two|three|four|five)"
+    rf"|(?:my\s|the\s)?(?:first|second|third|fourth|another|other|next)\s{_KIND}|[(]?(?:\d{{1,2}}|[a-j])(?=[.)])|[a-j](?=:))"
+    r"[)]?\s{0,3}[:.)*–—-]{0,4}[\s$*(\\\[]{0,20}|[\s$*]{0,9}\|\s{0,9}\n\s{0,3}\|\s{0,9}\w{1,9}\s{0,9}\|[\s$*]{0,9}",
     re.IGNORECASE,
 )
 _IF = r"(?:if|when|for|assuming|in case|given|unless|otherwise)\b"
@@ -61,6 +69,8 @@ def boxed_answers(text: str) -> Extraction | None:
     first = text.find(r"\boxed")
     framed = r"\fbox" in text or r"\framebox" in text
     if first < 0 and not framed:
+        if "<|begin_of_box|>" in text:
+            return boxed_answers(text.replace("<|begin_of_box|>", r"\boxed{").replace("<|end_of_box|>", "}"))
         if "oxed" not in text or (restored := _LOST.sub(r"\\boxed", text)) == text:
             return None
         text = restored
@@ -85,7 +95,7 @@ def boxed_answers(text: str) -> Extraction | None:
 
 def _settled(text: str, answers: tuple[str, ...], start: int, end: int, *, apart: bool = False) -> Extraction:
     """The answers, with those that the text around the last box offers besides; none where it takes the box back."""
-    if "or" not in text[max(0, start - 10) : start] and not text[end : end + MAX_BEHIND].strip(SILENT):
+    if not (is_led_to(text, start) or text[end : end + MAX_BEHIND].strip(SILENT)):
         return Extraction(answers, "box", "", apart)  # nothing is said there
     if is_taken_back(text, answers[-1], start, end):
         return Extraction((), "none", _TAKEN_BACK)

@@ -60,8 +60,8 @@ _TICK = re.compile(
 # "Option B is correct", "so B is the right answer"; "I choose B", "my choice is B: 97"
 _SO = r"(?:(?:conclusion|summary|verdict):\s+)?(?:(?:so|thus|hence|therefore|then|and so),?\s+)?"
 _IS_RIGHT = re.compile(
-    rf"{_SO}(?:the\s+)?(?P<said>(?:(?:option|choice|answer)\s+)?\(?[A-Z]\b.{{0,300}}?),?\s+is\s+"
-    r"(?:(?:thus|therefore|clearly|indeed|hence)\s+)?(?:the\s+)?(?:only\s+)?"
+    rf"{_SO}(?:the\s+|i\s+get\s+|we\s+(?:get|have)\s+)?(?P<said>(?:(?:option|choice|answer)\s+)?\(?[A-Z]\b.{{0,300}}?),?\s+(?:is|as)\s+"
+    r"(?:(?:thus|therefore|clearly|indeed|hence)\s+)?(?:(?:the|our|my)\s+)?(?:only\s+|final\s+)?"
     r"(?:correct|right|best|answer)(?:\s+(?:answer|option|choice|one))?",
     re.IGNORECASE,
 )
@@ -85,7 +85,7 @@ _ONLY = re.compile(
     re.IGNORECASE,
 )
 _ALONE = re.compile(
-    r"(?P<letter>[*_]{0,3}(?:[Oo]ption\s)?[(]?[A-Z][)]?[*_]{0,3}\.?[*_]{0,3})|\*\*(?P<text>[(]?[A-Z][).:]{1,2}\s[^*]{1,200})\*\*\.?"
+    r"(?P<letter>[*_]{0,3}(?:[Oo]ption\s)?[(\[`$]{0,2}[A-Z][)\]`$]{0,2}[*_]{0,3}\.?[*_]{0,3})|\*\*(?P<text>[(]?[A-Z][).:]{1,2}\s[^*]{1,200})\*\*\.?"
 )
 _BEGINS = re.compile(r"[\s>*_#-]{0,9}[(]?[A-Za-z](?:[).:]{1,2}(?:\s|[*_]|\Z)|[*_]{0,3}\Z)")
 _CAPITAL = re.compile(r"(?:(?i:option|choice|answer|letter)\s+)?[(\[]?\s*[A-Z](?![A-Za-z])")

@@ -10,10 +10,13 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from composekit.compose.verifiers.announcements import announcement
 from composekit.compose.verifiers.exactmath import units
-from composekit.compose.verifiers.statements import statement, without_long_runs
+from composekit.compose.verifiers.statements import BULLET, statement, states_answer, without_long_runs
+from composekit.compose.verifiers.structured import json_answers
 
 MAX_BEHIND = 4_000
+MAX_ABOVE = 400
 _MOST_LINES = 32
 SILENT = "$.)*]}\\ \n\t,"  # what may stand behind a box and says nothing
 _CLOSED = r"(?:[$*)\]}\s]|\\[)\]!,;]){0,12}"
@@ -33,10 +36,14 @@ _NO_MORE_BEFORE = re.compile(
 _ASKED = re.compile(rf"{_CLOSED}\?")
 _ABOUT_FAULTS = re.compile(r"\b(?:wrong|incorrect|false|mistake\w*|errors?|flaw\w*|statement|claim)\b", re.IGNORECASE)
 _LEAD = (
-    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|however|well|hold on|on second thoughts?|actually|and|so|then)\b"
+    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|however|well|hold on|on second thoughts?|actually|and|so|then"
+    r"|if not|alternatively|otherwise)\b"
     r"[\W_]{0,5})"
 )
-_ANSWER = r"(?:the|my)\s(?:(?:correct|right|real|actual|true|final|above)\s){0,2}(?:answer|result|value)(?:\sabove)?"
+_ANSWER = (
+    r"(?:the|my|an|another)\s(?:(?:correct|right|real|actual|true|final|above|other|possible|alternative)\s){0,2}"
+    r"(?:answer|result|value)(?:\sabove)?"
+)
 _FAULTED = re.compile(
     rf"{_LEAD}{{0,4}}(?:(?:this|that|it|which|{_ANSWER})(?:\s(?:is|was|seems|looks)|['’]s)\s"
     r"(?:(?:actually|probably|clearly|obviously|likely|definitely|surely|just)\s)?"
@@ -55,7 +62,8 @@ _UNSURE = re.compile(
 )
 _CORRECTED = re.compile(
     rf"{_LEAD}{{0,4}}(?:correction|i\smeant?|make\s(?:it|that)|(?:it|this|that|{_ANSWER})"
-    r"(?:['’]s|\s(?:is|should\s(?:be|have\sbeen)|must\sbe|would\sbe|ought\sto\sbe|has\sto\sbe)))[\s:$*(\\]{1,6}"
+    r"(?:['’]s|\s(?:is|should\s(?:be|have\sbeen)|(?:must|would|could|might|may)\s(?:\w{1,9}\s)?be|(?:ought|has)\sto\sbe)))"
+    r"[\s:$*(\\]{1,6}"
     rf"{_VALUE.format('value')}|{_LEAD}{{1,4}}{_VALUE.format('bare')}[\s.!$*)\\]{{0,9}}\Z",
     re.IGNORECASE,
 )
@@ -68,6 +76,22 @@ _UNDER_CONDITION = re.compile(
     r"(?:\b(?:otherwise|else|or|and|but|then)\b,?|[,;])\s{1,3}"
     r"(?P<words>(?:[a-z]{1,12}\s{1,3}){0,3}?)[$*(\\]{0,4}" + _VALUE.format("value") + r"(?:\s(?P<unit>[A-Za-z]{1,20}))?"
 )
+_ALSO = re.compile(
+    rf"{_CLOSED}[,;.]?\s{{0,3}}(?:and|but|though)?\s{{0,3}}[$*(\\]{{0,4}}{_VALUE.format('value')}[$*)\\]{{0,4}}\s"
+    r"(?:\w{1,9}\s){0,2}?(?:possible|fine|valid|correct|right|acceptable|works?)\b"
+)  # fmt: skip
+# Nothing but another value behind a box in its line or alone in the next, or before it: \boxed{18}, 20
+_BESIDE = re.compile(
+    r"(?:[$*)\]}\s]|\\[)\]!,;]){0,12}[,;/|=]?\s{0,3}[$*\\]{0,3}" + _VALUE.format("value") + r"[ \t$*.)\\]{0,9}(?:\n|\Z)"
+)
+_BEFORE = re.compile(
+    r"(?:\A|\n)[\s$*>]{0,9}" + _VALUE.format("value") + r"[$*)\\]{0,4}\s{0,3}[,;/|&]\s{0,3}[$*\\]{0,4}\Z"
+)
+_TAG = re.compile(
+    r"<(?:final[_ -]?)?answer>(?P<said>[^<>\n]{1,80})</|\[answer\](?P<told>[^\[\n]{1,80})\[/", re.IGNORECASE
+)
+_RULE = re.compile(r"[-*_=~`\s]{3,}\w{0,9}")
+_OF_A_PART = re.compile(r"\bpart\b|\([a-h]\)", re.IGNORECASE)
 _OR_BEFORE = re.compile(r"(?<![\w.,^_}])" + _VALUE.format("value") + r"[\s$*),\\]{0,6}\bor\b[\s$*(\\\[]{0,6}\Z")
 _SAME_IN_OTHER_WORDS = re.compile(
     r"\b(?:about|approximately|roughly|approx|around|in|equivalently|written|rounded|simply|just|as)\b", re.IGNORECASE
@@ -99,33 +123,85 @@ def is_taken_back(text: str, content: str, start: int, end: int) -> bool:
 
 def alternatives(text: str, content: str, start: int, end: int) -> Iterator[str]:
     r"""The values that the text offers beside a box: ``20 or \boxed{18}``, ``\boxed{18}{20}``, ``Answer: 20`` behind it."""
-    if "or" in text[max(0, start - 10) : start]:
-        before = _OR_BEFORE.search(text, max(0, start - 60), start)
-        if before is not None and differ(content, before["value"]):
-            yield before["value"]
+    before, above = text[max(0, start - 60) : start], text[max(0, start - MAX_ABOVE) : start]
+    for found in (_OR_BEFORE.search(before), _BEFORE.search(before)):
+        if found is not None and differ(content, found["value"]):
+            yield found["value"]
+    head, newline, _ = above.rpartition("\n")
+    yield from (said for said in declared_last(head if newline else "") if differ(content, said))
     rest = text[end : end + MAX_BEHIND]
     follow, closed, _ = rest[1:40].partition("}")
     if rest[:1] == "{" and closed and differ(content, follow):
         yield follow
-    for found in (_OR_BEHIND.match(rest), _UNDER_CONDITION.match(rest)):
-        if (
-            found is not None
-            and not _SAME_IN_OTHER_WORDS.search(found["words"])
-            and not _is_measure(found["unit"] or "")
-            and differ(content, found["value"])
-        ):
+    for found in (_OR_BEHIND.match(rest), _UNDER_CONDITION.match(rest), _ALSO.match(rest), _BESIDE.match(rest)):
+        if found is not None and differ(content, found["value"]) and not _is_another_measure(found):
             yield found["value"]
-    if "nswer" in rest or "####" in rest:
-        yield from _stated_behind(rest, content)
-
-
-def _stated_behind(rest: str, content: str) -> Iterator[str]:
-    lines = (line for line in without_long_runs(rest).splitlines() if "nswer" in line or "####" in line)
-    for line in islice(lines, _MOST_LINES):
-        hashes, mark, said = line.partition("####")
-        stated = said if mark and not hashes.strip(" \t>*") else statement(line)
+    for line in islice(without_long_runs(rest).splitlines()[1:], _MOST_LINES):
+        stated = _declared_in(line)
         if stated and differ(content, stated):
             yield stated
+
+
+def is_led_to(text: str, start: int) -> bool:
+    """Whether something right before a box may be another answer, at a glance."""
+    if "or" in text[max(0, start - 10) : start] or text[max(0, start - 6) : start].rstrip(" $*\\(")[-1:] in (
+        ",",
+        ";",
+        "/",
+        "|",
+        "&",
+    ):
+        return True
+    above = text.rfind("\n", max(0, start - MAX_ABOVE), start)
+    return above > 0 and any(mark in text[max(0, start - MAX_ABOVE) : above] for mark in ("nswer", "####", "答"))
+
+
+def declared_last(text: str) -> Iterator[str]:
+    """What the last lines of a text declare, in whatever way, up to the first that declares nothing.
+
+    Example:
+        >>> [list(declared_last(text)) for text in ("#### 18\\n\\n**Answer:** 20", "#### 18\\nWait.\\nAnswer: 20")]
+        [['20', '18'], ['20']]
+    """
+    lines = [line.strip() for line in without_long_runs(text[-MAX_ABOVE:]).splitlines()]
+    lines = [line for line in lines if line and not _RULE.fullmatch(line)][-_MOST_LINES:]
+    while lines:
+        line = lines.pop()
+        said = _declared_in(line)
+        if said is None and lines and _plain(BULLET.sub("", line)) and states_answer(lines[-1]):
+            said = BULLET.sub("", line)
+            lines.pop()
+        if said is None:
+            return
+        if said:
+            yield said
+
+
+def _declared_in(line: str) -> str | None:
+    """What a line declares the answer, of all or of the only part that it may name."""
+    line = line.strip()
+    if len(line) > MAX_ABOVE or _OF_A_PART.search(line):
+        return None
+    hashes, mark, said = line.partition("####")
+    if mark and not hashes.strip(" >*"):
+        return said.strip(" #")
+    if tags := list(_TAG.finditer(line)):
+        return tags[-1]["said"] or tags[-1]["told"]
+    if line[:1] == "{":
+        return next(iter(json_answers(line)), None)
+    stated = statement(line)
+    return announcement(line) if stated is None else stated
+
+
+def _is_another_measure(found: re.Match[str]) -> bool:
+    """Whether the value behind a box is said to be rounded, or counts in something of its own: 120 minutes, 2 dozen."""
+    groups = found.groupdict()
+    low = (groups.get("unit") or "").lower()
+    if _SAME_IN_OTHER_WORDS.search(groups.get("words") or ""):
+        return True
+    return bool(low) and (
+        units.is_numeral(low) or any(name in units.PHYSICAL for name, _ in units.fold(groups["unit"]))
+    )
 
 
 def differ(one: str, other: str) -> bool:
@@ -148,9 +224,3 @@ def _plain(text: str) -> tuple[str, str] | None:
         number = number.rstrip("0").rstrip(".") if "." in number else number
         return "number", ("-" if match["sign"] else "") + number
     return ("letter", match["letter"]) if match["letter"] else ("verdict", match["verdict"].lower())
-
-
-def _is_measure(word: str) -> bool:
-    """Whether a word makes of the number before it another measure: 120 minutes, 2 dozen."""
-    low = word.lower()
-    return bool(low) and (units.is_numeral(low) or any(name in units.PHYSICAL for name, _ in units.fold(word)))

@@ -42,6 +42,7 @@ _TAKEN_BACK = re.compile(
     r"\b(?:at least|at most|up to|or|nor|but|between|above|below|under|exceed\w*|plus|minus|added|adding|subtract\w*"
     r"|multipl\w*|divi\w*|squared|cubed|negative|opposite|reciprocal|except\w*|without|hardly|barely|another|either|out of"
     r"|something like|far from|such as|like|e\.g|closer|rumou?red|at (?:best|worst)|worst case|partial|unverified|nicht|oder"
+    r"|(?:very|at) (?:least|most)|and up|in base|according to|scratch that|kidding"
     r"|ballpark|give or take|thereabouts"
     r"|guess\w*|think|believe|hope|seems?|un(?:likely|known|clear|sure)|likely|probabl[ey]"
     r"|too \w+|now (?:fewer|less|more)|(?:every|any)thing|(?:any|all) (?:number|value|integer)s?"

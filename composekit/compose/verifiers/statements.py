@@ -20,13 +20,15 @@ _VERB = (
 )
 _MARKER = re.compile(
     r"\b(?:answer(?:\s+(?:choice|option))?|ans|(?:correct|right|best)\s+(?:option|choice))"
-    r"(?P<whose>\s+(?:to|of|for)\s+[\w\s'()-]{1,60}?|\s*\([a-z]\)"
+    r"(?P<whose>\s+(?:to|of|for)\s+[\w\s'()-]{1,60}?|\s*\((?:[a-z]|final|boxed|numeric|rounded)\)"
     r"|,?\s+in\s+(?!the\b|this\b|that\b|part\b|case\b)[a-z]{2,20}(?:\s+[a-z]{1,20}){0,2},?)?"
-    rf"(?:,\s(?:therefore|thus|then|hence),)?\s*(?:\**|__?)\s*(?:(?:{_VERB})(?!\s*n['’]t)|[:：=→—])(?:\s*(?:\bis\b|[:：=]))?\s*",
+    rf"(?:,\s(?:therefore|thus|then|hence),)?\s*(?:\**|__?)\s*(?:(?:{_VERB})(?!\s*n['’]t)|[:：=→—➜⇒➡➔])(?:\s*(?:\bis\b|[:：=]))?\s*",
     re.IGNORECASE,
 )
 _HEADING = re.compile(
-    r"[\s>]*(?:#+|\*\*|__)?\s*(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is)?\s*[:：]?[\s*_]*", re.IGNORECASE
+    r"[\s>]*(?:#+|\*\*|__)?\s*(?:[^\x00-\x7f\w]{1,4}\s*)?(?:\*\*)?(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is)?"
+    r"\s*[:：]?[\s*_]*",
+    re.IGNORECASE,
 )
 _BEFORE_MARKER = re.compile(r"(?:\b(?:so|thus|hence|therefore|the|my|our|final|correct)\b|[\s,*$])*", re.IGNORECASE)
 DOUBT = re.compile(
@@ -65,7 +67,7 @@ _DASHED = re.compile(
 )
 _EMPHASIS_INSIDE = re.compile(r"(?<![\w)\]}*])\*\*(?=[^\s*])([^*\n]{1,80})(?<=[^\s*])\*\*(?![\w*])")
 REASON = re.compile(
-    r"\s{1,3}\((?:because|since|as)\s(?![^\n]*\b(?:so|thus|hence|therefore|but|not|wrong|or)\b)[^()\n]{1,200}\)\.?\Z"
+    r"\s{1,3}\((?:because|since|as|see)\s(?![^\n]*\b(?:so|thus|hence|therefore|but|not|wrong|or)\b)[^()\n]{1,200}\)\.?\Z"
     r"|,?\s+(?:because|since)\s(?!.*\b(?:so|thus|hence|therefore|but|not|wrong)\b).*",
     re.IGNORECASE | re.DOTALL,
 )
@@ -148,6 +150,8 @@ def statement(line: str) -> str | None:
     if not _is_answer(line[: marker.start()], marker["whose"] or ""):
         return None
     content = line[marker.end() :]
+    if opening is not None and opening[0].startswith("__"):
+        content = content.lstrip("_")
     if content[:1] == "}" and line.rfind("{", 0, marker.start()) > line.rfind("}", 0, marker.start()):
         content = _CLOSING.sub("", content[1:])  # \[\text{Answer: } 18\]
     content = bare(content)
