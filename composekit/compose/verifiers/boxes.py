@@ -35,7 +35,9 @@ _LABEL = re.compile(
     r"[)]?\s{0,3}[:.)*–—-]{0,4}[\s$*(\\\[]{0,20}|[\s$*]{0,9}\|\s{0,9}\n\s{0,3}\|\s{0,9}\w{1,9}\s{0,9}\|[\s$*]{0,9}",
     re.IGNORECASE,
 )
-_IF = r"(?:if|when|for|assuming|in case|given|unless|otherwise)\b"
+_IF = (
+    r"(?:if|when|for(?!\s(?:part|step|question|problem|example|the|this)\b)|assuming|in case|given|unless|otherwise)\b"
+)
 _CONDITION = re.compile(
     rf"[\s$*.,;)\\\]]{{0,12}}(?:(?:and|or|but|while)\s)?{_IF}[^.\n\\]{{0,60}}[\s$*(\\\[:]{{0,12}}", re.IGNORECASE
 )

@@ -18,15 +18,17 @@ OPENED = (  # marks of emphasis, as Markdown, HTML and LaTeX write them, and sig
 )
 CLOSED = rf"(?:[*_]{{1,3}}+|\}}|</{_TAGS}>){{0,3}}+"
 _HEADING = re.compile(
-    r"^[ \t>]{0,40}+(?:[-*+•][ \t]{1,9}+|\d{1,2}[.)][ \t]{1,9}+)?(?:#{1,6}+[ \t]{0,9}+)?" + OPENED + r"[ \t]{0,9}+"
+    r"^[ \t>]{0,40}+(?:[-*+•][ \t]{1,9}+|\d{1,2}[.)][ \t]{1,9}+)?(?:#{1,6}+[ \t]{0,9}+)?\$?" + OPENED + r"[ \t]{0,9}+"
     r"(?:(?:final[ \t]{1,3}+)?(?:answer|solution|result)[ \t]{1,3}+(?:to|for|of)[ \t]{1,3}+)?"
-    r"\(?Part[ \t]{0,9}+\(?"
-    r"(\d{1,3}+|(?:one|two|three|four|five|six|seven|eight|nine|ten|i{1,3}|iv|vi{0,3}|ix|x|[a-h])\b)\)?"
-    r"(?:[ \t]{1,9}+(?:final[ \t]{1,3}+)?answer\b)?"
-    r"(?:[ \t]{0,9}+\([^)\n]{0,60}\))?[ \t]{0,40}+" + CLOSED + r"[ \t]{0,40}+"
+    r"[(\[]?Part[ \t]{0,9}+[(#]?"
+    r"(\d{1,3}+|(?:one|two|three|four|five|six|seven|eight|nine|ten|i{1,3}|iv|vi{0,3}|ix|x|[a-h])\b)"
+    r"\)?(?:[ \t]?/[ \t]?\d{1,2}|[ \t]of[ \t]\d{1,2})?(?:[ \t]{1,9}+(?:final[ \t]{1,3}+)?answer\b)?"
+    r"(?:[ \t]{0,9}+\([^)\n]{0,60}\))?(?:[ \t]?[^\x00-\x7f\w]{1,4}(?=[ \t]?[:：*_]))?[ \t]{0,40}+"
+    + CLOSED
+    + r"[ \t]{0,40}+"
     r"(?:[:：][ \t]{0,40}+"
     + CLOSED
-    + r"|[-–—=][ \t]{1,9}+|\.(?:[*_]{1,3}+|\}|(?=[ \t\n]|$))|\)[:：.]?(?:[*_]{1,3}+)?(?=[ \t\n]|$)|(?=\n|$))",
+    + r"\$?|[-–—=→][ \t]{1,9}+|\.(?:[*_]{1,3}+|\}\$?|(?=[ \t\n]|$))|[)\]][:：.]?(?:[*_]{1,3}+)?(?=[ \t\n]|$)|(?=\n|$))",
     re.IGNORECASE | re.MULTILINE,
 )
 _NUMBERS = {
@@ -39,7 +41,7 @@ _LETTERS = frozenset("abcdefgh")
 _INLINE = re.compile(
     r"(?i)(?<![A-Za-z])[*_]{0,3}+\(?part[ \t]{1,9}+\(?(\d{1,3}+|[a-h]\b)\)?[ \t]{0,9}+[*_]{0,3}+[ \t]{0,9}+[:：=][*_]{0,3}+"
 )
-_GLUE = re.compile(r"\A\s+|(?:\s|[,;.]|\band\b|[*_]{2,3})+\Z", re.IGNORECASE)
+_GLUE = re.compile(r"\A\s+|(?:\s|[,;.|]|\band\b|[*_]{2,3})+\Z", re.IGNORECASE)
 SHORT = re.compile(
     r"[^\sA-Za-z]{1,60}|[A-Za-z]{1,30}|\([A-Z]\)|\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)"
     r"|[-+]?\$?[\d.,]{1,30}%?(?: [A-Za-z]{1,30})?"

@@ -25,6 +25,7 @@ _PLAIN = re.compile(
     r"(?P<sign>[-−])?\s?(?:\\?\$)?\s?(?P<number>\d[\d,]{0,30}(?:\.\d{1,30})?)|(?P<letter>[A-Z])|(?P<verdict>(?i:yes|no|true|false))"
 )
 _VALUE = r"(?P<{}>[-−]?\\?\$?\d[\d,]{{0,30}}(?:\.\d{{1,30}})?|\(?\b[A-Z]\b\)?)(?![\d^\\_%/°])"
+_WORD = _VALUE.replace(r"|\(?\b[A-Z]", r"|\b(?i:yes|no|true|false)\b|\(?\b[A-Z]")
 # A sentence that says of its own box that it is wrong, and nothing else before it.
 _REJECTED = re.compile(
     r"(?:[$*) ]|\\[)\]]){0,8}(?:is|was)\s{1,3}(?:wrong|incorrect|not\s{1,3}(?:correct|right|(?:the|my)\s{1,3}"
@@ -64,12 +65,12 @@ _CORRECTED = re.compile(
     rf"{_LEAD}{{0,4}}(?:correction|i\smeant?|make\s(?:it|that)|(?:it|this|that|{_ANSWER})"
     r"(?:['’]s|\s(?:is|should\s(?:be|have\sbeen)|(?:must|would|could|might|may)\s(?:\w{1,9}\s)?be|(?:ought|has)\sto\sbe)))"
     r"[\s:$*(\\]{1,6}"
-    rf"{_VALUE.format('value')}|{_LEAD}{{1,4}}{_VALUE.format('bare')}[\s.!$*)\\]{{0,9}}\Z",
+    rf"{_WORD.format('value')}|{_LEAD}{{1,4}}{_WORD.format('bare')}[\s.!$*)\\]{{0,9}}\Z",
     re.IGNORECASE,
 )
 _OR_BEHIND = re.compile(
     _CLOSED + r"[,;(]?\s{0,3}(?:or|otherwise|else|alternatively|maybe|perhaps|possibly)\b[,:]?\s{1,3}"
-    r"(?P<words>(?:[a-z]{1,12}\s{1,3}){0,4}?)[$*(\\]{0,4}" + _VALUE.format("value") + r"(?:\s(?P<unit>[A-Za-z]{1,20}))?"
+    r"(?P<words>(?:[a-z]{1,12}\s{1,3}){0,4}?)[$*(\\]{0,4}" + _WORD.format("value") + r"(?:\s(?P<unit>[A-Za-z]{1,20}))?"
 )
 _UNDER_CONDITION = re.compile(
     _CLOSED + r"\(?(?:if|when|assuming|unless|provided|for)\b[^.\n]{1,80}?"
@@ -82,7 +83,7 @@ _ALSO = re.compile(
 )  # fmt: skip
 # Nothing but another value behind a box in its line or alone in the next, or before it: \boxed{18}, 20
 _BESIDE = re.compile(
-    r"(?:[$*)\]}\s]|\\[)\]!,;]){0,12}[,;/|=]?\s{0,3}[$*\\]{0,3}" + _VALUE.format("value") + r"[ \t$*.)\\]{0,9}(?:\n|\Z)"
+    r"(?:[$*)\]}\s]|\\[)\]!,;]){0,12}[,;/|=]?\s{0,3}[$*\\]{0,3}" + _WORD.format("value") + r"[ \t$*.)\\]{0,9}(?:\n|\Z)"
 )
 _BEFORE = re.compile(
     r"(?:\A|\n)[\s$*>]{0,9}" + _VALUE.format("value") + r"[$*)\\]{0,4}\s{0,3}[,;/|&]\s{0,3}[$*\\]{0,4}\Z"
@@ -92,7 +93,7 @@ _TAG = re.compile(
 )
 _RULE = re.compile(r"[-*_=~`\s]{3,}\w{0,9}")
 _OF_A_PART = re.compile(r"\bpart\b|\([a-h]\)", re.IGNORECASE)
-_OR_BEFORE = re.compile(r"(?<![\w.,^_}])" + _VALUE.format("value") + r"[\s$*),\\]{0,6}\bor\b[\s$*(\\\[]{0,6}\Z")
+_OR_BEFORE = re.compile(r"(?<![\w.,^_}])" + _WORD.format("value") + r"[\s$*),\\]{0,6}\bor\b[\s$*(\\\[]{0,6}\Z")
 _SAME_IN_OTHER_WORDS = re.compile(
     r"\b(?:about|approximately|roughly|approx|around|in|equivalently|written|rounded|simply|just|as)\b", re.IGNORECASE
 )

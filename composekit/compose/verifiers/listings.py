@@ -7,11 +7,14 @@ from itertools import islice
 
 from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.headings import CLOSED, LONGEST_LINE, MOST_LINES, OPENED, SHORT, part_number
+from composekit.compose.verifiers.statements import DOUBT
+from composekit.compose.verifiers.structured import json_pairs
 
 LIST_MARK = re.compile(r"^[ \t]{0,3}+[*_]{0,3}+(?:(\d{1,3}+)[.):]|\((\d{1,3}+)\))[*_]{0,3}+(?=\s)", re.MULTILINE)
 _LETTER_MARK = re.compile(r"^[ \t]{0,3}+[*_]{0,3}+\(?([a-j])\)[*_]{0,3}+(?=\s)", re.MULTILINE)
 _NAMED_MARK = re.compile(
-    r"^[ \t]{0,3}+(?:#{1,6}+[ \t]{0,9}+)?" + OPENED + r"(?:problem|question|answer|task|q(?=\d))[ \t]{0,3}+(\d{1,3}+)"
+    r"^[ \t]{0,3}+(?:#{1,6}+[ \t]{0,9}+)?" + OPENED + r"(?:(?:problem|question|answer|task|q(?=\d))[ \t]{0,3}+(\d{1,3}+)"
+    r"|(?:the[ \t])?(first|second|third|fourth|fifth)[ \t](?:part|question|problem))"
     + CLOSED + r"(?:[.):]" + CLOSED + r"(?=\s)|(?=[ \t]{0,9}+$))",
     re.IGNORECASE | re.MULTILINE,
 )  # fmt: skip
@@ -22,7 +25,26 @@ _ROW = re.compile(
 BOX = re.compile(r"\\{1,2}(?:boxed|fbox|framebox)(?![A-Za-z])")
 _BOXED_LINE = re.compile(r"(?:[\s>$*()\[\]-]|\\[\[\](])*(\\{1,2}(?:boxed|fbox).*\})(?:[\s$*.,;)\]]|\\[\])])*")
 _WHOSE = re.compile(r"\bpart[ \t]{0,3}\(?(\d{1,3}|[a-h])\b", re.IGNORECASE)
+_SENTENCE = re.compile(r"\n+|(?<=[.;])\s{1,9}(?=[A-Z\\$])")
+_STATED = re.compile(
+    r"[\s>*_#-]{0,9}(?:(?:so|thus|hence|therefore),?\s)?(?:the\s|my\s)?(?:final\s)?answer\s(?:to|for|of)\spart\s{0,3}\(?\w{1,3}\)?"
+    r"\s{0,3}(?:is|=|:)\s{0,3}(?P<said>\S.{0,300})",
+    re.IGNORECASE,
+)
+_KEY = re.compile(
+    r"(?:final[ _-]?)?answers?|(?:(?:part|question|problem|answer|task|q|p)[ _-]{0,2}#?(?P<k>\d{1,3}|[a-h]))"
+    r"(?:[ _-]?(?:final[ _-]?)?answer)?",
+    re.IGNORECASE,
+)
 _EITHER = re.compile(r"^\W{0,9}(?:or|either|alternatively|maybe|perhaps)\b", re.IGNORECASE | re.MULTILINE)
+
+
+def listed(text: str, count: int) -> dict[int, tuple[str, ...]]:
+    """The pieces of a response without headings that answers each part once, in whatever way, by number; none otherwise."""
+    for find in (enumerated, boxed_lines, labelled, tabled, keyed):
+        if pieces := find(text, count):
+            return pieces
+    return {}
 
 
 def tabled(text: str, count: int) -> dict[int, tuple[str, ...]]:
@@ -56,7 +78,7 @@ def enumerated(text: str, count: int) -> dict[int, tuple[str, ...]]:
 
 def number_of(mark: re.Match[str]) -> int:
     said = next(group for group in mark.groups() if group is not None)
-    return int(said) if said.isdigit() else ord(said) - ord("a") + 1
+    return int(said) if said.isdigit() else ord(said) - ord("a") + 1 if len(said) == 1 else part_number(said)
 
 
 def boxed_lines(text: str, count: int) -> dict[int, tuple[str, ...]]:
@@ -77,21 +99,47 @@ def boxed_lines(text: str, count: int) -> dict[int, tuple[str, ...]]:
 
 
 def labelled(text: str, count: int) -> dict[int, tuple[str, ...]]:
-    r"""The lines of a response that has one box for each part, each in a line that says whose it is, and no other box.
+    r"""The answers of a response that has one sentence for each part that says whose answer it states, and no other box.
 
     Example:
-        >>> labelled(r"\boxed{42} is the answer to Part 1, and" + "\n" + r"the answer to Part 2 is \boxed{7}.", 2)
+        >>> labelled(r"\boxed{42} is the answer to Part 1. The answer to Part 2 is \boxed{7}.", 2)
         {1: ('\\boxed{42}',), 2: ('\\boxed{7}',)}
+        >>> labelled("The answer to Part 1 is 42.\nThe answer to Part 2 is 7.", 2)
+        {1: ('42.',), 2: ('7.',)}
     """
-    if len(BOX.findall(text)) != count:
+    if len(found := list(islice(_WHOSE.finditer(text), count + 1))) != count or len(BOX.findall(text)) not in (
+        0,
+        count,
+    ):
         return {}
     pieces: dict[int, tuple[str, ...]] = {}
-    for line in (line for line in text.splitlines() if BOX.search(line)):
-        named = _WHOSE.findall(line) if len(line) <= LONGEST_LINE else []
-        found = final_answer(line)
-        if len(named) == 1 and found.source == "box" and len(found.answers) == 1:
-            pieces[part_number(named[0])] = (rf"\boxed{{{found.answers[0]}}}",)
-    return pieces if sorted(pieces) == list(range(1, count + 1)) else {}
+    for sentence in _SENTENCE.split(text[max(0, found[0].start() - LONGEST_LINE) : found[-1].end() + LONGEST_LINE]):
+        named = _WHOSE.findall(sentence)
+        if len(named) != 1 or len(sentence) > LONGEST_LINE:
+            continue
+        boxed, stated = final_answer(sentence), _STATED.fullmatch(sentence)
+        if boxed.source == "box" and len(boxed.answers) == 1:
+            pieces[part_number(named[0])] = (rf"\boxed{{{boxed.answers[0]}}}",)
+        elif stated is not None and not DOUBT.search(stated["said"].partition(" ")[2]):
+            pieces[part_number(named[0])] = (stated["said"],)
+    return dict(sorted(pieces.items())) if sorted(pieces) == list(range(1, count + 1)) else {}
+
+
+def keyed(text: str, count: int) -> dict[int, tuple[str, ...]]:
+    """The answers of a response that ends with an object in JSON that has a key for each part, or a list of the answers.
+
+    Example:
+        >>> keyed('{"part1": 42, "part2": 7}', 2), keyed('{"answers": [42, 7]}', 2)
+        ({1: ('42',), 2: ('7',)}, {1: ('42',), 2: ('7',)})
+    """
+    pairs = [(_KEY.fullmatch(key.strip()), value) for key, value in json_pairs(text)]
+    found = [(key["k"], value) for key, value in pairs if key]
+    if len(found) == 1 and found[0][0] is None and type(found[0][1]) is list:
+        found = [(str(k), value) for k, value in enumerate(found[0][1], start=1)]
+    if any(k is None or type(value) is not str for k, value in found):
+        return {}
+    pieces = {part_number(k): (value,) for k, value in found}
+    return dict(sorted(pieces.items())) if len(found) == count and sorted(pieces) == list(range(1, count + 1)) else {}
 
 
 def _is_one_box(text: str) -> bool:

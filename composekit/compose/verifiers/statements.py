@@ -66,6 +66,7 @@ _DASHED = re.compile(
     re.IGNORECASE,
 )
 _EMPHASIS_INSIDE = re.compile(r"(?<![\w)\]}*])\*\*(?=[^\s*])([^*\n]{1,80})(?<=[^\s*])\*\*(?![\w*])")
+_BOLD_CALL = re.compile(r"\*\*!{1,3}\Z")
 REASON = re.compile(
     r"\s{1,3}\((?:because|since|as|see)\s(?![^\n]*\b(?:so|thus|hence|therefore|but|not|wrong|or)\b)[^()\n]{1,200}\)\.?\Z"
     r"|,?\s+(?:because|since)\s(?!.*\b(?:so|thus|hence|therefore|but|not|wrong)\b).*",
@@ -192,6 +193,7 @@ def bare(content: str) -> str:
     """What a line states, without courtesies, reasons, ticks and marks of emphasis."""
     content = _PICTURES.sub("", content) if content[-1:] > "\u2000" else content
     content = _BOLD_AGAIN.sub("", REASON.sub("", _COURTESY.sub("", content)).strip())
+    content = _BOLD_CALL.sub("**", content) if content[-1:] == "!" else content
     content = _EMPHASIS_INSIDE.sub(r"\1", content) if "**" in content else content
     return _EMPHASIS_AFTER.sub("", _EMPHASIS_BEFORE.sub("", content)).strip()
 

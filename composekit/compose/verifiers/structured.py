@@ -29,25 +29,36 @@ def json_answers(text: str) -> tuple[str, ...]:
         >>> json_answers('```json\n{"reasoning": "12 + 6", "answer": 18}\n```'), json_answers('{"answer": 18, "answer": 20}')
         (('18',), ('18', '20'))
     """
+    return tuple(dict.fromkeys(answer for pairs in _last_objects(text) for answer in _answers_of(pairs)))
+
+
+def json_pairs(text: str) -> tuple[tuple[str, Any], ...]:
+    """The keys and values of the one JSON object at the end of a text; numbers are texts."""
+    objects = _last_objects(text)
+    return objects[0] if len(objects) == 1 else ()
+
+
+def _last_objects(text: str) -> list[_Object]:
+    """The objects at the end of a text, with nothing but separators and fences between and behind them."""
     tail = text[-MAX_TAIL:]
     if not tail.rstrip("`~ \t\n").endswith("}") or '"' not in tail:
-        return ()
+        return []
     if "\\" in tail:
         tail = _BACKSLASH.sub(lambda m: m[0] if len(m[0]) == 2 else r"\\", tail)
-    found: list[str] = []
-    end = None
+    found: list[_Object] = []
+    end = 0
     for opening in list(_OPENING.finditer(tail))[-_MOST_OBJECTS:]:
-        if end is not None and opening.start() < end:
+        if opening.start() < end:
             continue
         try:
             value, stop = _DECODER.raw_decode(tail, opening.end() - 1)
         except (ValueError, RecursionError):
             continue
-        if end is not None and not _BETWEEN.fullmatch(tail, end, opening.start()):
+        if found and not _BETWEEN.fullmatch(tail, end, opening.start()):
             found.clear()
         end = stop
-        found += _answers_of(value)
-    return tuple(dict.fromkeys(found)) if end is not None and _BEHIND.fullmatch(tail, end) else ()
+        found.append(value)
+    return found if _BEHIND.fullmatch(tail, end) else []
 
 
 def _answers_of(pairs: _Object) -> list[str]:
