@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from composekit.compose import ChoiceVerifier, MathVerifier, Problem, bundle, chain, verify
+from composekit.compose import ChoiceVerifier, MathVerifier, Problem, bundle, chain, load_problems, verify
 
 JUDGE = MathVerifier()
 EIGHTEEN = Problem("How many apples are there?", "18")
@@ -101,3 +103,15 @@ def test_what_stands_around_a_box_is_read_in_linear_time(in_time, unit: str) -> 
     text = unit * (400_000 // len(unit))
     for response in (rf"{text}\boxed{{18}}{text}", rf"\boxed{{18}} {text}"):
         in_time(1.0, lambda response=response: JUDGE.verify(response, EIGHTEEN))
+
+
+def test_the_real_solutions_behind_a_box_leave_it_as_it_is(data_dir) -> None:
+    problems = load_problems(data_dir / "gsm8k_train.jsonl")[:400] + load_problems(data_dir / "math500.jsonl")[:200]
+    for problem in problems:
+        solution = re.sub(r"<<[^>]*>>|\\boxed", "", (problem.solution or "").split("####")[0]).strip()
+        for form in (
+            "The answer is $\\boxed{{{}}}$. {}",
+            "$\\boxed{{{}}}$\n{}",
+            "{1}\n\n**Answer:** \\boxed{{{0}}}\n\n---\n{1}",
+        ):
+            assert JUDGE.verify(form.format(problem.answer, solution), problem).correct, problem.prompt

@@ -24,7 +24,7 @@ _TEXT = re.compile(r"\\(?:text(?:bf|rm)?|mathrm|mathbf|mbox)\s?\{([^{}]*)\}")
 _PLAIN = re.compile(
     r"(?P<sign>[-−])?\s?(?:\\?\$)?\s?(?P<number>\d[\d,]{0,30}(?:\.\d{1,30})?)|(?P<letter>[A-Z])|(?P<verdict>(?i:yes|no|true|false))"
 )
-_VALUE = r"(?P<{}>[-−]?\\?\$?\d[\d,]{{0,30}}(?:\.\d{{1,30}})?|\(?\b[A-Z]\b\)?)(?![\d^\\_%/°])"
+_VALUE = r"(?P<{}>[-−]?\\?\$?\d[\d,]{{0,30}}(?:\.\d{{1,30}})?|\(?\b[A-Z]\b\)?)(?![\w^\\%/°])"
 _WORD = _VALUE.replace(r"|\(?\b[A-Z]", r"|\b(?i:yes|no|true|false)\b|\(?\b[A-Z]")
 # A sentence that says of its own box that it is wrong, and nothing else before it.
 _REJECTED = re.compile(
@@ -61,11 +61,19 @@ _UNSURE = re.compile(
     r"|i\s(?:doubt|guess|don['’]t\s(?:know|think\s(?:so|that|this|it)))\b)",
     re.IGNORECASE,
 )
+_AGAINST = (  # words that turn against what was said before
+    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|actually|hold on|on second thoughts?|if not(?:,?\sthen)?"
+    r"|alternatively|otherwise|correction)\b[\W_]{0,5})"
+)
+_BEGINS = r"[\s:$*(\\]{1,6}"
+_ENDS = r"(?!\s{0,2}[-+*/×÷=<>–−]\s{0,2}[\w$\\(])"  # and no calculation begins there
 _CORRECTED = re.compile(
-    rf"{_LEAD}{{0,4}}(?:correction|i\smeant?|make\s(?:it|that)|(?:it|this|that|{_ANSWER})"
-    r"(?:['’]s|\s(?:is|should\s(?:be|have\sbeen)|(?:must|would|could|might|may)\s(?:\w{1,9}\s)?be|(?:ought|has)\sto\sbe)))"
-    r"[\s:$*(\\]{1,6}"
-    rf"{_WORD.format('value')}|{_LEAD}{{1,4}}{_WORD.format('bare')}[\s.!$*)\\]{{0,9}}\Z",
+    rf"{_LEAD}{{0,4}}(?:correction|i\smeant?|make\s(?:it|that)|{_ANSWER}(?:['’]s|\sis)|(?:it|this|that|{_ANSWER})\s"
+    r"(?:should\s(?:be|have\sbeen)|(?:must|would|could|might|may)\s(?:\w{1,9}\s)?be|(?:ought|has)\sto\sbe))"
+    rf"{_BEGINS}{_VALUE.format('value')}{_ENDS}"
+    rf"|{_AGAINST}{{1,4}}(?:(?:it|this|that)(?:['’]s|\sis){_BEGINS}{_WORD.format('against')}{_ENDS}"
+    rf"|{_WORD.format('alone')}(?:[\s.!$*)\\]{{0,9}}\Z|\s(?:instead|is)\b))"
+    rf"|{_LEAD}{{0,4}}(?:it|this|that)(?:['’]s|\sis){_BEGINS}{_VALUE.format('only')}[\s.!$*)\\]{{0,9}}\Z",
     re.IGNORECASE,
 )
 _OR_BEHIND = re.compile(
@@ -83,7 +91,9 @@ _ALSO = re.compile(
 )  # fmt: skip
 # Nothing but another value behind a box in its line or alone in the next, or before it: \boxed{18}, 20
 _BESIDE = re.compile(
-    r"(?:[$*)\]}\s]|\\[)\]!,;]){0,12}[,;/|=]?\s{0,3}[$*\\]{0,3}" + _WORD.format("value") + r"[ \t$*.)\\]{0,9}(?:\n|\Z)"
+    r"(?:[$*)\]}\s]|\\[)\]!,;]){0,12}(?:[,;/|=&]|and\b)?\s{0,3}[$*\\]{0,3}"
+    + _WORD.format("value")
+    + r"[ \t$*.)\\]{0,9}(?:\n|\Z)"
 )
 _BEFORE = re.compile(
     r"(?:\A|\n)[\s$*>]{0,9}" + _VALUE.format("value") + r"[$*)\\]{0,4}\s{0,3}[,;/|&]\s{0,3}[$*\\]{0,4}\Z"
@@ -97,7 +107,7 @@ _OR_BEFORE = re.compile(r"(?<![\w.,^_}])" + _WORD.format("value") + r"[\s$*),\\]
 _SAME_IN_OTHER_WORDS = re.compile(
     r"\b(?:about|approximately|roughly|approx|around|in|equivalently|written|rounded|simply|just|as)\b", re.IGNORECASE
 )
-_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+|\s[–—-]{1,2}\s|(?<=[)$*]):\s")
+_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+|\s[–—-]{1,2}\s(?=[a-z])|(?<=[)$*]):\s")
 
 
 def is_taken_back(text: str, content: str, start: int, end: int) -> bool:
@@ -117,7 +127,7 @@ def is_taken_back(text: str, content: str, start: int, end: int) -> bool:
         if (faults and _FAULTED.match(sentence)) or _UNSURE.match(sentence):
             return True
         corrected = _CORRECTED.match(sentence)
-        if corrected is not None and differ(content, corrected["value"] or corrected["bare"]):
+        if corrected is not None and differ(content, corrected[corrected.lastgroup or 0]):
             return True
     return False
 
