@@ -97,7 +97,7 @@ def boxed_answers(text: str) -> Extraction | None:
 
 def _settled(text: str, answers: tuple[str, ...], start: int, end: int, *, apart: bool = False) -> Extraction:
     """The answers, with those that the text around the last box offers besides; none where it takes the box back."""
-    if not (is_led_to(text, start) or text[end : end + MAX_BEHIND].strip(SILENT)):
+    if not text[end : end + MAX_BEHIND].strip(SILENT) and not is_led_to(text, start):
         return Extraction(answers, "box", "", apart)  # nothing is said there
     if is_taken_back(text, answers[-1], start, end):
         return Extraction((), "none", _TAKEN_BACK)

@@ -14,7 +14,7 @@ from composekit.compose.verifiers.announcements import announced_answers
 from composekit.compose.verifiers.boxes import boxed_answers
 from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.extraction import Extraction as Extraction
-from composekit.compose.verifiers.hedges import declared_last, differ
+from composekit.compose.verifiers.hedges import declared_last, differ, may_declare_more
 from composekit.compose.verifiers.statements import marked_answers, statement
 from composekit.compose.verifiers.structured import json_answers
 from composekit.compose.verifiers.thinking import without_hidden, without_thinking
@@ -57,7 +57,7 @@ def final_answer(response: str) -> Extraction:
     if len(response) > MAX_RESPONSE:
         return Extraction((), "none", f"the response has more than {MAX_RESPONSE} characters")
     text = without_thinking(response)
-    if "~" in text or "<" in text or "\n%" in text or text[:1] == "%":
+    if "~" in text or "<" in text or "%" in text:
         text = without_hidden(text)
     boxed = boxed_answers(text)
     if boxed is not None:
@@ -68,6 +68,8 @@ def final_answer(response: str) -> Extraction:
         text = without_closing(_WORKED.sub("", text) if text.rstrip().endswith(">") else text)
         declared = _tagged(text) or _marked(text) or _announced(text)
     if declared is not None:
+        if not may_declare_more(text):
+            return declared
         others = (said for said in declared_last(text) if all(differ(said, answer) for answer in declared.answers))
         return declared._replace(answers=(*dict.fromkeys(others), *declared.answers))
     fenced = _FENCED.fullmatch(text) if text.rstrip().endswith("```") else None

@@ -98,6 +98,8 @@ _BESIDE = re.compile(
 _BEFORE = re.compile(
     r"(?:\A|\n)[\s$*>]{0,9}" + _VALUE.format("value") + r"[$*)\\]{0,4}\s{0,3}[,;/|&]\s{0,3}[$*\\]{0,4}\Z"
 )
+_SEPARATORS = frozenset(",;/|&")
+_MAY_DECLARE = re.compile(r"[:<|#\"]|nswer|[^\x00-\x7f]|\s(?:is|es|ist|est|je|to|er|adalah)\s")
 _TAG = re.compile(
     r"<(?:final[_ -]?)?answer>(?P<said>[^<>\n]{1,80})</|\[answer\](?P<told>[^\[\n]{1,80})\[/", re.IGNORECASE
 )
@@ -155,16 +157,17 @@ def alternatives(text: str, content: str, start: int, end: int) -> Iterator[str]
 
 def is_led_to(text: str, start: int) -> bool:
     """Whether something right before a box may be another answer, at a glance."""
-    if "or" in text[max(0, start - 10) : start] or text[max(0, start - 6) : start].rstrip(" $*\\(")[-1:] in (
-        ",",
-        ";",
-        "/",
-        "|",
-        "&",
-    ):
+    before = text[start - MAX_ABOVE if start > MAX_ABOVE else 0 : start]
+    if "or" in before[-10:] or before[-6:].rstrip(" $*\\(")[-1:] in _SEPARATORS:
         return True
-    above = text.rfind("\n", max(0, start - MAX_ABOVE), start)
-    return above > 0 and any(mark in text[max(0, start - MAX_ABOVE) : above] for mark in ("nswer", "####", "答"))
+    above = before.rpartition("\n")[0]
+    return "nswer" in above or "####" in above or "答" in above
+
+
+def may_declare_more(text: str) -> bool:
+    """Whether the line before the last one may declare something, at a glance."""
+    head = text.rstrip().rpartition("\n")[0].rstrip()
+    return bool(head) and _MAY_DECLARE.search(head, max(head.rfind("\n"), len(head) - MAX_ABOVE, 0)) is not None
 
 
 def declared_last(text: str) -> Iterator[str]:
