@@ -31,7 +31,8 @@ class Response(NamedTuple):
 
 def responses(problem: Problem, *, symbolic: bool = True) -> Iterator[Response]:
     """Right and wrong responses to a problem."""
-    yield from _right(problem.answer)
+    asked = re.search(r"common fraction|as an? (?:\w+ )?fraction|mixed number", problem.prompt)
+    yield from _right(problem.answer, decimals=asked is None)
     if symbolic:
         yield from _rewritten(problem)
     yield from _wrong(problem)
@@ -41,8 +42,8 @@ def _boxed(answer: str) -> str:
     return rf"Adding up, we find that the result is $\boxed{{{answer}}}$."
 
 
-def _right(gold: str) -> Iterator[Response]:
-    """The gold answer dressed and rewritten by rules on its text."""
+def _right(gold: str, *, decimals: bool) -> Iterator[Response]:
+    """The gold answer dressed and rewritten by rules on its text; as a decimal unless the question asks for a fraction."""
     yield Response("box", _boxed(gold), True, "the gold answer, boxed")
     thought = r"<think>Is it \boxed{7919}? No.</think> "
     yield Response("thought", thought + _boxed(gold), True, "the box of the think section is no answer")
@@ -70,7 +71,7 @@ def _right(gold: str) -> Iterator[Response]:
         if a > b:
             rewritten.append(rf"{sign}{a // b}\frac{{{a % b}}}{{{b}}}")
         decimal = _decimal(Fraction(a, b))
-        if decimal is not None:
+        if decimal is not None and decimals:
             rewritten.append(sign + decimal)
         yield from (Response("fraction", _boxed(x), True, "the same fraction") for x in rewritten)
     if gold.startswith(r"\text{") and gold.endswith("}"):

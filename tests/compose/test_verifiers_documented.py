@@ -11,7 +11,8 @@ from composekit.compose import MathVerifier, Problem
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "concepts" / "verification.md"
 _ROW = re.compile(
-    r"\|(?: (?P<question>[^`|]+) \|)? `(?P<gold>[^`]+)` \| `(?P<answer>[^`]+)` \| (?P<verdict>wrong|correct) \|.*"
+    r"\|(?: (?P<question>[^`|]+) \|)? `(?P<gold>[^`]+)` \| `(?P<answer>[^`]+)` \|"
+    r" (?P<verdict>wrong|correct|unparseable) \|.*"
 )
 
 

@@ -23,6 +23,7 @@ _SCALED = re.compile(
     r"(?:[A-Za-z ]|\\text\s*\{|\})*\W*",
     re.IGNORECASE,
 )
+_LABEL = re.compile(r"(?:\bin |\()(?P<unit>[A-Za-z ]{1,30}?)\)?\s?\}?\s?\)?\s?[:=]")
 _COUNTING = re.compile(r"\b(?:how many|number of) ", re.IGNORECASE)
 _IN = re.compile(r"\bin (?=[a-zA-Z])")
 _ASKING = re.compile(r"\b(?:how|what|express|find|give|determine|calculate|compute|answer)\b", re.IGNORECASE)
@@ -88,6 +89,18 @@ def repeats_scale(answer: str, prompt: str) -> bool:
     return re.search(rf"(?<![\d.]){re.escape(found[1])}\s+{found[2].rstrip('sS')}", prompt, re.I) is not None
 
 
+def is_labelled_otherwise(answer: str, prompt: str, gold: str) -> bool:
+    """Whether the name before a number states a unit where the question counts in another one of its kind.
+
+    Example:
+        >>> [is_labelled_otherwise(f"Cost ({unit}): 18", "How many dollars?", "18") for unit in ("cents", "dollars")]
+        [True, False]
+    """
+    label = _LABEL.search(answer[:MAX_ANSWER])
+    unit = next(units_said(label["unit"], 1), None) if label else None
+    return unit is not None and unit_of(gold) is None and _is_other(unit, answer, prompt)
+
+
 def is_in_another_unit(answer: str, prompt: str, gold: str) -> bool:
     r"""Whether an answer states a unit where the question counts in another one of its kind; the gold answer states none.
 
@@ -105,6 +118,11 @@ def is_in_another_unit(answer: str, prompt: str, gold: str) -> bool:
     given = unit_of(answer)
     if given is None or unit_of(gold) is not None:
         return False
+    return _is_other(given, answer, prompt)
+
+
+def _is_other(given: Unit, answer: str, prompt: str) -> bool:
+    """Whether a unit is not the one that a question counts in, but one of its kind."""
     asked = asked_units(prompt)
     if len(given) == 1 and given[0][0] in _CURRENCIES and not any(unit == given for unit in asked):
         wanted = any(len(unit) == 1 and unit[0][0] in _CURRENCIES for unit in asked)

@@ -14,6 +14,7 @@ from composekit.compose.verifiers.exactmath.lexer import Unreadable
 from composekit.compose.verifiers.exactmath.reading import readings
 from composekit.compose.verifiers.exactmath.tree import Node, variables
 
+MAX_LENGTH = 1000
 COMMUTE = frozenset(("add", "mul"))
 
 
@@ -38,17 +39,14 @@ def canonical_of(text: str, *, gold: bool, unit: bool = False) -> tuple[Any, ...
     """The usual reading of a text in canonical form, or the one with a unit, of an equation its sides; nothing for what is
     no expression.
     """
-    if not text.strip(" .,") or len(text) > 1000:
+    if not text.strip(" .,") or len(text) > MAX_LENGTH:
         return ()
     try:
         found = readings(text, gold=gold, unusual=unit)
     except (Unreadable, RecursionError):
         return ()
-    fitting = (reading for reading in found if reading.kind == "unit" or not unit)
     # Of "$18 per day" the reading counts in which "per day" is the unit and no product.
-    node = min(fitting, key=lambda reading: bool(variables(reading)), default=None) if unit else next(fitting, None)
-    if node is None:
-        return ()
+    node = min(found, key=lambda reading: len(variables(reading))) if unit else found[0]
     while node.kind == "assign":
         node = node.args[3]
     parts = node.args[1] if node.kind == "relation" and set(node.args[0]) <= {"=", "~"} else (node,)
@@ -73,10 +71,12 @@ def canonical_tree(node: Any) -> Any:
         number, scale = node.args
         if not scale.args[1]:  # written as a word: three thousand
             return ("num", Fraction(number.args[0] * scale.args[0]))
-    if node.kind == "mul" and len(node.args) == 2 and _is_ten(node.args[1]):
+    if node.kind == "mul" and len(node.args) == 2 and node.args[0].kind == "num" and _is_ten(node.args[1]):
         mantissa = canonical_tree(node.args[0])
         if mantissa[0] == "num" and 1 <= abs(mantissa[1]) < 10:  # 2.8 x 10^1, in scientific notation
             return ("num", mantissa[1] * 10)
+    if node.kind == "matrix":
+        return _matrix(node)
     if node.kind == "neg":
         return negative(canonical_tree(node.args[0]))
     if node.kind not in COMMUTE:
@@ -90,6 +90,19 @@ def canonical_tree(node: Any) -> Any:
     return (node.kind, *parts) if len(parts) > 1 else parts[0] if parts else idle
 
 
+def _matrix(node: Node) -> Any:
+    """A matrix, and behind its rows what stood before it and was multiplied into all its cells."""
+    columns, rows, scalars = node.args[0], node.args[1], []
+    while all(cell.kind == "mul" and cell.args[0] == rows[0][0].args[0] for row in rows for cell in row):
+        scalars.append(rows[0][0].args[0])
+        rows = tuple(tuple(_product(cell.args[1:]) for cell in row) for row in rows)
+    return ("matrix", columns, *(canonical_tree(x) for x in (rows, *scalars)))
+
+
+def _product(factors: tuple[Node, ...]) -> Node:
+    return Node("mul", factors) if len(factors) > 1 else factors[0]
+
+
 def _is_ten(node: Any) -> bool:
     """Whether this is ten, written as a power."""
     return (
@@ -101,6 +114,8 @@ def _is_ten(node: Any) -> bool:
 
 def _root(node: Node) -> Any:
     """A power with the exponent 1/n as the root that it is; None for other powers."""
+    if node.args[1].kind != "div":  # a tower of powers would be walked through twice at every level
+        return None
     exponent = canonical_tree(node.args[1])
     if exponent[0] != "div" or exponent[1] != ("num", 1) or exponent[2][0] != "num":
         return None
@@ -122,17 +137,4 @@ def is_fraction(tree: Any) -> bool:
     """Whether this is a quotient of two numbers, perhaps negative, or a mixed number."""
     if tree[0] in ("neg", "percent"):
         return tree[1][0] == "num" or is_fraction(tree[1])
-    return is_mixed(tree) or (tree[0] == "div" and all(part[0] == "num" for part in tree[1:]))
-
-
-def is_mixed(tree: Any) -> bool:
-    """Whether this is a whole number and a proper fraction of the same sign."""
-    if tree[0] != "add" or len(tree) != 3:
-        return False
-    whole, part = sorted(tree[1:], key=lambda x: x[0] != "num")
-    negative = part[0] == "neg"
-    part = part[1] if negative else part
-    if whole[0] != "num" or part[0] != "div" or any(x[0] != "num" for x in part[1:]):
-        return False
-    top, bottom = (x[1] for x in part[1:])
-    return bool(whole[1].denominator == 1 and 0 < top < bottom and (whole[1] < 0) == negative)
+    return tree[0] == "mixed" or (tree[0] == "div" and all(part[0] == "num" for part in tree[1:]))

@@ -33,7 +33,7 @@ _OTHER_FORM = re.compile(
     r"\bas an? (?:\w+ )?(?:decimal|percent\w*|fraction|mixed number|integer|number)\b|simplif|reduce|lowest terms|convert",
     re.I,
 )
-_CARRIED_OUT = frozenset(("add", "mul", "neg", "div", "pow", "fact", "binom", "abs", "percent"))
+_CARRIED_OUT = frozenset(("add", "mixed", "mul", "neg", "div", "pow", "fact", "binom", "abs", "percent"))
 _LITERALS = frozenset(("num", "based", "var", "const", "text"))
 
 
@@ -125,7 +125,7 @@ def _unwrapped(tree: Any) -> Any:
                 others = [x for x in parts if x is not part]
                 others.remove(part[2])
                 return (kind, part[1], *others) if others else part[1]
-        rest = [part for part in parts if not _is_one(part)]
+        rest = [part for part in parts if not is_one(part)]
         return (kind, *rest) if len(rest) > 1 else rest[0] if rest else tree
     if kind == "add":
         nothing = [part for part in parts if part[0] == "mul" and ("num", 0) in part]
@@ -136,7 +136,7 @@ def _unwrapped(tree: Any) -> Any:
     return tree
 
 
-def _is_one(tree: Any) -> bool:
+def is_one(tree: Any) -> bool:
     """Whether a factor is worth one: ``1!``, ``i^4``, a binomial coefficient of n and n, the power zero of a number."""
     if tree[0] == "fact":
         return tree[1] in (("num", 0), ("num", 1))

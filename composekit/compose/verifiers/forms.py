@@ -19,6 +19,7 @@ from composekit.compose.verifiers.exactmath.tree import Node, variables
 
 MAX_EQUATION = 400
 _FUNCTION = re.compile(r"\s*([a-zA-Z])\s?\(\s?([a-z])\s?\)\s?=")
+_SPACES = re.compile(r"\s+")
 _DIGIT = re.compile(r"\d")
 _LETTER = re.compile(r"\s*[a-zA-Z]\s?=")
 _ASKS_FORM = re.compile(
@@ -29,7 +30,12 @@ _SIMPLEST = re.compile(r"\bsimpl(?:est|ified)\s+(?:\w+\s+){0,2}form\b|\bsimplest
 _RATIONAL = re.compile(r"\brationali[sz]", re.I)
 _AS_DECIMAL = re.compile(r"\b(?:as|to|into|in) (?:an? |the )?(?:\w+ )?decimal\b(?! place)", re.I)
 _AS_PERCENT = re.compile(r"\b(?:as|to|into|in) an? (?:\w+ )?percent", re.I)
-_AS_FRACTION = re.compile(r"\b(?:as|to|into) an? (?:\w+ ){0,2}(?:fraction|mixed number)\b", re.I)
+_AS_FRACTION = re.compile(
+    r"\b(?:(?:as|to|into|in) an? (?:\w+ ){0,2}(?:fraction|mixed number)(?! of\b)|(?:common|improper) fraction"
+    r"|mixed number)s?\b",
+    re.I,
+)
+_BROKEN = re.compile(r"[.%]|percent")
 _DECIMAL = re.compile(r"\s*[-+]?\d*\.(?:\d|\\(?:overline|bar))[^/]*|\s*[-+]?[\d.]+\s*\\?%\s*")
 
 
@@ -101,11 +107,16 @@ def is_another_function(answer: str, prompt: str, gold: str) -> bool:
         False
         >>> is_another_function("f(x) = x - 2", "Let $f(x) = x + 2$. Find its inverse.", "x - 2")
         True
+        >>> is_another_function("p(y) = x^2", "Find $p(x)$.", "x^2"), is_another_function("p(x) = x^2", "Find it.", "x^2")
+        (True, False)
     """
     named = _FUNCTION.match(answer)
     if named is None:
         return False
     prompt = prompt[-MAX_PROMPT:]
+    letters = _letters_of(answer)
+    if letters and named[2] not in letters and f"{named[1]}({named[2]})" not in _SPACES.sub("", prompt):
+        return True
     defined = re.search(
         rf"(?<![A-Za-z\\]){named[1]}\s?\(\s?{named[2]}\s?\)\s?=\s?(?P<as>[^=$;]{{0,200}}?)\s?(?:[.,$;]|\Z)", prompt
     )
@@ -113,9 +124,14 @@ def is_another_function(answer: str, prompt: str, gold: str) -> bool:
         return False
     if _LETTER.match(gold):
         return re.search(rf"=\s?{named[1]}\s?\(", prompt) is None
-    wanted, given = (canonical_of(text.strip("\\)] "), gold=True) for text in (gold, defined["as"]))
-    letters = [{part[1] for part in inside(tree) if part[:1] == ("var",)} for tree in (wanted, given)]
-    return letters == [{named[2]}] * 2 and judge(gold, defined["as"].strip("\\)] ")).status == "different"
+    given = defined["as"].strip("\\)] ")
+    both = [_letters_of(text) for text in (gold.strip("\\)] "), given)]
+    return both == [{named[2]}] * 2 and judge(gold, given).status == "different"
+
+
+def _letters_of(text: str) -> set[str]:
+    """The variables of an expression, or of what an equation names."""
+    return {part[1] for part in inside(canonical_of(text, gold=True)) if part[:1] == ("var",)}
 
 
 def is_another_option(answer: str, prompt: str) -> bool:
@@ -166,7 +182,7 @@ def is_in_another_form(answer: str, prompt: str, gold: str) -> bool:
         True
         >>> is_in_another_form("0.75", "Express 0.75 as a fraction.", r"\frac{3}{4}")
         True
-        >>> is_in_another_form("0.75", "What is 1/2 + 1/4, as a fraction?", r"\frac{3}{4}")
+        >>> is_in_another_form("0.75", "What is 1/2 + 1/4?", r"\frac{3}{4}")
         False
     """
     prompt = prompt[-MAX_PROMPT:]
@@ -176,12 +192,12 @@ def is_in_another_form(answer: str, prompt: str, gold: str) -> bool:
     if "%" in gold and "%" not in answer and "percent" not in answer and _AS_PERCENT.search(prompt):
         share = _ratio(*canonical_of(answer, gold=False)[:1])
         return share is not None and any(number.value == share for number in numerals(prompt))
-    if _DECIMAL.fullmatch(answer) and not _DECIMAL.fullmatch(gold) and _AS_FRACTION.search(prompt):
-        if "overline" in answer or "bar" in answer:
-            return "overline" in prompt or "bar{" in prompt
-        value = canonical_of(answer, gold=False)
-        return any("." in number.text and (("num", number.value),) == value for number in numerals(prompt))
-    return False
+    if _BROKEN.search(answer) is None or _DECIMAL.fullmatch(gold) or not _AS_FRACTION.search(prompt):
+        return False
+    sides = sides_of(answer, canonical_of(gold, gold=True))
+    broken = [side for side in sides if side[0] == "percent" or (side[0] == "num" and side[1].denominator > 1)]
+    repeating = len(sides) == 1 and ("overline" in answer or "\\bar" in answer)
+    return bool(sides) and (len(broken) == len(sides) or repeating)
 
 
 def _ratio(tree: Any = ("text",)) -> Fraction | None:

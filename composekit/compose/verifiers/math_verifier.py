@@ -9,8 +9,14 @@ from composekit._errors import bad_type, bad_value
 from composekit.compose.problem import Problem
 from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers import worker
-from composekit.compose.verifiers.asked import is_in_another_unit, repeats_scale, without_asked_scale
+from composekit.compose.verifiers.asked import (
+    is_in_another_unit,
+    is_labelled_otherwise,
+    repeats_scale,
+    without_asked_scale,
+)
 from composekit.compose.verifiers.compounds import in_one_unit
+from composekit.compose.verifiers.congruences import residue
 from composekit.compose.verifiers.echo import is_echo
 from composekit.compose.verifiers.exactmath.judge import DECIMALS, SAME, Judgement, judge
 from composekit.compose.verifiers.extract import Extraction, final_answer
@@ -32,6 +38,8 @@ _STATUS: dict[str, Status] = {
     "equal": "correct", "different": "wrong", "unreadable": "unparseable", "undecided": "unparseable", "timeout": "timeout",
     "memory": "error", "error": "error", "missing": "unparseable",
 }  # fmt: skip
+OTHER_UNIT = "the answer is in another unit than the question asks for"
+_NAMED = re.compile(r"[a-z)]\s?\}?\s?[:=]")
 _OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
 _TURNED = re.compile(r"\s*([-+\d.,\\{}a-z/ ]{1,60}?)\s*=\s*[a-zA-Z]\s*")  # 9 = x
 _OR = re.compile(r"(?<=[)\]])\s?(?:\\text\s?\{\s?or\s?\}|\bor\b)(?=\s?[(\[])")
@@ -109,6 +117,10 @@ class MathVerifier(Verifier):
                 verdict = self._read_again(_bared(answer, found.source), answer, problem, verdict)
         else:
             verdict = self._listed(found, problem.answer)
+        said = found.answers[0]
+        named = ("=" in said or ":" in said) and _NAMED.search(said) is not None
+        if named and verdict.correct and is_labelled_otherwise(said, problem.prompt, problem.answer):
+            return Verdict(0.0, "wrong", verdict.extracted, OTHER_UNIT)
         # The gold answer's own text and plain decimals are the usual case, and no echo.
         if verdict.correct and verdict.detail != SAME and (verdict.detail != DECIMALS or "$" in response):
             answers = found.answers if len(found.answers) > 1 else (verdict.extracted or found.answers[0],)
@@ -167,7 +179,7 @@ class MathVerifier(Verifier):
     def _fault(self, answer: str, problem: Problem, verdict: Verdict) -> str | None:
         """Why an answer that is worth the gold answer is none to the question, if so."""
         if is_in_another_unit(answer, problem.prompt, problem.answer):
-            return "the answer is in another unit than the question asks for"
+            return OTHER_UNIT
         if verdict.detail == DECIMALS:
             return None
         if is_echo(answer, problem.prompt, problem.answer, self._worth(problem)) or repeats_scale(
@@ -261,6 +273,8 @@ def _other_forms(answer: str, problem: Problem) -> Iterator[str]:
         yield declared_number(whole, prompt) or answer
     if (spelled := in_digits(answer)) is not None:
         yield declared_number(spelled, prompt) or answer
+    if "mod" in answer and "mod" not in gold:
+        yield residue(answer, prompt) or answer
     if "=" in answer and "=" not in gold:
         turned = _TURNED.fullmatch(answer)
         yield turned[1] if turned else asked_value(answer, prompt) or answer

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from composekit.compose.verifiers.exactmath import units
+from composekit.compose.verifiers.measures import units_said
 
 # Cut before anything is looked for: patterns that could share a run of white space take quadratic time for a long one.
 _LONG_RUN = re.compile(r"\s{10,}|\*{10,}|_{10,}|>{10,}")
@@ -58,7 +59,6 @@ _ADVERB = re.compile(
     r"(?i:exactly|approximately)[,:]?\s+(?=[-+($\\]*\d)"
     r"|(?i:therefore|thus|then|hence|clearly|simply|indeed|obviously)[,:]?\s+(?=[-+(\[$\\*]|\d|[A-Z]\b)"
 )
-_IN_UNIT = re.compile(r",?\s+in\s+(?:\w+\s)?(?P<unit>[A-Za-z]{1,20}),?", re.IGNORECASE)
 _NUMBER_ALONE = re.compile(r"[-+]?\d[\d,./]{0,30}(?<!\.)")
 # "Answer - B", where a line begins so
 _DASHED = re.compile(
@@ -79,7 +79,8 @@ _TAGS = re.compile(r"</?(?:b|strong|i|em|u|p|span|div|br)\s?/?>", re.IGNORECASE)
 _CLOSING = re.compile(r"\s*(?:\\[\])]|\${1,2})[.\s]{0,3}\Z")
 _EMPHASIS_AFTER = re.compile(r"\s*(?:\*{1,3}|(?<=[^_\s\\])_{1,3})(?=[.!]?\Z)")
 _LABEL = re.compile(
-    r"\A(?P<text>\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*(?:the\s+)?(?:(?:final|correct)\s+)?answer\s*(?:is\s*[:=]?|[:=])\s*"
+    r"\A(?P<text>\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*(?:the\s+)?(?:(?:final|correct)\s+)?answer"
+    r"(?:,?\s+(?P<unit>in\s+[a-z]{1,20}(?:\s+[a-z]{1,20}){0,3}),?)?\s*(?:is\s*[:=]?|[:=])\s*"
     r"(?P<closed>(?(text)\}|\Z)\s*)?",
     re.IGNORECASE,
 )
@@ -159,22 +160,20 @@ def statement(line: str) -> str | None:
     again = _MARKER.search(content)  # "Final answer: The final answer is 7"
     if again is not None and _BEFORE_MARKER.fullmatch(content[: again.start()]):
         content = bare(content[again.end() :])
-    if marker["whose"]:
-        content = _in_unit(content, marker["whose"])
-    return _ADVERB.sub("", content, count=1) if _ADVERB.match(content) else content
+    content = _ADVERB.sub("", content, count=1) if _ADVERB.match(content) else content
+    return _in_unit(content, marker["whose"]) if marker["whose"] else content
 
 
-def _in_unit(content: str, whose: str) -> str:
-    """A number with the unit that its label names, ``Answer in cents: 18``, which may not be the question's."""
-    label = _IN_UNIT.fullmatch(whose)
-    word = label["unit"].lower() if label else ""
-    number = content.strip(" .*$")
-    if not word or not _NUMBER_ALONE.fullmatch(number):
-        return content
-    if word in units.PERCENT:
+def _in_unit(content: str, said: str) -> str:
+    """A plain number with the unit that its label states: ``Answer in cents: 18``."""
+    words, number = said.strip(" ,"), content.strip(" .*$")
+    unit = words[3:].strip()
+    if not words.startswith("in ") or not _NUMBER_ALONE.fullmatch(number):
+        return content.strip()
+    if unit.lower() in units.PERCENT:
         return rf"{number}\%"
-    named = units.is_numeral(word) or any(name in units.PHYSICAL for name, _ in units.fold(word))
-    return rf"{number} \text{{{word}}}" if named else content
+    has_size = units.is_numeral(unit.lower()) or any(units_said(unit, 1))
+    return rf"{number} \text{{ {unit}}}" if has_size else content.strip()
 
 
 def _is_answer(before: str, whose: str) -> bool:
@@ -207,7 +206,11 @@ def without_label(answer: str) -> str:
     """
     if "nswer" not in answer and "NSWER" not in answer:
         return answer
-    return _LABEL.sub(lambda m: "" if m["closed"] is not None else m["text"] or "", answer, count=1)
+    label = _LABEL.match(answer)
+    if label is None:
+        return answer
+    content = answer[label.end() :]
+    return _in_unit(content, label["unit"] or "") if label["closed"] is not None else (label["text"] or "") + content
 
 
 def states_answer(text: str) -> bool:

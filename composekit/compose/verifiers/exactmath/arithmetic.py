@@ -120,7 +120,7 @@ class Arithmetic(Primaries):
         )
         if raised or self.now.text == "!":
             raise Unreadable("a power of a mixed number without brackets")
-        node = self.postfix(Node("add", (whole, part)))
+        node = self.postfix(Node("mixed", (whole, part)))
         return node if left is whole else Node("mul", (*left.args[:-1], node))
 
     # --- powers and postfix signs

@@ -14,6 +14,8 @@ _SPACING = re.compile(
 )
 _BOLD_WORD = re.compile(r"\\(?:boldsymbol|mathbf|bm)\s?\{\s?(\\text\s?\{[^{}]{1,60}\})\s?\}")
 _OVER = re.compile(r"\{([^{}]{1,40})\\over(?![A-Za-z])\s?([^{}]{1,40})\}")
+_LONE_TYPE = re.compile(r"\A\\(?:rm|bf|it|sf)(?![A-Za-z])\s?(?=[A-Za-z\\])")  # to the end of the box
+_OVER_ALL = re.compile(r"\A(-?\{[^{}]{1,40}\}|[^{}=,]{1,40})\\over(?![A-Za-z])\s?(\{[^{}]{1,40}\}|[^{}=,]{1,40})\Z")
 _AMERICAN = re.compile(r"\\text\s?\{\s?US\s?\\?\$\s?\}|\bUS\s?\\?\$(?=\s?\d)|\bU\.S\. (?=dollars?\b)")
 _NEGATIVE = re.compile(r"\A(?:\\text\s?\{\s?)?(?:negative|minus)\s?\}?\s?(?=\$?\d)", re.IGNORECASE)
 _TO = re.compile(r"\A(?:\\text\s?\{)?\s?(\d{1,9})\s?(?:\\text\s?\{)?\s?to\s?\}?\s?(\d{1,9})\s?\}?\Z")
@@ -39,7 +41,8 @@ def undressed(text: str) -> str:
         text = "".join(map(_without_accent, text))
     if "\\" in text:
         text = _BOLD_WORD.sub(r"\1", _TYPE.sub(lambda m: rf"\text{{{m[1] or m[2]}}}", text))
-        text = _OVER.sub(r"\\frac{\1}{\2}", _SPACING.sub(" ", _BRACED_UNIT.sub(r"\1", text)))
+        text = _SPACING.sub(" ", _BRACED_UNIT.sub(r"\1", _LONE_TYPE.sub("", text)))
+        text = _OVER_ALL.sub(r"\\frac{\1}{\2}", _OVER.sub(r"\\frac{\1}{\2}", text))
     if "US" in text or "U.S." in text:
         text = _AMERICAN.sub(lambda m: "" if m[0].startswith("U.") else r"\$", text)
     if text.endswith(("QED", "D.", "QED.")):

@@ -82,6 +82,8 @@ class Evaluator:
             total = self.ring.add(total, self.form(term))
         return total
 
+    _mixed = _add
+
     def _neg(self, a: Node) -> Form:
         return self.ring.neg(self.form(a))
 

@@ -125,6 +125,8 @@ class Sampler:
     def _add(self, *terms: Node) -> Bounded:
         return self._total([self.value(t) for t in terms])
 
+    _mixed = _add
+
     def _total(self, values: list[Bounded]) -> Bounded:
         total = sum(v for v, _ in values)
         size = sum(abs(v) for v, _ in values)

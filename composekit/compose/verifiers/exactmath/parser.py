@@ -15,6 +15,7 @@ from composekit.compose.verifiers.exactmath.grammar import (
     CURRENCIES,
     END,
     EVALUATED,
+    GREEK,
     IN_LABEL,
     JOINS,
     RELATIONS,
@@ -92,7 +93,8 @@ class Parser(Arithmetic):
             left = Parser(tokens).answer()
         except Unreadable:
             return None
-        called = len(tokens) > 3 and tokens[0].kind == "run" and tokens[1].text == "(" and tokens[-1].text == ")"
+        name = tokens[0].kind == "run" or tokens[0].text in GREEK
+        called = len(tokens) > 3 and name and tokens[1].text == "(" and tokens[-1].text == ")"
         return Node("apply", (tokens[0].text, left)) if called and left.is_scalar and left.kind != "apply" else left
 
     def label_end(self) -> int | None:
@@ -105,7 +107,7 @@ class Parser(Arithmetic):
             if token.kind == "op" and token.text in "([{":
                 opened.append(
                     before.text == "_"
-                    or (token.text == "(" and (before.kind in ("run", "word") or before.text in CALLED))
+                    or (token.text == "(" and (before.kind in ("run", "word") or before.text in CALLED | GREEK))
                 )
             elif token.kind == "op" and token.text in ")]}":
                 if not opened:

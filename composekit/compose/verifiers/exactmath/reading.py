@@ -30,7 +30,7 @@ from composekit.compose.verifiers.exactmath.worded import (
 _CACHED_LENGTH = 300
 
 _EXPLICIT_GROUPS = re.compile(
-    r"(?<![\d.,_^A-Za-z])([1-9]\d{0,2})((?:(?:\{,\}|,\\!\s*|\\,|\\ |~| )\d{3})+)(?![\d])(?!,\d)"
+    r"(?<![\d.,_^A-Za-z])([1-9]\d{0,2})((?:(?:\{,\}|,(?:\s|\\ ){0,3}\\!\s*|\\,|\\ |~| )\d{3})+)(?![\d])(?!,\d)"
 )
 _COMMA_GROUPS = re.compile(r"(?<![\d.,_A-Za-z])([1-9]\d{0,2}(?:,\d{3})+)(?!\d)(?!,\d)")
 _ZEROS_FIRST = re.compile(r"\d,0\d\d")  # as in 1,000x: no item of a list is written 000x

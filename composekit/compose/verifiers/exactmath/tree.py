@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 from composekit.compose.verifiers.exactmath.vocabulary import names
 
-SCALARS = names("num var const add neg mul div pow root pm mp fn log apply abs fact binom percent degree unit based")
+SCALARS = names(
+    "num mixed var const add neg mul div pow root pm mp fn log apply abs fact binom percent degree unit based"
+)
 
 
 class Node(NamedTuple):

@@ -43,6 +43,7 @@ _SIGNS = {
     "nonpositive": r"x \le 0",
     "nonzero": r"x \ne 0",
 }
+_MINUS = re.compile(r"(?:negative|minus) ")
 _NOTHING = re.compile(r"no (?:real )?solutions?|(?:the )?(?:empty|null) set")
 
 
@@ -113,5 +114,8 @@ def word_value(said: str) -> Node | None:
         return Node("reals", ())
     if _NOTHING.fullmatch(said):
         return Node("set", ())
-    value = number_word(said)
-    return number(value) if value is not None else None
+    sign = _MINUS.match(said)
+    value = number_word(said[sign.end() :] if sign else said)
+    if value is None:
+        return None
+    return Node("neg", (number(value),)) if sign else number(value)
