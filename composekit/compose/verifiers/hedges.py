@@ -99,7 +99,7 @@ _BEFORE = re.compile(
     r"(?:\A|\n)[\s$*>]{0,9}" + _VALUE.format("value") + r"[$*)\\]{0,4}\s{0,3}[,;/|&]\s{0,3}[$*\\]{0,4}\Z"
 )
 _SEPARATORS = frozenset(",;/|&")
-_MAY_DECLARE = re.compile(r"[:<|#\"]|nswer|[^\x00-\x7f]|\s(?:is|es|ist|est|je|to|er|adalah)\s")
+_MAY_DECLARE = re.compile(r"[:|#\"]|</|nswer|[^\x00-\x7f]|\s(?:es|ist|est|adalah)\s")
 _TAG = re.compile(
     r"<(?:final[_ -]?)?answer>(?P<said>[^<>\n]{1,80})</|\[answer\](?P<told>[^\[\n]{1,80})\[/", re.IGNORECASE
 )
@@ -158,7 +158,7 @@ def alternatives(text: str, content: str, start: int, end: int) -> Iterator[str]
 def is_led_to(text: str, start: int) -> bool:
     """Whether something right before a box may be another answer, at a glance."""
     before = text[start - MAX_ABOVE if start > MAX_ABOVE else 0 : start]
-    if "or" in before[-10:] or before[-6:].rstrip(" $*\\(")[-1:] in _SEPARATORS:
+    if "or" in before[-10:].replace("for", "") or before[-6:].rstrip(" $*\\(")[-1:] in _SEPARATORS:
         return True
     above = before.rpartition("\n")[0]
     return "nswer" in above or "####" in above or "答" in above

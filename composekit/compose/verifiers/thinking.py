@@ -15,7 +15,7 @@ _THINK = re.compile(
 _CHANNEL = "<|channel|>"
 _FINAL = re.compile(r"<\|channel\|>\s*+final\b[^<]{0,40}<\|message\|>")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_COMMENTED = re.compile(r"(?m)^[ \t]{0,9}%[^\n]*$")  # LaTeX
+_COMMENTED = re.compile(r"(?m)^%[^\n]*$")  # LaTeX
 _STRUCK = re.compile(
     r"(?<![~\w$})])~~(?=[^\s~])[^~\n]{1,400}(?<=\S)~~(?!~)|<(?P<tag>del|s|strike)>[^<]{0,400}</(?P=tag)>", re.IGNORECASE
 )
@@ -49,7 +49,7 @@ def without_hidden(text: str) -> str:
     """The text without what its reader does not see, or sees struck out: comments, ``~~...~~``, ``<del>...</del>``."""
     if "<!--" in text:
         text = _COMMENT.sub("", text)
-    if "%" in text:
+    if "\n%" in text or text[:1] == "%":
         text = _COMMENTED.sub("", text)
     if "~~" in text or "</" in text:
         text = "".join(_kept(text))
