@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composekit.compose.verifiers.extract import MAX_RESPONSE, _outer_boxes, final_answer
+from composekit.compose.verifiers.boxes import outer_boxes
+from composekit.compose.verifiers.extract import MAX_RESPONSE, final_answer
 from composekit.compose.verifiers.thinking import without_thinking
 
 
@@ -62,7 +63,7 @@ def test_without_thinking_removes_think_sections(response: str, kept: str) -> No
         ("answer：7", ("7",)),
         ("#### 7", ("7",)), ("#### 7\n\n#### 8", ("7", "8")), ("#### 7\nso\n#### 8", ("8",)),
         ("Answer: 7\nAnswer: 8", ("7", "8")),
-        ("#### Check\nFinal answer: 7", ("7",)), ("#### 6\nThe answer is 7", ("7",)),
+        ("#### Check\nFinal answer: 7", ("7",)), ("#### 6\nThe answer is 7", ("6", "7")),
         ("The correct option is (B).", ("(B).",)),
         ("## Answer\n7", ("7",)), ("**Final Answer**\n\n\\[\n7\n\\]", ("7",)), ("Answer:\n\n7", ("7",)),
     ],
@@ -194,10 +195,10 @@ def test_one_plain_box_is_read_as_any_box_is():
     for _ in range(20_000):
         text = "".join(rng.choices(pieces, k=rng.randint(2, 9)))
         found = final_answer(text)
-        boxes = _outer_boxes(text)
+        boxes = outer_boxes(text)
         if len(boxes) == 1:
             content = boxes[0].content
             expected = () if content is None or not content.strip() else (content.strip(),)
-            assert found.answers == expected, text
+            assert found.answers[:1] == expected, text  # \\boxed{4}{5} are two values
             compared += 1
     assert compared > 5_000

@@ -1,4 +1,4 @@
-"""Answers that are announced in other words than ``answer``: a result, a row of a table, "18 is the answer", "答案：18".
+"""Answers that are announced in other words than ``answer``: a result, a row of a table, "18 is the answer".
 
 They count where the usual statements (see :mod:`.statements`) are missing. Words like "result" are said of steps, too, so
 here a line must begin with them, and nothing may narrow them: an intermediate result and the solution of the first part
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from composekit.compose.verifiers.abroad import announced_abroad
 from composekit.compose.verifiers.statements import BULLET, bare, statement, without_long_runs
 
 MAX_TAIL = 20_000
@@ -42,18 +43,9 @@ _ROW = re.compile(
     r"\|\s{0,9}[*_]{0,3}(?:the\s)?(?:(?:final|correct|overall)\s)?(?:answer|result)[*_:]{0,4}\s{0,9}\|(?P<said>[^|]+)\|",
     re.IGNORECASE,
 )
-_JSON = re.compile(
-    r'\{\s{0,9}"(?:final[_ ]?)?answer"\s{0,9}:\s{0,9}(?:"(?P<said>[^"{}]+)"|(?P<number>-?[\d.]+))\s{0,9}\}',
-    re.IGNORECASE,
-)
-# The word for an answer in other languages, and what may stand before it and behind it.
-_ABROAD = re.compile(
-    r"[*_#>\s]{0,9}(?:(?:所以|因此|因而|故|综上(?:所述)?|那么|于是|よって|したがって|따라서)[，,、\s]{0,3}){0,2}"
-    r"(?:(?:本|此|该|这道?)(?:题|问题)的?|问题的)?(?:正确|最终|最后|最終的?な?|최종)?的?\s?(?:答案|答え|解答|정답|답)"
-    r"[*_]{0,3}\s{0,3}(?P<is>是|为|は|은|는|[:：=])?[:：=*_\s]{0,6}(?P<said>.*)"
-    r"|[*_#>\s]{0,9}(?:(?:la|le|il|el|die|a|o)\s)?(?:(?:bonne|richtige|korrekte|endgültige)\s)?(?:réponse|respuesta|resposta|risposta|antwort|ответ|cevap)"
-    r"(?:\s(?:final|finale|correcta|correcte|correta|corretta))?[*_]{0,3}\s{0,3}"
-    r"(?P<was>est|es|é|è|ist|lautet|[:：=])[:：=*_\s]{0,6}(?P<meant>.*)",
+_COLUMN = re.compile(
+    r"\|\s{0,9}[*_]{0,3}(?:(?:final|correct)\s)?answer[*_]{0,3}\s{0,9}\|\n\|[\s:-]{1,60}\|\n"
+    r"\|(?P<said>[^|\n]+)\|",
     re.IGNORECASE,
 )
 _HEADING = re.compile(r"(?:#{1,6}\s{0,3}|[*_]{2,3})[^\n]*")
@@ -78,6 +70,9 @@ def announced_answers(text: str) -> tuple[str, ...]:
             break
         found.insert(0, content)
         lines.pop()
+    column = _COLUMN.fullmatch("\n".join(lines[-3:])) if not found else None
+    if column is not None:
+        return (bare(column["said"].strip()),)
     if not found and len(lines) > 1 and _HEADING.fullmatch(lines[-2]) and announcement(lines[-2]) == "":
         return (BULLET.sub("", lines[-1]),)
     return tuple(found)
@@ -88,14 +83,8 @@ def announcement(line: str) -> str | None:
     row = _ROW.fullmatch(line)
     if row is not None:
         return bare(row["said"])
-    json = _JSON.fullmatch(line)
-    if json is not None:
-        return json["said"] or json["number"]
     sentence = _SENTENCE.split(line)[-1]
     match = _NAMED.fullmatch(sentence) or _SAID_BEFORE.fullmatch(sentence) or _FOUND.fullmatch(sentence)
     if match is not None:
         return bare(match["said"])
-    match = _ABROAD.fullmatch(line)
-    if match is None or not (match["is"] or match["was"] or not match["said"]):
-        return None
-    return bare((match["said"] or match["meant"] or "").rstrip("。．！ "))
+    return announced_abroad(line)

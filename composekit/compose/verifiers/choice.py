@@ -60,8 +60,8 @@ _TICK = re.compile(
 # "Option B is correct", "so B is the right answer"; "I choose B", "my choice is B: 97"
 _SO = r"(?:(?:conclusion|summary|verdict):\s+)?(?:(?:so|thus|hence|therefore|then|and so),?\s+)?"
 _IS_RIGHT = re.compile(
-    rf"{_SO}(?:the\s+)?(?P<said>(?:(?:option|choice|answer)\s+)?\(?[A-Z]\b.{{0,300}}?),?\s+is\s+"
-    r"(?:(?:thus|therefore|clearly|indeed|hence)\s+)?(?:the\s+)?(?:only\s+)?"
+    rf"{_SO}(?:the\s+|i\s+get\s+|we\s+(?:get|have)\s+)?(?P<said>(?:(?:option|choice|answer)\s+)?\(?[A-Z]\b.{{0,300}}?),?\s+(?:is|as)\s+"
+    r"(?:(?:thus|therefore|clearly|indeed|hence)\s+)?(?:(?:the|our|my)\s+)?(?:only\s+|final\s+)?"
     r"(?:correct|right|best|answer)(?:\s+(?:answer|option|choice|one))?",
     re.IGNORECASE,
 )
@@ -78,8 +78,14 @@ _CONCLUDED = re.compile(
     r"(?i:(?:so|thus|hence|therefore),?\s+(?:(?:it|this)(?:\s+is|['’]s)\s+)?|(?:it|this)(?:\s+is|['’]s)\s+)"
     r"(?P<said>(?:(?i:option|choice)\s+)?[(]?[A-Z][).:]{0,2})"
 )
+# "Only B (97) is prime."
+_ONLY = re.compile(
+    rf"{_SO}only\s+(?P<said>(?:(?:option|choice)\s+)?\(?[A-Z]\)?(?:\s*\([^()]{{1,60}}\))?)\s+(?P<verb>is|are|has|have|does|can)\s+"
+    r"(?P<what>[a-z].{0,80})",
+    re.IGNORECASE,
+)
 _ALONE = re.compile(
-    r"(?P<letter>[*_]{0,3}(?:[Oo]ption\s)?[(]?[A-Z][)]?[*_]{0,3}\.?[*_]{0,3})|\*\*(?P<text>[(]?[A-Z][).:]{1,2}\s[^*]{1,200})\*\*\.?"
+    r"(?P<letter>[*_]{0,3}(?:[Oo]ption\s)?[(\[`$]{0,2}[A-Z][)\]`$]{0,2}[*_]{0,3}\.?[*_]{0,3})|\*\*(?P<text>[(]?[A-Z][).:]{1,2}\s[^*]{1,200})\*\*\.?"
 )
 _BEGINS = re.compile(r"[\s>*_#-]{0,9}[(]?[A-Za-z](?:[).:]{1,2}(?:\s|[*_]|\Z)|[*_]{0,3}\Z)")
 _CAPITAL = re.compile(r"(?:(?i:option|choice|answer|letter)\s+)?[(\[]?\s*[A-Z](?![A-Za-z])")
@@ -115,7 +121,7 @@ class ChoiceVerifier(Verifier):
         options = _options(problem.metadata.get("choices")) or _listed(problem.prompt)
         said = tuple(map(without_label, found.answers)) if found.source == "box" else found.answers
         if found.source in ("none", "bare") and not (said and letters(said[0], options)):
-            said = _chosen(without_closing(without_hidden(without_thinking(response))), options) or said
+            said = _chosen(without_closing(without_hidden(without_thinking(response))), options, problem.prompt) or said
         if not said:
             return Verdict(0.0, "unparseable", None, found.detail)
         same = {words(a) for a in said}
@@ -192,7 +198,7 @@ def _leaves(reason: str, letter: str, options: Mapping[str, str]) -> bool:
     return not taken_back and not _names_another(reason, letter, options)
 
 
-def _chosen(text: str, options: Mapping[str, str]) -> tuple[str, ...]:
+def _chosen(text: str, options: Mapping[str, str], prompt: str = "") -> tuple[str, ...]:
     """What the last sentences of a text say is chosen, or is the right option; none where they leave a doubt."""
     found: list[str] = []
     lines = [line.strip() for line in text[-2_000:].splitlines() if line.strip()]
@@ -203,7 +209,8 @@ def _chosen(text: str, options: Mapping[str, str]) -> tuple[str, ...]:
         return (re.sub(r"[*_]", "", alone[0]),)
     for line in reversed(lines):
         said = [
-            _said(sentence, options) for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z(])", re.sub(r"[*_$]", "", line))
+            _said(sentence, options, prompt)
+            for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z(])", re.sub(r"[*_$]", "", line))
         ]
         if said[-1] is None:
             break
@@ -211,11 +218,14 @@ def _chosen(text: str, options: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _said(sentence: str, options: Mapping[str, str]) -> str | None:
+def _said(sentence: str, options: Mapping[str, str], prompt: str) -> str | None:
     """The option that a sentence says is chosen, in its last clause; None where there is none, or a doubt or another."""
     sentence = REASON.sub("", sentence.strip()).strip(" .!。！")
     if concluded := _CONCLUDED.fullmatch(sentence):
         return concluded["said"]
+    if (only := _ONLY.fullmatch(sentence)) and _CAPITAL.match(only["said"]) and not DOUBT.search(only["what"]):
+        asked = f" {words(only['verb'])} {words(only['what'])} " in f" {words(prompt[-20_000:].partition('?')[0])} "
+        return only["said"] if asked and letters(only["said"], options) else None
     *before, last = re.split(r",\s+", sentence)
     match = _CHOSEN.fullmatch(last) or _IS_RIGHT.fullmatch(last)
     if match is None or letters(match["said"], options) is None or not _CAPITAL.match(match["said"]):

@@ -49,6 +49,7 @@ _SEAL = re.compile(
     r"|confidence(?:\s+level)?[*_\s]{0,4}[:=][*_\s]{0,4}(?:\d{1,3}(?:\.\d{1,3})?\s?\\?%|(?:very\s+)?high|[01]?\.\d{1,3}|1))[\s*_$.]{0,9}",
     re.IGNORECASE,
 )
+_REMARK = re.compile(r"\s{0,9}[*_]{0,2}\([^()\d$\\]{1,150}\)[.*_]{0,3}\s{0,9}")
 _RULE = re.compile(r"\s{0,3}(?:-{3,}|\*{3,}|_{3,})\s{0,9}")
 _CALCULATION = re.compile(r"\(?[-+*/×·÷\d\s.,$()]{1,60}=\s?\$?(\d[\d.,]{0,20}?)\.?\)?\.?")
 _CLAIM = re.compile(r"\b(?:is|are|was|be|equals?|makes?|totals?|gives?|gets?|earns?)\W{0,4}\d|=", re.IGNORECASE)
@@ -135,4 +136,6 @@ def _digits(text: str) -> str:
 
 
 def _is_courtesy(line: str) -> bool:
+    if _REMARK.fullmatch(line) and not (DOUBT.search(line) or _CONDITION.search(line) or statement(line)):
+        return not (_TAKEN_BACK.search(line) or _ANOTHER.search(line))
     return _COURTESY.fullmatch(line) is not None and not (_TAKEN_BACK.search(line) or _ANOTHER.search(line))

@@ -11,18 +11,10 @@ from composekit.compose.verdict import Status, Verdict, Verifier
 from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.dispatch import judge_for
 from composekit.compose.verifiers.extract import final_answer
-from composekit.compose.verifiers.headings import (
-    boxed_lines,
-    concluded,
-    enumerated,
-    final_text,
-    listed_recap,
-    on_lines,
-    recap,
-    sections,
-    tabled,
-    untitled,
-)
+from composekit.compose.verifiers.headings import concluded, final_text, on_lines, sections, untitled
+from composekit.compose.verifiers.hedges import differ
+from composekit.compose.verifiers.listings import listed
+from composekit.compose.verifiers.recaps import listed_recap, recap
 from composekit.compose.verifiers.thinking import without_thinking
 
 _LABEL = re.compile(
@@ -86,9 +78,7 @@ class CompositeVerifier(Verifier):
         end = len(text) if is_bundle else concluded(text, count)
         pieces = sections(text[:end])
         if is_bundle:
-            pieces = self._without_recap(
-                pieces or enumerated(text, count) or boxed_lines(text, count) or tabled(text, count), problem
-            )
+            pieces = self._without_recap(pieces or listed(text, count), problem)
         verdicts = [self._part(pieces.get(k, ()), part) for k, part in enumerate(problem.parts, start=1)]
         if is_bundle:
             return self._bundle(verdicts)
@@ -101,6 +91,8 @@ class CompositeVerifier(Verifier):
                 "the last part is answered twice",
                 tuple(verdicts),
             )
+        if verdict.status == "unparseable" and not pieces and (found := listed(text, count)):
+            return self._numbered(found, problem, verdict)
         return verdict
 
     def compare(self, *, gold: str, answer: str) -> Verdict:
@@ -167,6 +159,13 @@ class CompositeVerifier(Verifier):
         verdicts = [*verdicts[:-1], final]
         score = 1.0 if final.correct else self._leading(verdicts)
         return Verdict(score, final.status, final.extracted, final.detail, tuple(verdicts))
+
+    def _numbered(self, pieces: dict[int, tuple[str, ...]], problem: Composite, verdict: Verdict) -> Verdict:
+        """The verdict on a chain whose parts are answered in a list: its last entry counts if all before it are right."""
+        verdicts = tuple(self._part(pieces[k], part) for k, part in enumerate(problem.parts, start=1))
+        if problem.parts[-1].answer != problem.answer or not all(v.correct for v in verdicts):
+            return verdict
+        return Verdict(1.0, "correct", verdicts[-1].extracted, verdicts[-1].detail, verdicts)
 
     def _leading(self, verdicts: list[Verdict]) -> float:
         """The share of parts that are right from the first on, up to the first that is not."""
@@ -250,7 +249,10 @@ def _judged_piece(judge: Verifier, piece: str, part: Problem) -> Verdict:
         declared = judge.verify(f"Answer: {piece}", part)
         if declared.status != "unparseable":
             return declared
-    return judge.verify(piece, part)
+    verdict = judge.verify(piece, part)
+    if verdict.correct and part.verifier != "code" and differ(piece.partition("\n")[0], verdict.extracted or ""):
+        return Verdict(0.0, "wrong", verdict.extracted, "another answer stands under the heading")
+    return verdict
 
 
 def _overall(verdicts: list[Verdict]) -> Status:

@@ -12,7 +12,7 @@ from composekit.compose.verdict import Verdict, Verifier
 from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.program_text import fences
-from composekit.compose.verifiers.statements import DOUBT, states_answer
+from composekit.compose.verifiers.statements import DOUBT, states_answer, without_label
 from composekit.compose.verifiers.thinking import without_hidden, without_thinking
 
 _WRAPPERS = (("`", "`"), ("**", "**"), ("*", "*"), ("$", "$"), (r"\(", r"\)"))
@@ -36,7 +36,7 @@ _TURNED = re.compile(
     re.IGNORECASE,
 )
 _OUTPUT = re.compile(
-    r"\b(?:output|prints|printed|result|returns|displays|answer)\b[^\n]{0,60}:\W*\Z"
+    r"\b(?:outputs?|prints?|printed|results?|returns?|displays?|writes?|shows?|answer)\b[^\n]{0,60}:\W*\Z"
     r"|(?:\A|\n)[ \t]{0,3}(?:#{1,6}|\*\*)[ \t]{0,3}(?:(?:the|final|expected|program)[ \t]){0,3}"
     r"(?:output|result)[ \t*]{0,9}\Z",
     re.IGNORECASE,
@@ -48,8 +48,10 @@ _PRINTED = re.compile(
     r"|(?:it|program|code|function|script|snippet)\s+(?:will\s+|would\s+)?(?:prints?|outputs?|writes?|returns?|displays?))(?:\s*\b(?:is|will\s+be|would\s+be)\b)?\s*[:：]?\s*(?P<what>\S.*)",
     re.IGNORECASE,
 )
+_BETWEEN_OUTPUTS = 5  # lines
 _STARS = re.compile(r"\*{1,3}+(?!\s)|(?<=\S)\*{1,3}+")  # but no bullet
-_ESCAPED = re.compile(r"\\([_{}%$#&])")
+_ESCAPED = re.compile(r"\\([_{}%$#& ])")
+_VERBATIM = re.compile(r"\\verb\*?([^\w\s*{])([^\n]*)\1")
 
 
 class ExactVerifier(Verifier):
@@ -90,9 +92,12 @@ class ExactVerifier(Verifier):
         found = final_answer(response)
         if found.source in ("box", "marker"):
             same = len(set(found.answers)) == 1
-            return self._judge(found.answers[0] if same else ", ".join(found.answers), problem)
+            verdict = self._judge(found.answers[0] if same else ", ".join(found.answers), problem)
+            if same and not verdict.correct and (plain := without_label(found.answers[0])) != found.answers[0]:
+                return self._judge(plain, problem)
+            return verdict
         text = without_hidden(without_thinking(response))
-        fenced = _last_fenced(text)
+        fenced = _last_fenced(text) or _last_fenced(without_closing(text))
         if fenced is not None:
             return self._judge(fenced, problem)
         if any(self._judge(whole, problem, reasons=False).correct for whole in (text, without_closing(text))):
@@ -153,11 +158,25 @@ def _last_fenced(text: str) -> str | None:
     """What stands in a fenced block at the end that is the whole response, or that the line before it announces."""
     if not text.rstrip().endswith(("```", "~~~")):
         return None
-    *_, last = [None, *fences(text)]
+    *_, one, last = [None, None, *fences(text)]
     if last is None or text[last.end :].strip():
         return None
     before = text[: last.start].rstrip()[-2_000:]
-    return last.content if not before.strip() or states_answer(before) or _OUTPUT.search(before[-200:]) else None
+    if before.strip() and not _announces(before):
+        return None
+    if (
+        one is not None
+        and len(text[one.end : last.start].split("\n")) < _BETWEEN_OUTPUTS
+        and _announces(text[: one.start])
+    ):
+        return f"{one.content}\n{last.content}" if one.content != last.content else last.content  # two outputs
+    return last.content
+
+
+def _announces(text: str) -> bool:
+    """Whether a text ends with words that announce an output or an answer."""
+    text = text.rstrip()[-2_000:]
+    return states_answer(text) or _OUTPUT.search(text[-200:]) is not None
 
 
 def _printed(text: str) -> str | None:
@@ -168,7 +187,8 @@ def _printed(text: str) -> str | None:
     said = _PRINTED.fullmatch(lines[-1]) if lines else None
     if said is None or DOUBT.search(said["before"]):
         return None
-    if len(lines) > 1 and _PRINTED.match(lines[-2]) and lines[-2].partition(":")[0] == lines[-1].partition(":")[0]:
+    again = _PRINTED.fullmatch(lines[-2]) if len(lines) > 1 else None
+    if again and again[0][: again.start("what")].rstrip("`*") == said[0][: said.start("what")].rstrip("`*"):
         return "\n".join(lines[-2:])  # two outputs
     what = said["what"]
     marks = _STARS.findall(said[0][: said.start("what")])
@@ -188,8 +208,8 @@ def _unwrapped(answer: str, quoted: bool) -> Iterator[str]:
             for opening, closing in (*_WRAPPERS, *_QUOTED) if quoted else _WRAPPERS:
                 if len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing):
                     text = text[len(opening) : -len(closing)].strip()
-            command = _COMMAND.fullmatch(text)
-            text = command[1] if command else text
+            if command := _COMMAND.fullmatch(text) or _VERBATIM.fullmatch(text):
+                text = command[command.re.groups]
             if text == before:
                 break
             yield text

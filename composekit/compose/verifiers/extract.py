@@ -9,46 +9,31 @@ Declarations with only separators, "or" or "and" between them are one list: whoe
 from __future__ import annotations
 
 import re
-from itertools import pairwise
-from typing import NamedTuple
 
 from composekit.compose.verifiers.announcements import announced_answers
+from composekit.compose.verifiers.boxes import boxed_answers
 from composekit.compose.verifiers.closings import without_closing
+from composekit.compose.verifiers.extraction import Extraction as Extraction
+from composekit.compose.verifiers.hedges import declared_last, differ, may_declare_more
 from composekit.compose.verifiers.statements import marked_answers, statement
+from composekit.compose.verifiers.structured import json_answers
 from composekit.compose.verifiers.thinking import without_hidden, without_thinking
 
 MAX_RESPONSE = 1_000_000
 MAX_BARE = 400
 
-_BOX = re.compile(r"(?P<box>\\{1,2}(?:boxed|fbox|framebox)(?![A-Za-z]))\s*(?P<brace>\{)?|\\[^A-Za-z]|[{}]")
-_UNBRACED = re.compile(r"[-+]?\s*(?:\d[\d.,]*\d|\d|\\[A-Za-z]+(?:\s*\{[^{}]*\}|\d)*|[A-Za-z](?![A-Za-z]))")
 _BETWEEN = re.compile(
-    r"(?:\s|[,;.:/|&$~*`()\[\]-]|\\[,;:! ()\[\]\\]|\\q?quad\b|\\(?:lor|land|vee|wedge|newline)\b|\}|"
-    r"\\(?:text|mathrm|mbox)\s*\{|\b(?:or|and|also|either|else|maybe|perhaps|possibly|alternatively)\b)*",
-    re.IGNORECASE,
+    r"(?:\s|[,;.:/|&$*~()-]|\b(?:or|and|also|either|else|maybe|perhaps|possibly|alternatively)\b)*", re.IGNORECASE
 )
 _MAX_BETWEEN = 80
-# A sentence that says of its own box that it is wrong, and nothing else before it.
-_REJECTED = re.compile(
-    r"(?:[$*) ]|\\[)\]]){0,8}(?:is|was)\s{1,3}(?:wrong|incorrect|not\s{1,3}(?:correct|right|(?:the|my)\s{1,3}"
-    r"(?:(?:correct|right|final)\s{1,3})?answer))[*)]{0,4}\s{0,3}(?:[.;,:!\n]|\Z|(?:because|since|as)\b)"
+_ANSWER_TAG = re.compile(
+    r"<\s{0,9}+(?P<closing>/?)\s{0,9}+(?:(?:final[_ -]?)?answer|final|solution|result)\s{0,9}+>"
+    r"|\[(?P<closed>/?)(?:final[_ ]?)?answer\]",
+    re.IGNORECASE,
 )
-_NO_MORE_BEFORE = re.compile(
-    r"(?:[^\w\n]|\b(?i:so|but|thus|hence|and|the|my|first|final|answer|value|result|of|that|gives?|is|here|hmm|wait|no)\b){0,40}"
-)
-_TAKEN_BACK = "the sentence of the last box takes it back"
-_APART = re.compile(r"(?:[ \t$.*]|\\[()])*(?:\n|\\[\[\]]|\$\$)(?:[\s$.*]|\\[()\[\]])*")
-_ANSWER_TAG = re.compile(r"<\s{0,9}+(/?)\s{0,9}+(?:final[_ -]?)?answer\s{0,9}+>", re.IGNORECASE)
+_WORKED = re.compile(r"</(?:solution|result|response|output)>\s*\Z", re.IGNORECASE)
+_FENCED = re.compile(r"\s*```\w{0,9}[ \t]{0,9}\n([^\n]{1,400})\n[ \t]{0,9}```\s*")
 _END_TOKEN = re.compile(r"(?:<(?:[|｜][\w▁ ]{1,40}[|｜]|/s|eos|end_of_turn)>|\[/INST\])\s*\Z")
-
-
-class Extraction(NamedTuple):
-    """The declared answers, in order (more than one: a list), how they were declared, or why none was found."""
-
-    answers: tuple[str, ...]
-    source: str
-    detail: str = ""
-    apart: bool = False  # several boxes, each in a line or display of its own, with neither comma nor word between
 
 
 def final_answer(response: str) -> Extraction:
@@ -72,18 +57,23 @@ def final_answer(response: str) -> Extraction:
     if len(response) > MAX_RESPONSE:
         return Extraction((), "none", f"the response has more than {MAX_RESPONSE} characters")
     text = without_thinking(response)
-    if "~" in text or "<" in text:
+    if "~" in text or "<" in text or "%" in text:
         text = without_hidden(text)
-    boxed = _boxes(text)
+    boxed = boxed_answers(text)
     if boxed is not None:
         return boxed
     text = _without_end_tokens(text)
     declared = _tagged(text) or _marked(text)
     if declared is None:
-        text = without_closing(text)
+        text = without_closing(_WORKED.sub("", text) if text.rstrip().endswith(">") else text)
         declared = _tagged(text) or _marked(text) or _announced(text)
     if declared is not None:
-        return declared
+        if not may_declare_more(text):
+            return declared
+        others = (said for said in declared_last(text) if all(differ(said, answer) for answer in declared.answers))
+        return declared._replace(answers=(*dict.fromkeys(others), *declared.answers))
+    fenced = _FENCED.fullmatch(text) if text.rstrip().endswith("```") else None
+    text = fenced[1] if fenced else text
     line = " ".join(text.split())
     if not line:
         detail = "the response is empty" if not response.strip() else "nothing follows the think section"
@@ -99,7 +89,7 @@ def _marked(text: str) -> Extraction | None:
 
 
 def _announced(text: str) -> Extraction | None:
-    announced = announced_answers(text)
+    announced = json_answers(text) or announced_answers(text)
     return Extraction(announced, "marker") if announced else None
 
 
@@ -111,113 +101,23 @@ def _without_end_tokens(text: str) -> str:
     return text
 
 
-class _Box(NamedTuple):
-    start: int
-    end: int
-    content: str | None  # None: the brace was never closed
-
-
-def _boxes(text: str) -> Extraction | None:
-    """The last run of boxes with nothing but separators between them; None if there is no box."""
-    first = text.find(r"\boxed")
-    if r"\fbox" not in text and r"\framebox" not in text:
-        if first < 0:
-            return None
-        end = text.find("}", first)
-        content = text[first + len(r"\boxed{") : end].strip() if text.startswith(r"\boxed{", first) else ""
-        if end > 0 and content and text.find(r"\boxed", first + 1) < 0 and "{" not in content and "\\" not in content:
-            if _is_rejected(text, content, first, end + 1):
-                return Extraction((), "none", _TAKEN_BACK)
-            return Extraction((content,), "box")  # the usual case, one box around plain text
-    boxes = _outer_boxes(text)
-    if not boxes:
-        return None
-    run = [boxes[-1]]
-    for box in reversed(boxes[:-1]):
-        gap = text[box.end : run[0].start]
-        if len(gap) > _MAX_BETWEEN or not _BETWEEN.fullmatch(gap):
-            break
-        run.insert(0, box)
-        if len(run) > 64:
-            break
-    if any(box.content is None for box in run):
-        return Extraction((), "none", "the last box is not closed")
-    answers = tuple((box.content or "").strip() for box in run)
-    if not answers[-1]:
-        return Extraction((), "none", "the last box is empty")
-    if _is_rejected(text, answers[-1], run[-1].start, run[-1].end):
-        return Extraction((), "none", _TAKEN_BACK)
-    if len(run) == 1:
-        return Extraction(answers, "box")
-    apart = all(_APART.fullmatch(text, a.end, b.start) for a, b in pairwise(run))
-    return Extraction(tuple(filter(None, answers)), "box", apart=apart)
-
-
-def _is_rejected(text: str, content: str, start: int, end: int) -> bool:
-    r"""Whether a sentence that begins with a number in a box takes it back: ``\boxed{18} is wrong``.
-
-    Of an option or a word it may say what the question asks: which statement is wrong.
-    """
-    if _REJECTED.match(text, end) is None or not any(map(str.isdigit, content)):
-        return False
-    before = re.split(r"[.!?;]\s|\n", text[max(0, start - 200) : start])[-1]
-    return _NO_MORE_BEFORE.fullmatch(before) is not None
-
-
-def _outer_boxes(text: str) -> list[_Box]:
-    """All boxes that lie in no other closed box, in one pass: braces on a stack, each with the box that it opened."""
-    starts: list[int] = []
-    spans: list[tuple[int, int, int] | None] = []  # start of the content, its end, end of the box
-    parents: list[int] = []
-    braces: list[int] = []  # the index of the box, or -1
-    enclosing: list[int] = []
-    for match in _BOX.finditer(text):
-        token = match[0]
-        if match["box"]:
-            parent = enclosing[-1] if enclosing else -1
-            if match["brace"]:
-                braces.append(len(starts))
-                enclosing.append(len(starts))
-                spans.append(None)
-            else:
-                content = _UNBRACED.match(text, match.end())
-                if content is None:
-                    continue  # prose about boxes
-                spans.append((content.start(), content.end(), content.end()))
-            starts.append(match.start())
-            parents.append(parent)
-        elif token == "{":
-            braces.append(-1)
-        elif token == "}" and braces:
-            box = braces.pop()
-            if box >= 0:
-                enclosing.pop()
-                opening = text.index("{", starts[box])
-                spans[box] = (opening + 1, match.start(), match.end())
-    covered: list[bool] = []
-    out = []
-    for k, parent in enumerate(parents):
-        covered.append(parent >= 0 and (spans[parent] is not None or covered[parent]))
-        if not covered[k]:
-            span = spans[k]
-            if span is None:
-                out.append(_Box(starts[k], text.index("{", starts[k]) + 1, None))
-            else:
-                out.append(_Box(starts[k], span[2], text[span[0] : span[1]]))
-    return out
-
-
 def _tagged(text: str) -> Extraction | None:
     """What stands in ``<answer>`` tags at the end; neighbours with only separators between them are one list."""
     tags = list(_ANSWER_TAG.finditer(text))
     contents: list[str] = []
     follow = len(text)
-    while len(tags) > 1 and tags[-1][1] and not tags[-2][1] and len(contents) < 64:
+    while len(tags) > 1 and _closes(tags[-1]) and not _closes(tags[-2]) and len(contents) < 64:
         closing, opening = tags.pop(), tags.pop()
         between = text[closing.end() : follow]
         if not (_BETWEEN.fullmatch(between) if contents and len(between) <= _MAX_BETWEEN else not between.strip()):
             break
         content = text[opening.end() : closing.start()].strip()
+        if "\n" in content and "answer" not in opening[0].lower():  # the whole work stands there
+            break
         contents.insert(0, statement(content) or content)
         follow = opening.start()
     return Extraction(tuple(contents), "marker") if contents and contents[-1] else None
+
+
+def _closes(tag: re.Match[str]) -> bool:
+    return bool(tag["closing"] or tag["closed"])

@@ -42,6 +42,7 @@ _TAKEN_BACK = re.compile(
     r"\b(?:at least|at most|up to|or|nor|but|between|above|below|under|exceed\w*|plus|minus|added|adding|subtract\w*"
     r"|multipl\w*|divi\w*|squared|cubed|negative|opposite|reciprocal|except\w*|without|hardly|barely|another|either|out of"
     r"|something like|far from|such as|like|e\.g|closer|rumou?red|at (?:best|worst)|worst case|partial|unverified|nicht|oder"
+    r"|(?:very|at) (?:least|most)|and up|in base|according to|scratch that|kidding"
     r"|ballpark|give or take|thereabouts"
     r"|guess\w*|think|believe|hope|seems?|un(?:likely|known|clear|sure)|likely|probabl[ey]"
     r"|too \w+|now (?:fewer|less|more)|(?:every|any)thing|(?:any|all) (?:number|value|integer)s?"
@@ -50,6 +51,15 @@ _TAKEN_BACK = re.compile(
     r"|and (?:an?|some|change|more|counting|several|then|so|therefore))\b",
     re.IGNORECASE,
 )
+# What makes a number one that is not there, unless the question itself speaks so: how many fewer, how many are missing.
+_UNSAID = re.compile(
+    r"\b(?:almost|nearly|virtually|fail(?:s|ed|ing)?|forg[eo]t\w*|refus\w+|miss(?:es|ed|ing)?|short|shy"
+    r"|fewer|less|lack(?:s|ed|ing)?|pretend\w*|tr(?:y|ies|ied|ying)|want(?:s|ed|ing)?|wish\w*|plan(?:s|ned|ning)?"
+    r"|intend\w*|expect\w*|den(?:y|ies|ied)|avoid\w*|unable|dream\w*|imagin\w*|claim\w*|estimat\w*|suppos\w*|allegedly|ought|fake|false"
+    r"|former|used to|no longer|hypothetical\w*)\b",
+    re.IGNORECASE,
+)
+_STEM = 4  # letters that two forms of a word share: miss, missing
 _BOUND = re.compile(
     r"\b(?:about|around|near|circa|ca|shy of|short of|over|roughly|approximately|approx|nearly|almost|close to|than|within"
     r"|outside|inside|until|till|since|beyond|past|before)\W+(?:an?\W+)?\Z",
@@ -129,9 +139,9 @@ def declared_number(text: str, prompt: str = "") -> str | None:
         return None
     number = found[0]
     before, after = text[: number.start()], _without_asked_noun(text[number.end() :], prompt)
-    if not _REST.fullmatch(f"{before} {after}") or not _states(
-        before, after, equation="=" in (formula[2] if formula else "")
-    ):
+    if not _REST.fullmatch(f"{before} {after}") or _unsays(f"{before} {after}", prompt):
+        return None
+    if not _states(before, after, equation="=" in (formula[2] if formula else "")):
         return None
     if not number["plain"]:
         return formula[2] if formula is not None else number["math"] or number["round"]
@@ -148,6 +158,12 @@ def _without_asked_noun(after: str, prompt: str) -> str:
             return after[asked.end() :]
         asked = _HOW_MANY.search(asked[0].rpartition(" ")[0])
     return after
+
+
+def _unsays(words: str, prompt: str) -> bool:
+    """Whether the words around a number say that there is no such number, in words that are not the question's."""
+    found = [word.lower()[:_STEM] for word in _UNSAID.findall(words)]
+    return bool(found) and not all(stem in prompt[-MAX_PROMPT:].lower() for stem in found)
 
 
 def declared_list(text: str) -> str | None:

@@ -21,7 +21,8 @@ _ABOUT = re.compile(
 )
 _SPELLED = rf"(?:{'|'.join((*CARDINALS, 'hundred', 'thousand', 'million', 'billion'))})(?![a-z])"
 _IN_WORDS = re.compile(
-    rf"(?P<number>{_SPELLED}(?:[ -](?:and )?{_SPELLED}){{0,12}})(?:[ -](?P<part>{'|'.join(PARTS)})(?![a-z]))?"
+    rf"(?P<sign>(?:negative|minus) )?(?P<number>{_SPELLED}(?:[ -](?:and )?{_SPELLED}){{0,12}})"
+    rf"(?:[ -](?P<part>{'|'.join(PARTS)})(?![a-z]))?"
     r"(?: (?P<unit>[a-z][a-z' ]{0,60}))?"
 )
 
@@ -55,17 +56,18 @@ def in_digits(answer: str) -> str | None:
     What follows the number may take it back, and is left as it is. A number alone is read as it stands.
 
     Example:
-        >>> in_digits("eighteen dollars"), in_digits("three-fourths"), in_digits("eighteen")
-        ('18 dollars', '3/4', None)
+        >>> [in_digits(s) for s in ("eighteen dollars", "three-fourths", "negative three", "eighteen")]
+        ['18 dollars', '3/4', '-3', None]
     """
     match = _IN_WORDS.fullmatch(answer.strip(" .*").casefold()) if len(answer) <= MAX_ANSWER else None
     value = number_word(match["number"].strip()) if match else None
     if match is None or value is None:
         return None
-    part = PARTS.get(match["part"] or "")
+    part, sign = PARTS.get(match["part"] or ""), "-" if match["sign"] else ""
     if part is None:
-        return f"{value} {match['unit']}" if match["unit"] and match["part"] is None else None
-    return f"{value}/{part.denominator}" if not match["unit"] or match["unit"].startswith("of ") else None
+        told = (match["unit"] or sign) and match["part"] is None
+        return f"{sign}{value} {match['unit'] or ''}".strip() if told else None
+    return f"{sign}{value}/{part.denominator}" if not match["unit"] or match["unit"].startswith("of ") else None
 
 
 def said_twice(answer: str) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from composekit.compose.verifiers.exactmath import units
 from composekit.compose.verifiers.measures import units_said
 
 # Cut before anything is looked for: patterns that could share a run of white space take quadratic time for a long one.
@@ -20,13 +21,15 @@ _VERB = (
 )
 _MARKER = re.compile(
     r"\b(?:answer(?:\s+(?:choice|option))?|ans|(?:correct|right|best)\s+(?:option|choice))"
-    r"(?P<whose>\s+(?:to|of|for)\s+[\w\s'()-]{1,60}?|\s*\([a-z]\)"
+    r"(?P<whose>\s+(?:to|of|for)\s+[\w\s'()-]{1,60}?|\s*\((?:[a-z]|final|boxed|numeric|rounded)\)"
     r"|,?\s+in\s+(?!the\b|this\b|that\b|part\b|case\b)[a-z]{2,20}(?:\s+[a-z]{1,20}){0,2},?)?"
-    rf"(?:,\s(?:therefore|thus|then|hence),)?\s*(?:\**|__?)\s*(?:(?:{_VERB})(?!\s*n['’]t)|[:：=→—])(?:\s*(?:\bis\b|[:：=]))?\s*",
+    rf"(?:,\s(?:therefore|thus|then|hence),)?\s*(?:\**|__?)\s*(?:(?:{_VERB})(?!\s*n['’]t)|[:：=→—➜⇒➡➔])(?:\s*(?:\bis\b|[:：=]))?\s*",
     re.IGNORECASE,
 )
 _HEADING = re.compile(
-    r"[\s>]*(?:#+|\*\*|__)?\s*(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is)?\s*[:：]?[\s*_]*", re.IGNORECASE
+    r"[\s>]*(?:#+|\*\*|__)?\s*(?:[^\x00-\x7f\w]{1,4}\s*)?(?:\*\*)?(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is)?"
+    r"\s*[:：]?[\s*_]*",
+    re.IGNORECASE,
 )
 _BEFORE_MARKER = re.compile(r"(?:\b(?:so|thus|hence|therefore|the|my|our|final|correct)\b|[\s,*$])*", re.IGNORECASE)
 DOUBT = re.compile(
@@ -56,8 +59,18 @@ _ADVERB = re.compile(
     r"(?i:exactly|approximately)[,:]?\s+(?=[-+($\\]*\d)"
     r"|(?i:therefore|thus|then|hence|clearly|simply|indeed|obviously)[,:]?\s+(?=[-+(\[$\\*]|\d|[A-Z]\b)"
 )
+_NUMBER_ALONE = re.compile(r"[-+]?\d[\d,./]{0,30}(?<!\.)")
+# "Answer - B", where a line begins so
+_DASHED = re.compile(
+    r"[\s>*_#-]{0,9}(?:(?:the|my)\s)?(?:(?:final|correct)\s)?answer[*_]{0,3}\s{1,3}[-–]\s{1,3}(?P<said>\S.*)",
+    re.IGNORECASE,
+)
+_EMPHASIS_INSIDE = re.compile(r"(?<![\w)\]}*])\*\*(?=[^\s*])([^*\n]{1,80})(?<=[^\s*])\*\*(?![\w*])")
+_BOLD_CALL = re.compile(r"\*\*!{1,3}\Z")
 REASON = re.compile(
-    r",?\s+(?:because|since)\s(?!.*\b(?:so|thus|hence|therefore|but|not|wrong)\b).*", re.IGNORECASE | re.DOTALL
+    r"\s{1,3}\((?:because|since|as|see)\s(?![^\n]*\b(?:so|thus|hence|therefore|but|not|wrong|or)\b)[^()\n]{1,200}\)\.?\Z"
+    r"|,?\s+(?:because|since)\s(?!.*\b(?:so|thus|hence|therefore|but|not|wrong)\b).*",
+    re.IGNORECASE | re.DOTALL,
 )
 _COURTESY = re.compile(r"\.\s*I hope (?:it|this) is correct\W*$", re.IGNORECASE)
 _EMPHASIS_BEFORE = re.compile(r"\A(?:\*{1,3}|_{1,3}(?=[^_\s]))\s*")
@@ -71,8 +84,11 @@ _LABEL = re.compile(
     r"(?P<closed>(?(text)\}|\Z)\s*)?",
     re.IGNORECASE,
 )
-_PLAIN = re.compile(r"\$?-?[\d.,]{1,30}\$?")
-_TICKED = re.compile(r"\s{0,9}(?:[✅✔☑✓🎉👍🎯]\ufe0f?\s{0,3}){1,4}\Z")
+# Signs and pictures at the end, but none that says no (a cross, a question mark, a thumb down) or is a character.
+_PICTURES = re.compile(
+    "\\s{0,9}(?:(?![❌❎❓❔❗✖✗✘☒👎🚫🤔🤷🔟🔢➕➖➗×⁉‼])[\u2190-\u21ff\u2600-\u2775\u2794-\u27bf\U0001f300-\U0001faff]"
+    "[\ufe0f\u200d\U0001f3fb-\U0001f3ff]{0,2}\\s{0,3}){1,8}\\Z"
+)
 _RULE = re.compile(r"[-*_=~]{3,}|`{3,}\w*")
 _MOST_POINTS = 16
 BULLET = re.compile(r"\A[-*+•]\s{1,9}(?=\S)")
@@ -130,9 +146,14 @@ def statement(line: str) -> str | None:
     if opening is not None and line.startswith("_"):
         line = line[opening.end() :]  # a letter and an underscore are one word
     marker = _MARKER.search(line)
-    if marker is None or not _is_answer(line[: marker.start()], marker["whose"] or ""):
+    if marker is None:
+        dashed = _DASHED.fullmatch(line) if "nswer" in line else None
+        return bare(dashed["said"]) if dashed else None
+    if not _is_answer(line[: marker.start()], marker["whose"] or ""):
         return None
     content = line[marker.end() :]
+    if opening is not None and opening[0].startswith("__"):
+        content = content.lstrip("_")
     if content[:1] == "}" and line.rfind("{", 0, marker.start()) > line.rfind("}", 0, marker.start()):
         content = _CLOSING.sub("", content[1:])  # \[\text{Answer: } 18\]
     content = bare(content)
@@ -140,16 +161,19 @@ def statement(line: str) -> str | None:
     if again is not None and _BEFORE_MARKER.fullmatch(content[: again.start()]):
         content = bare(content[again.end() :])
     content = _ADVERB.sub("", content, count=1) if _ADVERB.match(content) else content
-    return _in_unit(content, marker["whose"] or "")
+    return _in_unit(content, marker["whose"]) if marker["whose"] else content
 
 
 def _in_unit(content: str, said: str) -> str:
     """A plain number with the unit that its label states: ``Answer in cents: 18``."""
-    words, content = said.strip(" ,"), content.strip()
-    number = content.rstrip(".")
-    if not words.startswith("in ") or not _PLAIN.fullmatch(number) or not any(units_said(words[3:].strip(), 1)):
-        return content
-    return rf"{number.strip('$')} \text{{ {words[3:].strip()}}}"
+    words, number = said.strip(" ,"), content.strip(" .*$")
+    unit = words[3:].strip()
+    if not words.startswith("in ") or not _NUMBER_ALONE.fullmatch(number):
+        return content.strip()
+    if unit.lower() in units.PERCENT:
+        return rf"{number}\%"
+    has_size = units.is_numeral(unit.lower()) or any(units_said(unit, 1))
+    return rf"{number} \text{{ {unit}}}" if has_size else content.strip()
 
 
 def _is_answer(before: str, whose: str) -> bool:
@@ -166,8 +190,10 @@ def _is_answer(before: str, whose: str) -> bool:
 
 def bare(content: str) -> str:
     """What a line states, without courtesies, reasons, ticks and marks of emphasis."""
-    content = _TICKED.sub("", content) if content[-1:] > "\u2000" else content
+    content = _PICTURES.sub("", content) if content[-1:] > "\u2000" else content
     content = _BOLD_AGAIN.sub("", REASON.sub("", _COURTESY.sub("", content)).strip())
+    content = _BOLD_CALL.sub("**", content) if content[-1:] == "!" else content
+    content = _EMPHASIS_INSIDE.sub(r"\1", content) if "**" in content else content
     return _EMPHASIS_AFTER.sub("", _EMPHASIS_BEFORE.sub("", content)).strip()
 
 

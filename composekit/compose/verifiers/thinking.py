@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_NAME = r"(?:seed:|longcat_)?(?:think|thinking|thoughts?|reasoning|scratchpad)"
+_NAME = r"(?:seed:|longcat_)?(?:think|thinking|thoughts?|reasoning|scratchpad|analysis|reflection)"
 _THINK = re.compile(
-    rf"<\s{{0,9}}+(?P<a>/?)\s{{0,9}}+{_NAME}\s{{0,9}}+>"  # most models; bounded, or long runs take quadratic time
+    rf"<\s{{0,9}}+(?P<a>/?)\s{{0,9}}+{_NAME}(?:\s[^<>\n]{{0,60}}+|\s{{0,9}}+)>"  # bounded, or long runs take quadratic time
     r"|<\|\s{0,9}+(?:(?P<open>begin_of)|(?P<b>end_of))_(?:thought|thinking|reasoning)\s{0,9}+\|>"
     r"|\[(?P<c>/?)THINK\]|◁(?P<d>/?)think▷",
     re.IGNORECASE,
@@ -15,6 +15,7 @@ _THINK = re.compile(
 _CHANNEL = "<|channel|>"
 _FINAL = re.compile(r"<\|channel\|>\s*+final\b[^<]{0,40}<\|message\|>")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_COMMENTED = re.compile(r"(?m)^%[^\n]*$")  # LaTeX
 _STRUCK = re.compile(
     r"(?<![~\w$})])~~(?=[^\s~])[^~\n]{1,400}(?<=\S)~~(?!~)|<(?P<tag>del|s|strike)>[^<]{0,400}</(?P=tag)>", re.IGNORECASE
 )
@@ -45,9 +46,11 @@ def without_thinking(response: str) -> str:
 
 
 def without_hidden(text: str) -> str:
-    """The text without what its reader does not see, or sees struck out: HTML comments, ``~~...~~``, ``<del>...</del>``."""
+    """The text without what its reader does not see, or sees struck out: comments, ``~~...~~``, ``<del>...</del>``."""
     if "<!--" in text:
         text = _COMMENT.sub("", text)
+    if "\n%" in text or text[:1] == "%":
+        text = _COMMENTED.sub("", text)
     if "~~" in text or "</" in text:
         text = "".join(_kept(text))
     return text

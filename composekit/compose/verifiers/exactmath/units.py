@@ -49,7 +49,8 @@ _FUNCTION_WORDS = names(
     a an and or nor not no none never but if unless else is are was were be been isn aren wasn am im the this
     that these those it its i you he she we they who which what when where why how than then so because since
     though although maybe perhaps possibly probably likely either neither both any some all most least more less
-    about approximately approx around roughly nearly almost guess think believe suppose assume hence therefore
+    about approximately approx around roughly nearly almost fewer short
+    shy missing guess think believe suppose assume hence therefore
     thus answer result wrong right correct incorrect false true appears appear seems seem would could should
     might may can cannot will shall do does did have has had with without from to for by at as instead rather
     except only just even also too plus minus times divided equals equal over under versus vs below above

@@ -1,0 +1,73 @@
+"""Answers in JSON: ``{"reasoning": "12 + 6", "answer": 18}`` at the end of a response, in a fence or not."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+MAX_TAIL = 20_000
+_MOST_OBJECTS = 16
+_KEY = re.compile(r"(?:(?:final|correct|the)[ _-]?){0,2}answer|答案", re.IGNORECASE)
+_OPENING = re.compile(r"^[ \t]{0,9}\{", re.MULTILINE)
+_BETWEEN = re.compile(r"(?:\s|[,;`~]|json\b|\b(?:or|and)\b)*", re.IGNORECASE)
+_BEHIND = re.compile(r"[\s`~]*")
+_BACKSLASH = re.compile(r'\\\\|\\(?=[^"\\/nu])')  # \frac is meant, whether or not JSON knows it as an escape
+
+
+class _Object(tuple[tuple[str, Any], ...]):
+    """The pairs of an object, with repeated keys."""
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_int=str, parse_float=str, parse_constant=str, strict=False)
+
+
+def json_answers(text: str) -> tuple[str, ...]:
+    r"""What JSON objects at the end of a text say is the answer; several in a row, or repeated keys, are a list.
+
+    Example:
+        >>> json_answers('```json\n{"reasoning": "12 + 6", "answer": 18}\n```'), json_answers('{"answer": 18, "answer": 20}')
+        (('18',), ('18', '20'))
+    """
+    return tuple(dict.fromkeys(answer for pairs in _last_objects(text) for answer in _answers_of(pairs)))
+
+
+def json_pairs(text: str) -> tuple[tuple[str, Any], ...]:
+    """The keys and values of the one JSON object at the end of a text; numbers are texts."""
+    objects = _last_objects(text)
+    return objects[0] if len(objects) == 1 else ()
+
+
+def _last_objects(text: str) -> list[_Object]:
+    """The objects at the end of a text, with nothing but separators and fences between and behind them."""
+    tail = text[-MAX_TAIL:]
+    if not tail.rstrip("`~ \t\n").endswith("}") or '"' not in tail:
+        return []
+    if "\\" in tail:
+        tail = _BACKSLASH.sub(lambda m: m[0] if len(m[0]) == 2 else r"\\", tail)
+    found: list[_Object] = []
+    end = 0
+    for opening in list(_OPENING.finditer(tail))[-_MOST_OBJECTS:]:
+        if opening.start() < end:
+            continue
+        try:
+            value, stop = _DECODER.raw_decode(tail, opening.end() - 1)
+        except (ValueError, RecursionError):
+            continue
+        if found and not _BETWEEN.fullmatch(tail, end, opening.start()):
+            found.clear()
+        end = stop
+        found.append(value)
+    return found if _BEHIND.fullmatch(tail, end) else []
+
+
+def _answers_of(pairs: _Object) -> list[str]:
+    """The values under the keys that say "answer"; a list is one value, and an object or null is none."""
+    found = []
+    for key, value in pairs:
+        if _KEY.fullmatch(key.strip()):
+            members = value if type(value) is list else [value]
+            texts = [str(m).lower() if type(m) is bool else m for m in members]
+            if texts and all(type(text) is str and text.strip() for text in texts):
+                found.append(", ".join(texts).strip())
+    return found
