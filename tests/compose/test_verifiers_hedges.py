@@ -6,7 +6,16 @@ import re
 
 import pytest
 
-from composekit.compose import ChoiceVerifier, MathVerifier, Problem, bundle, chain, load_problems, verify
+from composekit.compose import (
+    ChoiceVerifier,
+    ExactVerifier,
+    MathVerifier,
+    Problem,
+    bundle,
+    chain,
+    load_problems,
+    verify,
+)
 
 JUDGE = MathVerifier()
 EIGHTEEN = Problem("How many apples are there?", "18")
@@ -67,6 +76,14 @@ def test_a_second_value_beside_a_box_is_a_hedge(response: str) -> None:
 )  # fmt: skip
 def test_what_leaves_a_box_as_it_is(response: str) -> None:
     assert JUDGE.verify(response, EIGHTEEN).correct
+
+
+@pytest.mark.parametrize("other", ["none of these words", "it depends", "yes", "Alice", "91 is 7 times 13"])
+def test_a_second_box_is_no_reason_for_the_verdict_in_the_first(other: str) -> None:
+    problem = Problem("Is 91 prime?", "no", verifier="exact")
+    assert not ExactVerifier().verify(rf"\boxed{{no}} or \boxed{{{other}}}", problem).correct
+    assert not ExactVerifier().verify(rf"\boxed{{{other}}}, \boxed{{no}}", problem).correct
+    assert ExactVerifier().verify(r"\boxed{No, 91 is 7 times 13.}", problem).correct
 
 
 def test_letters_are_hedged_and_taken_back_as_numbers_are() -> None:

@@ -92,7 +92,8 @@ class ExactVerifier(Verifier):
         found = final_answer(response)
         if found.source in ("box", "marker"):
             same = len(set(found.answers)) == 1
-            verdict = self._judge(found.answers[0] if same else ", ".join(found.answers), problem)
+            # A list is no verdict with a reason behind it: "no" or "none of these".
+            verdict = self._judge(found.answers[0] if same else ", ".join(found.answers), problem, reasons=same)
             if same and not verdict.correct and (plain := without_label(found.answers[0])) != found.answers[0]:
                 return self._judge(plain, problem)
             return verdict
