@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from bisect import bisect, bisect_left
 from collections.abc import Iterator
-from itertools import islice
+from itertools import accumulate, islice
 
 from composekit.compose.derivations import AROUND, MAX_ADDENDS, Tie, Values, things_of, tie_of
 from composekit.compose.tokens import Constant
-from composekit.compose.words import singular
+from composekit.compose.words import CONVERSIONS, singular, word_set
 
 
 def groups(text: str, values: Values) -> Iterator[Tie]:
@@ -96,4 +96,65 @@ def halves(text: str, values: Values) -> Iterator[Tie]:
             yield Tie((before[-1].span, *(part.span for part in parts)), f"half of {before[-1].value} = {told}")
 
 
-RULES = (groups, stretches, sides, halves)
+_OF_THEM = re.compile(r"\$?\s(?:of (?:them|the|these|those|his|her|their|its|which|whom)\b|other\b)")
+_THE_OTHER = re.compile(r"\b[Tt]he (?:other|remaining)\s\Z")
+_INCLUDES = re.compile(r"\b(?:includ(?:es?|ing)|consist(?:s|ing) of|made up of|split into)\b")
+_ANY_THINGS = word_set("item thing student pupil people person kid child guest friend member player")
+_UNITS = frozenset(unit for units in CONVERSIONS for unit in units)
+_AMOUNTS = frozenset(("$", "%"))
+
+
+def told_apart(text: str, values: Values) -> Iterator[Tie]:
+    """``12 racquets: 3 of them ..., 5 of them ..., and 4 of them``, ``25 pupils: 11 say that ..., and 14 say that``"""
+    if not _HINTS.search(text):
+        return
+    counted = [(n, things_of(text, n)[:3]) for n in values if type(n.value) is int and n.value > 0]
+    counted = [(n, things) for n, things in counted if _AMOUNTS.isdisjoint(things)]
+    for index, (whole, own) in enumerate(counted):
+        later = counted[index + 1 : index + 1 + AROUND] if own and whole.value > 2 else []
+        parts = later and (_marked(text, whole, own[0], later) or _alike(text, whole, own, later[:MAX_ADDENDS]))
+        if parts:
+            yield tie_of(whole, parts, "+")
+
+
+_HINTS = re.compile(
+    rf"other |remaining |{_OF_THEM.pattern}|{_INCLUDES.pattern}|\b(?:{'|'.join(_ANY_THINGS)}|children)s?\b"
+)
+
+
+def _up_to(whole: Constant, parts: list[Constant]) -> list[Constant]:
+    """The first parts, where they make up the whole."""
+    for count, worth in enumerate(accumulate(int(part.value) for part in parts[:MAX_ADDENDS]), start=1):
+        if worth >= whole.value:
+            return parts[:count] if worth == whole.value and count > 1 else []
+    return []
+
+
+_Counted = list[tuple[Constant, tuple[str, ...]]]
+
+
+def _marked(text: str, whole: Constant, thing: str, later: _Counted) -> list[Constant]:
+    """Parts of which all but one say that they are of the whole: ``six of the packets ... the other four packets``."""
+    marked = {
+        n
+        for n, _ in later
+        if _OF_THEM.match(text, n.span[1]) or _THE_OTHER.search(text[max(n.span[0] - 16, 0) : n.span[0]])
+    }
+    if not marked:
+        return []
+    parts = _up_to(whole, [n for n, things in later if n in marked or thing in things[:2]])
+    return parts if sum(n in marked for n in parts) >= len(parts) - (whole.value > 5) else []
+
+
+def _alike(text: str, whole: Constant, own: tuple[str, ...], later: _Counted) -> list[Constant]:
+    """Parts counted in the same words: ``18 items: 6 pieces of soap and 12 pieces of string``."""
+    parts = _up_to(whole, [n for n, _ in later])
+    if not parts or "both" in text:
+        return []
+    shared = set(later[0][1]).intersection(*(things for _, things in later[1 : len(parts)]))
+    if own[0] in shared:
+        return parts if _INCLUDES.search(text, whole.span[1], parts[0].span[0]) else []
+    return parts if own[0] in _ANY_THINGS and shared - _UNITS else []
+
+
+RULES = (groups, stretches, sides, halves, told_apart)
