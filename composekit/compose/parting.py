@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect, bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
+from functools import lru_cache, partial
 from itertools import accumulate, islice
 
 from composekit.compose.derivations import AROUND, MAX_ADDENDS, Tie, Values, things_of, tie_of
@@ -101,60 +102,57 @@ _THE_OTHER = re.compile(r"\b[Tt]he (?:other|remaining)\s\Z")
 _INCLUDES = re.compile(r"\b(?:includ(?:es?|ing)|consist(?:s|ing) of|made up of|split into)\b")
 _ANY_THINGS = word_set("item thing student pupil people person kid child guest friend member player")
 _UNITS = frozenset(unit for units in CONVERSIONS for unit in units)
-_AMOUNTS = frozenset(("$", "%"))
+_A_SHARE = re.compile(r"\\?%|\s?percent\b")
+_Things = Callable[[Constant], tuple[str, ...]]
 
 
 def told_apart(text: str, values: Values) -> Iterator[Tie]:
     """``12 racquets: 3 of them ..., 5 of them ..., and 4 of them``, ``25 pupils: 11 say that ..., and 14 say that``"""
-    if not _HINTS.search(text):
-        return
-    counted = [(n, things_of(text, n)[:3]) for n in values if type(n.value) is int and n.value > 0]
-    counted = [(n, things) for n, things in counted if _AMOUNTS.isdisjoint(things)]
-    for index, (whole, own) in enumerate(counted):
-        later = counted[index + 1 : index + 1 + AROUND] if own and whole.value > 2 else []
-        parts = later and (_marked(text, whole, own[0], later) or _alike(text, whole, own, later[:MAX_ADDENDS]))
+    counted = [n for n in values if type(n.value) is int and n.value > 0 and text[n.span[0] - 1 : n.span[0]] != "$"]
+    counted = [n for n in counted if not _A_SHARE.match(text, n.span[1])] if len(counted) > 2 else []
+    marked = {n for n in counted if _is_marked(text, n)} if counted and _MARKS.search(text) else set()
+    things = lru_cache(maxsize=None)(partial(things_of, text))
+    for index, whole in enumerate(counted):
+        later = counted[index + 1 : index + 1 + AROUND] if whole.value > 2 else []
+        parts = _said_to_be_of_it(whole, later, marked, things) or _alike(text, whole, later[:MAX_ADDENDS], things)
         if parts:
             yield tie_of(whole, parts, "+")
 
 
-_HINTS = re.compile(
-    rf"other |remaining |{_OF_THEM.pattern}|{_INCLUDES.pattern}|\b(?:{'|'.join(_ANY_THINGS)}|children)s?\b"
-)
+_MARKS = re.compile(r" (?:of (?:them|the|these|those|his|her|their|its|which|whom)|other|remaining)\b")
 
 
-def _up_to(whole: Constant, parts: list[Constant]) -> list[Constant]:
+def _is_marked(text: str, n: Constant) -> bool:
+    return bool(_OF_THEM.match(text, n.span[1]) or _THE_OTHER.search(text[max(n.span[0] - 16, 0) : n.span[0]]))
+
+
+def _up_to(whole: Constant, parts: Values) -> Values:
     """The first parts, where they make up the whole."""
     for count, worth in enumerate(accumulate(int(part.value) for part in parts[:MAX_ADDENDS]), start=1):
         if worth >= whole.value:
-            return parts[:count] if worth == whole.value and count > 1 else []
-    return []
+            return parts[:count] if worth == whole.value and count > 1 else ()
+    return ()
 
 
-_Counted = list[tuple[Constant, tuple[str, ...]]]
-
-
-def _marked(text: str, whole: Constant, thing: str, later: _Counted) -> list[Constant]:
+def _said_to_be_of_it(whole: Constant, later: Values, marked: Set[Constant], things: _Things) -> Values:
     """Parts of which all but one say that they are of the whole: ``six of the packets ... the other four packets``."""
-    marked = {
-        n
-        for n, _ in later
-        if _OF_THEM.match(text, n.span[1]) or _THE_OTHER.search(text[max(n.span[0] - 16, 0) : n.span[0]])
-    }
-    if not marked:
-        return []
-    parts = _up_to(whole, [n for n, things in later if n in marked or thing in things[:2]])
-    return parts if sum(n in marked for n in parts) >= len(parts) - (whole.value > 5) else []
+    if marked.isdisjoint(later):
+        return ()
+    thing = things(whole)[:1]
+    parts = _up_to(whole, [n for n in later if n in marked or (thing and thing[0] in things(n)[:2])])
+    return parts if thing and sum(n in marked for n in parts) >= len(parts) - (whole.value > 5) else ()
 
 
-def _alike(text: str, whole: Constant, own: tuple[str, ...], later: _Counted) -> list[Constant]:
+def _alike(text: str, whole: Constant, later: Values, things: _Things) -> Values:
     """Parts counted in the same words: ``18 items: 6 pieces of soap and 12 pieces of string``."""
-    parts = _up_to(whole, [n for n, _ in later])
-    if not parts or "both" in text:
-        return []
-    shared = set(later[0][1]).intersection(*(things for _, things in later[1 : len(parts)]))
-    if own[0] in shared:
-        return parts if _INCLUDES.search(text, whole.span[1], parts[0].span[0]) else []
-    return parts if own[0] in _ANY_THINGS and shared - _UNITS else []
+    parts = _up_to(whole, later)
+    thing = things(whole)[:1] if parts and "both" not in text else ()
+    if not thing:
+        return ()
+    shared = set(things(parts[0])[:3]).intersection(*(things(part)[:3] for part in parts[1:]))
+    if thing[0] in shared:
+        return parts if _INCLUDES.search(text, whole.span[1], parts[0].span[0]) else ()
+    return parts if thing[0] in _ANY_THINGS and shared - _UNITS else ()
 
 
 RULES = (groups, stretches, sides, halves, told_apart)

@@ -101,14 +101,16 @@ def _all_but_one_listed(text: str, count: Count, values: Values) -> tuple[Span, 
 
 def _all_listed(text: str, count: Count, values: Values) -> tuple[Span, ...]:
     """``the average of 5 test scores. On those tests, he received 65, 94, 81, 86 and 74``"""
-    again = re.compile(rf"\b(?:those|these|the|his|her|their) (?:[a-z]+ )?{count.things}").search(
-        text, count.end, count.end + FAR
-    )
-    runs = _runs(text, [n for n in values if again and again.end() <= n.span[0] < count.end + FAR])
-    lists = [run for run in runs if len(run) > 1 and not any(n.place for n in run)]
-    listed = len(lists) == 1 and len(lists[0]) == _int(count) > 2
+    after = [n for n in values if count.end <= n.span[0] < count.end + FAR]
+    if not 2 < _int(count) <= len(after):
+        return ()
+    lists = [run for run in _runs(text, after) if len(run) > 1 and not any(n.place for n in run)]
+    listed = len(lists) == 1 and len(lists[0]) == _int(count)
     start = lists[0][0].span[0] if listed else 0
-    return (count.number.span,) if listed and _LIST_OPENS.search(text[max(start - 24, 0) : start]) else ()
+    if not listed or not _LIST_OPENS.search(text[max(start - 24, 0) : start]):
+        return ()
+    again = rf"\b(?:those|these|the|his|her|their) (?:[a-z]+ )?{count.things}"
+    return (count.number.span,) if re.compile(again).search(text, count.end, start) else ()
 
 
 def _runs(text: str, numbers: Values) -> list[list[Constant]]:
@@ -255,7 +257,12 @@ _RULES: tuple[tuple[_Rule, str, str, re.Pattern[str]], ...] = (
     (_all_listed, " and ", " and ", re.compile(r"[0-9],? and \$?[0-9]")),
     (_corners, "vertices of", "corners of", _CORNERS),
     (_named_but_one, "the other ", "the other ", _OTHER_PERSON),
-    (_all_named, " of ", " of ", re.compile(r"[A-Z][a-z]+ and [A-Z]")),
+    (
+        _all_named,
+        ", two of ",
+        " of them",
+        re.compile(r", two of (?:his|her|their|my) |\bthere (?:are|were) \S+ of them"),
+    ),
     (_one_of_each, "one of each", "one from each", re.compile(" each")),
     (_the_last, "another", "a second", re.compile(rf"the (?:last|other|remaining) {_FEW}")),
     (_one_and_the_others, "he other ", "he other ", re.compile(rf"he other {_FEW}")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 
 def word_set(words: str) -> frozenset[str]:
@@ -109,6 +110,7 @@ _BRITISH = {
 }
 
 
+@lru_cache(maxsize=16384)
 def singular(word: str) -> str:
     """The singular of a unit, good enough for the table of conversions."""
     word = word.lower()
