@@ -108,6 +108,8 @@ def why_not_taken(problem: Problem, constant: Constant) -> str:
     course = None if spared else _course(solution)
     if course is None:
         return ""
+    if value not in course.annotated and _THRESHOLD.search(text[max(constant.span[0] - 60, 0) : constant.span[0]]):
+        return "it tells who or what is counted"
     if value in course.own:
         # What stands in prose alone may lead to a number of the last step that comes from nowhere.
         apart = compares and value not in course.last
@@ -218,6 +220,11 @@ _CHOICE = re.compile(
 )
 
 
+# Whoever is under the age of 30, or gets more if he sells more than 100: the rest is told of them.
+_THRESHOLD = re.compile(
+    r"\b(?:under|over|above|below) the age of \Z"
+    r"|\b(?:if|unless|when|once|whenever)\b[^.?!,;0-9]{0,40}\b(?:more|less|fewer) than \$?\Z"
+)
 _CHOICE_HINTS = ("cheap", "best ", "better ", "decid", "whichever", "costs less", "expensive", "fastest", "shortest")
 
 

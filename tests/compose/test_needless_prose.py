@@ -80,6 +80,23 @@ def test_a_choice_goes_by_the_step_that_gives_the_answer() -> None:
     assert [c.text for c in constants(text) if why_not_taken(problem, c)] == ["13"]  # 4.8 bags are 5
 
 
+@pytest.mark.parametrize(
+    ("text", "steps", "needless"),
+    [
+        ("50% of them are under the age of 30, and 20 are men. How many?", "20/.5=<<20/.5=40>>40.", "30"),
+        ("50% of them are under the age of 30, and 20 are men. How many?", "30+20=<<30+20=50>>50.", ""),
+        ("She earns $15 an hour, $5 more if she teaches more than 3 classes. She has 4, of 2 hours.",
+         "15*2=<<15*2=30>>30. 4 is more than 3, so 30+5 = $35.", "3"),
+        ("She earns $15 an hour, $5 more than 3 others. She has 4, of 2 hours.",
+         "15*2=<<15*2=30>>30. 4 is more than 3, so 30+5 = $35.", ""),
+    ],
+)  # fmt: skip
+def test_who_is_counted_is_told_by_the_rest(text: str, steps: str, needless: str) -> None:
+    problem = Problem(text, 40, solution=steps)
+    told = [c.text for c in constants(text) if why_not_taken(problem, c) == "it tells who or what is counted"]
+    assert told == needless.split()
+
+
 def test_a_number_of_a_fraction_is_no_amount() -> None:
     text = "10% of the 40 kids need less than 6 minutes, 1/6 of the rest more. How many?"
     steps = "40*10%=<<40*10*.01=4>>4. 40-4=<<40-4=36>>36. 36/6=<<36/6=6>>6{}"
@@ -155,6 +172,13 @@ def test_facts_that_anyone_knows_are_no_constants() -> None:
         ("She makes 18 shelves of 6 pieces of oak and 12 pieces of pine.", ""),
         ("He walks 7 miles, which includes 5 miles of sand and 2 miles of road.", "7 5 2"),
         ("He walks 7 miles. A rug is 5 miles away, and a lamp 2 miles.", ""),
+        # shares
+        ("75% have 3 petals. 24% have two and 1% have four.", "75 24 1"),
+        ("75% have 3 petals. 20% of the rest have two and 5% have four.", ""),
+        ("75% have 3 petals. 23% have two and 1% have four.", ""),
+        ("A receives 60% of the combined profits, and company B receives 40% of the profits.", "60 40"),
+        ("A receives 60% of the profits under the pact, and company B receives 40% of the profits.", "60 40"),
+        ("A receives 60% of the profits, and company B receives 40% of the sales.", ""),
         # counts of what is named or listed
         ("His grade is the average of 5 test scores. On those tests, he received: 65, 94, 81, 86 and 74.", "5"),
         ("His grade is the average of 6 test scores. On those tests, he received: 65, 94, 81, 86 and 74.", ""),
