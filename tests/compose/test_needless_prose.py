@@ -218,8 +218,11 @@ def test_values_that_make_a_result_negative_are_impossible() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["the other 2 men ", "another 3 days ", "all 5 boys and girls ", "in the 4 weeks ", "these two weeks "]
-)
+    "piece",
+    ["the other 2 men ", "another 3 days ", "all 5 boys and girls ", "in the 4 weeks ", "these two weeks ", "4 of them ",
+     "3 pupils say ", "25% are red, ", "Ann and Bob, two of her friends ", "on those 5 tests 65, 94, and 81 ",
+     "two areas: a hall and ", "under the age of 30 ", "two jars, both "],
+)  # fmt: skip
 def test_words_that_tell_numbers_are_read_in_linear_time(in_time, piece: str) -> None:
     text = "8 days 3 boys 2 girls the 5th. " + piece * (19_000 // len(piece))
     found = numerals(text)
