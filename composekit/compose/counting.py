@@ -13,6 +13,10 @@ from composekit.compose.words import CONVERSIONS, ORDINALS, singular
 FAR = 1500  # characters in which things that were counted are listed
 
 _COUNTED = re.compile(r"\$?\s((?:[a-z-]+\s){0,3}[a-z]+)\b")
+_ITEM = r"(?:(?!,? and |, an? )[^.:;()?\n]){3,80}"
+_TWO_LISTED = re.compile(
+    rf"(?:\s(?:in|of) [a-z ]{{1,20}})?\s?:\s*(?:an?|one|the) {_ITEM},? and (?:an?|one|the|another) {_ITEM}(?:[.;]|\Z)"
+)
 _COLON_LIST = re.compile(r"(?:\s(?:in|of) [a-z ]{1,20})?\s?:\s*((?:[^.:;()?\n,]+,)+[^.:;()?\n,]*?\band\b[^.:;()?\n,]*)")
 NTH = {value: word for word, value in ORDINALS.items()}
 _RESPECTIVELY = re.compile(r"[^.?!\n]{0,80}\brespectively\b")
@@ -42,7 +46,9 @@ def counts(text: str, values: Values) -> Iterator[Tie]:
 
 def _lists(text: str, end: int, number: int) -> bool:
     """Whether a colon and a list of that many items follow."""
-    match = _COLON_LIST.match(text, end, end + 4 * NEAR) if number > 2 else None
+    if number == 2:
+        return _TWO_LISTED.match(text, end, end + 4 * NEAR) is not None
+    match = _COLON_LIST.match(text, end, end + 4 * NEAR)
     return match is not None and len(re.split(r",\s*and\b|,|\sand\s", match[1])) == number
 
 
@@ -50,7 +56,7 @@ def _numbered(text: str, counted: re.Match[str], number: int) -> bool:
     """Whether the first, the second, ... of the things are mentioned, up to their number."""
     rest = text[counted.end() : counted.end() + FAR].lower() if "irst " in text else ""
     if "first" not in rest or not any(
-        re.search(rf"\bfirst {re.escape(singular(word))}\b", rest) for word in counted[1].split()
+        re.search(rf"\bfirst (?:[\w-]+ ){{0,2}}{re.escape(singular(word))}\b", rest) for word in counted[1].split()
     ):
         return False
     every = all(re.search(rf"\b{NTH[k]}\b", rest) for k in range(1, number + 1))

@@ -146,10 +146,13 @@ def _product(text: str, total: Constant, run: Values, things: tuple[str, ...]) -
 _PERCENT = re.compile(r"[\s$]?\\?%|[\s$]{0,2}percent\b")
 _REST_BEFORE = re.compile(r"\b(?:the|The) (?:other|remaining|rest,?)\s\\?[$(]?\Z")
 _AND = re.compile(
-    r"[\s$)]*(?:of the [a-z]+ )?(?:[A-Za-z'-]+ ){0,8}?(?:[a-z]+, )?(?:and|while|but) (?:[A-Za-z'-]+ ){0,2}?\\?[$(]?"
+    r"[\s$)]*(?:of the [a-z]+ )?(?:[A-Za-z'-]+ ){0,8}?(?:[a-z]+, )?(?:and|while|but) (?:[A-Za-z'-]+ ){0,3}?\\?[$(]?"
 )
 _OF_ITSELF = re.compile(
     r"\s?(?:of|as|off|discount|more|less|fewer|longer|bigger|larger|faster|times|interest|tax|tip|chance)\b"
+)
+_OF_WHAT = re.compile(
+    r" of (?:the|all|his|her|their) ([a-z]+ )??([a-z]+)\b(?= under\b| in\b|[.,;]| and\b| (?:are|were|is|was)\b)"
 )
 _IS = re.compile(r"[\s$)]*(?:are|is|was|were|will|in|for|to|by)\b|[\s$)]*[,.]")
 
@@ -162,6 +165,16 @@ def shares(text: str, values: Values) -> Iterator[Tie]:
         for first, second in pairwise(kind):
             if first.value + second.value == whole and _make_a_whole(text, first, second):
                 yield Tie((first.span, second.span), f"{first.value} + {second.value} = {whole}")
+    for start in range(len(percents) - 2):  # 75% have 3 petals, 24% have two and 1% have four
+        for run in (percents[start : start + 3], percents[start : start + 4]):
+            if sum(n.value for n in run) == 100 and not any(_is_of_another(text, n) for n in run[1:]):
+                yield Tie(tuple(n.span for n in run), " + ".join(str(n.value) for n in run) + " = 100")
+
+
+def _is_of_another(text: str, share: Constant) -> bool:
+    """Whether a percentage is of something of its own: ``60% of the rest``, ``5% more``."""
+    sign = _PERCENT.match(text, share.span[1])
+    return _OF_ITSELF.match(text, sign.end() if sign else share.span[1]) is not None
 
 
 _SO_MANY_FAIL = re.compile(
@@ -184,7 +197,9 @@ def _make_a_whole(text: str, first: Constant, second: Constant) -> bool:
         return True
     sign, last = _PERCENT.match(text, first.span[1]), _PERCENT.match(text, second.span[1])
     end = last.end() if last else second.span[1]
-    if _OF_ITSELF.match(text, end) or (last is None and not _IS.match(text, end)):
+    first_of, last_of = _OF_WHAT.match(text, sign.end() if sign else first.span[1]), _OF_WHAT.match(text, end)
+    same = first_of is not None and last_of is not None and first_of[2] == last_of[2] and "remaining" not in last_of[0]
+    if not same and (_OF_ITSELF.match(text, end) or (last is None and not _IS.match(text, end))):
         return False
     return _AND.fullmatch(text, sign.end() if sign else first.span[1], second.span[0]) is not None
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from composekit.compose.drawn import drawn
 from composekit.compose.tokens import Constant
+from composekit.compose.words import singular
 
 NEAR = 80  # characters around a numeral
 
@@ -84,16 +85,20 @@ def _degree(text: str, constant: Constant) -> str:
 
 _COUNTED = re.compile(r"\$?\s((?:[a-z]+\s){0,3}[a-z]+)")
 _BOTH = re.compile(r"\bboth ((?:[a-z]+ ){0,2}[a-z]+)")
+_WHERE = re.compile(r"\b(?:in|on|at|for|with|from|to|by|and|which|that)\b.*")  # two classes in his school
+_THEN_BOTH = re.compile(r"\$?\s(?:[a-z-]+\s){0,2}[a-z]+s, both\b")
 
 
 def _both(text: str, constant: Constant) -> str:
-    """``3 white and 2 red balls are drawn; both red balls must match``"""
+    """``3 white and 2 red balls are drawn; both red balls must match``, ``two jars, both full``"""
     counted = _COUNTED.match(text, constant.span[1]) if constant.value == 2 and "both" in text else None
     if counted:
-        again = set(counted[1].split()) - {"of", "the"}
+        again = {singular(word) for word in _WHERE.sub("", counted[1]).split()} - {"of", "the"}
         for both in _BOTH.finditer(text, constant.span[1]):
-            if not again.isdisjoint(both[1].split()):
+            if not again.isdisjoint(map(singular, both[1].split())):
                 return "the text says both"
+        if _THEN_BOTH.match(text, constant.span[1]):
+            return "the text says both"
     return ""
 
 

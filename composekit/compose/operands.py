@@ -7,9 +7,10 @@ one whose like an earlier step gives may be.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from fractions import Fraction
 from functools import cached_property, lru_cache
 
@@ -24,6 +25,7 @@ _STEP = re.compile(r"<<([^<>=]{1,120})=([^<>=]{1,40})>>")
 _A_NUMERAL = r"(?<![0-9.])(?:[0-9][0-9,]{0,24}+(?:\.[0-9]{1,9}+)?|\.[0-9]{1,9}+)"
 _NUMERAL = re.compile(_A_NUMERAL)
 _PROPER = re.compile(r"(?<![0-9.])([0-9]{1,6})\)?/\(?([0-9]{1,6})(?![0-9.])")
+_ANSWER = re.compile(r"####\s?\$?([0-9][0-9,]{0,24}(?:\.[0-9]{1,9})?)")
 _RESULT = re.compile(r"<<[^<>]{1,160}>>\s?\$?[0-9.,]*")
 _SIGN = r"(?:[-+*/\u00d7\u00f7\u2013\u2212=()]|\b(?:[xX]|plus|minus|times|equals|add|adding|by|than)\b)"
 _BEFORE_A_SIGN = rf"(?:[A-Za-z]?(?![A-Za-z])|(?:[ /%\u00a2-]?[A-Za-z]++){{1,3}}?),?\s?{_SIGN}"
@@ -52,6 +54,7 @@ class _Course:
         self.results: set[Number] = set()
         self.shares: list[Fraction] = []
         self.gapless = solution.count("=") == 2 * len(found)
+        self.solution = solution
         for (text, _), (leaves, worth) in zip(found, self.steps, strict=True):
             for leaf in leaves:
                 if leaf not in self.results or leaves.count(leaf) > 1:
@@ -74,10 +77,15 @@ class _Course:
 
     @cached_property
     def last(self) -> frozenset[Number]:
-        """The numbers of the steps that lead to the last one."""
-        needed = set(self.steps[-1][0])
-        for leaves, worth in reversed(self.steps[:-1]):
-            if not needed.isdisjoint(worth):
+        """The numbers of the steps that lead to the answer: to the last one that gives it, or to the last one."""
+        marked = _ANSWER.search(self.solution)
+        answer = _read(marked[1].rstrip(".,")) if marked else None
+        end = next((i for i in range(len(self.steps) - 1, 0, -1) if answer in self.steps[i][1]), None)
+        if end is None:
+            end = 0 if answer in self.steps[0][1] else len(self.steps) - 1
+        needed = set(self.steps[end][0])
+        for leaves, worth in reversed(self.steps[:end]):
+            if not needed.isdisjoint(_rounded(worth)):
                 needed.update(leaves)
         return frozenset(needed)
 
@@ -96,13 +104,16 @@ def why_not_taken(problem: Problem, constant: Constant) -> str:
     if not solution or "<<" not in solution or not isinstance(value, (int, Fraction)):
         return ""
     compares = _compares(text, solution)
-    course = None if not compares and value > 5 and _is_an_end(constant.text, solution) else _course(solution)
+    spared = not compares and value > 5 and f"/{constant.text}" not in text and _is_an_end(constant.text, solution)
+    course = None if spared else _course(solution)
     if course is None:
         return ""
+    if value not in course.annotated and _THRESHOLD.search(text[max(constant.span[0] - 60, 0) : constant.span[0]]):
+        return "it tells who or what is counted"
     if value in course.own:
         # What stands in prose alone may lead to a number of the last step that comes from nowhere.
         apart = compares and value not in course.last
-        if apart and (value in course.annotated or _explained(text, course.last, course.results)):
+        if apart and (value in course.annotated or _explained(text, course.last, _rounded(course.results))):
             return "the worked solution may only compare it"
         return "the worked solution may have it from a word" if _is_a_words(text, value, course) else ""
     if not course.own.keys().isdisjoint(_forms(text, constant)):
@@ -153,6 +164,15 @@ def _of_prose(text: str) -> Iterator[Number]:
     yield from map(int, _BESIDE_A_LETTER.findall(text))
 
 
+def _rounded(numbers: Iterable[Number]) -> set[Number]:
+    """Numbers, and what they are rounded to: 4.8 bags are 5."""
+    return {
+        whole
+        for number in numbers
+        for whole in ((number, math.floor(number), math.ceil(number)) if number > 1 else (number,))
+    }
+
+
 # --- where it has its numbers from
 
 
@@ -200,6 +220,11 @@ _CHOICE = re.compile(
 )
 
 
+# Whoever is under the age of 30, or gets more if he sells more than 100: the rest is told of them.
+_THRESHOLD = re.compile(
+    r"\b(?:under|over|above|below) the age of \Z"
+    r"|\b(?:if|unless|when|once|whenever)\b[^.?!,;0-9]{0,40}\b(?:more|less|fewer) than \$?\Z"
+)
 _CHOICE_HINTS = ("cheap", "best ", "better ", "decid", "whichever", "costs less", "expensive", "fastest", "shortest")
 
 
@@ -219,11 +244,13 @@ _MULTIPLIES: dict[Number, re.Pattern[str]] = {
 
 def _is_a_words(text: str, value: Number, course: _Course) -> bool:
     """Whether steps have a small number no more often than words and fractions say it: ``Two clubs ... half of the boys``"""
-    if not isinstance(value, int) or not 2 <= value <= 5:
+    if not isinstance(value, int) or not 2 <= value <= 12:
         return False
     words = _MULTIPLIES.get(value)
     said = len(words.findall(text)) if words else 0
-    if course.shares:
+    if value > 5:  # a sixth is taken by a step that divides by 6
+        said += len(re.findall(rf"(?<![0-9.])[0-9]/{value}(?![0-9.])", text))
+    elif course.shares:
         printed = _printed(text)
         said += sum(value in (share.numerator, share.denominator) and share in printed for share in course.shares)
     if not said:

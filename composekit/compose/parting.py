@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect, bisect_left
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator, Set
+from functools import lru_cache, partial
+from itertools import accumulate, islice
 
 from composekit.compose.derivations import AROUND, MAX_ADDENDS, Tie, Values, things_of, tie_of
 from composekit.compose.tokens import Constant
-from composekit.compose.words import singular
+from composekit.compose.words import CONVERSIONS, singular, word_set
 
 
 def groups(text: str, values: Values) -> Iterator[Tie]:
@@ -96,4 +97,62 @@ def halves(text: str, values: Values) -> Iterator[Tie]:
             yield Tie((before[-1].span, *(part.span for part in parts)), f"half of {before[-1].value} = {told}")
 
 
-RULES = (groups, stretches, sides, halves)
+_OF_THEM = re.compile(r"\$?\s(?:of (?:them|the|these|those|his|her|their|its|which|whom)\b|other\b)")
+_THE_OTHER = re.compile(r"\b[Tt]he (?:other|remaining)\s\Z")
+_INCLUDES = re.compile(r"\b(?:includ(?:es?|ing)|consist(?:s|ing) of|made up of|split into)\b")
+_ANY_THINGS = word_set("item thing student pupil people person kid child guest friend member player")
+_UNITS = frozenset(unit for units in CONVERSIONS for unit in units)
+_A_SHARE = re.compile(r"\\?%|\s?percent\b")
+_Things = Callable[[Constant], tuple[str, ...]]
+
+
+def told_apart(text: str, values: Values) -> Iterator[Tie]:
+    """``12 racquets: 3 of them ..., 5 of them ..., and 4 of them``, ``25 pupils: 11 say that ..., and 14 say that``"""
+    counted = [n for n in values if type(n.value) is int and n.value > 0 and text[n.span[0] - 1 : n.span[0]] != "$"]
+    counted = [n for n in counted if not _A_SHARE.match(text, n.span[1])] if len(counted) > 2 else []
+    marked = {n for n in counted if _is_marked(text, n)} if counted and _MARKS.search(text) else set()
+    things = lru_cache(maxsize=None)(partial(things_of, text))
+    for index, whole in enumerate(counted):
+        later = counted[index + 1 : index + 1 + AROUND] if whole.value > 2 else []
+        parts = _said_to_be_of_it(whole, later, marked, things) or _alike(text, whole, later[:MAX_ADDENDS], things)
+        if parts:
+            yield tie_of(whole, parts, "+")
+
+
+_MARKS = re.compile(r" (?:of (?:them|the|these|those|his|her|their|its|which|whom)|other|remaining)\b")
+
+
+def _is_marked(text: str, n: Constant) -> bool:
+    return bool(_OF_THEM.match(text, n.span[1]) or _THE_OTHER.search(text[max(n.span[0] - 16, 0) : n.span[0]]))
+
+
+def _up_to(whole: Constant, parts: Values) -> Values:
+    """The first parts, where they make up the whole."""
+    for count, worth in enumerate(accumulate(int(part.value) for part in parts[:MAX_ADDENDS]), start=1):
+        if worth >= whole.value:
+            return parts[:count] if worth == whole.value and count > 1 else ()
+    return ()
+
+
+def _said_to_be_of_it(whole: Constant, later: Values, marked: Set[Constant], things: _Things) -> Values:
+    """Parts of which all but one say that they are of the whole: ``six of the packets ... the other four packets``."""
+    if marked.isdisjoint(later):
+        return ()
+    thing = things(whole)[:1]
+    parts = _up_to(whole, [n for n in later if n in marked or (thing and thing[0] in things(n)[:2])])
+    return parts if thing and sum(n in marked for n in parts) >= len(parts) - (whole.value > 5) else ()
+
+
+def _alike(text: str, whole: Constant, later: Values, things: _Things) -> Values:
+    """Parts counted in the same words: ``18 items: 6 pieces of soap and 12 pieces of string``."""
+    parts = _up_to(whole, later)
+    thing = things(whole)[:1] if parts and "both" not in text else ()
+    if not thing:
+        return ()
+    shared = set(things(parts[0])[:3]).intersection(*(things(part)[:3] for part in parts[1:]))
+    if thing[0] in shared:
+        return parts if _INCLUDES.search(text, whole.span[1], parts[0].span[0]) else ()
+    return parts if thing[0] in _ANY_THINGS and shared - _UNITS else ()
+
+
+RULES = (groups, stretches, sides, halves, told_apart)

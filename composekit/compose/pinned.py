@@ -7,9 +7,10 @@ the next part with few exact answers, or most of them with its very answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 from composekit.compose.cancelling import grain, room
 from composekit.compose.derivations import things_of
@@ -21,6 +22,7 @@ SMALL_ANSWER = 12  # up to this a reader may try all answers of the part before
 _SMALL = tuple(range(SMALL_ANSWER + 1))
 FEWEST = 4  # of them that must leave the next part with an exact answer; one less of the options of a table
 _MOST_OPTIONS = 6
+_FEWEST_OPTIONS = 3  # that a reader must have to choose from
 _SAMPLE = 3  # so few say nothing of the others
 _FEWEST_ANSWERS = 3  # that all of them must leave
 _TRIALS = 12  # values of X with which a generated problem is solved again
@@ -28,7 +30,7 @@ _FARTHEST = 150  # from the right X
 _SPREAD = 20  # X is looked for from 0 to so much more than twice its value
 
 
-def offered(problem: Problem, value: Value, table: dict[str, int]) -> tuple[int, ...]:
+def offered(problem: Problem, value: Value, table: dict[str, int]) -> tuple[Value, ...]:
     """The X that a reader may try without solving the part before: those of its table, its numbers, or small ones."""
     if table:
         return tuple(2 * number for number in table.values())
@@ -36,18 +38,29 @@ def offered(problem: Problem, value: Value, table: dict[str, int]) -> tuple[int,
         printed = tuple(number for number in problem.template.params.values() if type(number) is int)
         if value in printed:
             return tuple(dict.fromkeys(printed))
+        if problem.template.params.get("family") in _MEANS:
+            return _means(problem.template.params, value)
     return _SMALL if isinstance(value, int) and 0 <= value <= SMALL_ANSWER else ()
 
 
+_MEANS = {"momentum": ("v1", "v2"), "heat": ("t1", "t2")}  # generated problems whose answer lies between two numbers
+
+
+def _means(params: Mapping[str, Any], value: Value) -> tuple[Value, ...]:
+    """The numbers between two that are apart from the right one by whole numbers, as the printed difference tells."""
+    ends = sorted(params[name] for name in _MEANS[params["family"]])
+    return tuple(value + k for k in range(ends[0] - ends[1], ends[1] - ends[0] + 1) if ends[0] < value + k < ends[1])
+
+
 def is_pinned(
-    problem: Problem, constant: Constant, value: Value, tried: Sequence[int], most: int | None = None
+    problem: Problem, constant: Constant, value: Value, tried: Sequence[Value], most: int | None = None
 ) -> bool:
     """Whether a reader finds Y, or what it leads to, from the relation and the part that it stands in."""
     return bool(why_pinned(problem, constant, value, tried, most))
 
 
 def why_pinned(
-    problem: Problem, constant: Constant, value: Value, tried: Sequence[int], most: int | None = None
+    problem: Problem, constant: Constant, value: Value, tried: Sequence[Value], most: int | None = None
 ) -> str:
     """How a reader finds Y, or what it leads to, from the relation and the part that it stands in; empty where nobody does.
 
@@ -62,6 +75,8 @@ def why_pinned(
         return ""
     if value >= 0 and _told_by_a_bound(problem, constant, value, most):
         return "the relation bounds it, which decides the question"
+    if tried and len(tried) < _FEWEST_OPTIONS:
+        return "few answers before are possible"
     if not isinstance(value, int):
         return ""
     if not constant.in_math and _few_are_positive(constant, value, tried, most):
@@ -72,7 +87,7 @@ def why_pinned(
     return _why_pinned_by_solving(problem, constant, value, tried)
 
 
-def _why_pinned_by_solving(problem: Problem, constant: Constant, value: int, tried: Sequence[int]) -> str:
+def _why_pinned_by_solving(problem: Problem, constant: Constant, value: int, tried: Sequence[Value]) -> str:
     """How the solver of a generated problem gives Y, or what it leads to, away to whoever tries the X that there are."""
     from composekit.compose.renewing import admitted, other_answers  # it imports the ends of problems
 
@@ -92,7 +107,7 @@ def _why_pinned_by_solving(problem: Problem, constant: Constant, value: int, tri
     return "the possible answers before lead to two answers" if few else ""
 
 
-def _few_are_positive(constant: Constant, value: int, tried: Sequence[int], most: int | None) -> bool:
+def _few_are_positive(constant: Constant, value: int, tried: Sequence[Value], most: int | None) -> bool:
     """Whether few of the X that there are leave an amount: ``Y is 96 less than X``, and X is a percentage."""
     shift = constant.value - value
     if shift >= 0 or constant.value <= 0:
@@ -109,11 +124,11 @@ def _near(value: int, top: int) -> Iterator[int]:
         yield from (x for x in (value - apart, value + apart) if 0 <= x <= top)
 
 
-def _fewest(tried: Sequence[int]) -> int:
+def _fewest(tried: Sequence[Value]) -> int:
     return FEWEST if len(tried) > _MOST_OPTIONS else FEWEST - 1
 
 
-def _few_are_whole(problem: Problem, constant: Constant, value: int, tried: Sequence[int]) -> bool:
+def _few_are_whole(problem: Problem, constant: Constant, value: int, tried: Sequence[Value]) -> bool:
     """Whether the annotated solution has whole results for few of the X, as where 7 friends share Y nuts, none negative."""
     step = grain(problem, constant)
     if step == 0:

@@ -36,8 +36,8 @@ def remaining(text: str, values: Values) -> Iterator[Tie]:
     for number in islice(small, MAX_COUNTS) if rules else ():
         match = _COUNTED.match(text, number.span[1])
         things = things_pattern(match) if match else ""
-        if match and things:
-            count = Count(number, things, match.end())
+        if match:
+            count = Count(number, things or "(?!)", match.end())
             for rule in rules:
                 spans = rule(text, count, values)
                 if spans:
@@ -92,15 +92,34 @@ def _all_but_one_listed(text: str, count: Count, values: Values) -> tuple[Span, 
     """``the mean of her five quiz scores. She lost one of these quizzes. The others have scores of 90, 95, 99, 98``"""
     if not re.compile(_ONE_OF_THEM.format(count.things)).search(text, count.end, count.end + FAR):
         return ()
-    later = [n for n in values if count.end <= n.span[0] < count.end + FAR]
-    runs: list[list[Constant]] = []
-    for n in later:
-        joined = runs and LIST_GAP.fullmatch(text, runs[-1][-1].span[1], n.span[0])
-        runs[-1].append(n) if joined else runs.append([n])
+    runs = _runs(text, [n for n in values if count.end <= n.span[0] < count.end + FAR])
     lists = [run for run in runs if len(run) > 1 and not any(n.place for n in run)]
     listed = len(lists) == 1 and len(lists[0]) == _int(count) - 1 and _int(count) > 2
     start = lists[0][0].span[0] if listed else 0
     return (count.number.span,) if listed and _LIST_OPENS.search(text[max(start - 24, 0) : start]) else ()
+
+
+def _all_listed(text: str, count: Count, values: Values) -> tuple[Span, ...]:
+    """``the average of 5 test scores. On those tests, he received 65, 94, 81, 86 and 74``"""
+    after = [n for n in values if count.end <= n.span[0] < count.end + FAR]
+    if not 2 < _int(count) <= len(after):
+        return ()
+    lists = [run for run in _runs(text, after) if len(run) > 1 and not any(n.place for n in run)]
+    listed = len(lists) == 1 and len(lists[0]) == _int(count)
+    start = lists[0][0].span[0] if listed else 0
+    if not listed or not _LIST_OPENS.search(text[max(start - 24, 0) : start]):
+        return ()
+    again = rf"\b(?:those|these|the|his|her|their) (?:[a-z]+ )?{count.things}"
+    return (count.number.span,) if re.compile(again).search(text, count.end, start) else ()
+
+
+def _runs(text: str, numbers: Values) -> list[list[Constant]]:
+    """Lists among numbers: those joined by commas, and by a last ``and``."""
+    runs: list[list[Constant]] = []
+    for n in numbers:
+        joined = runs and LIST_GAP.fullmatch(text, runs[-1][-1].span[1], n.span[0])
+        runs[-1].append(n) if joined else runs.append([n])
+    return runs
 
 
 _POLYGONS = {
@@ -133,6 +152,25 @@ def _named_but_one(text: str, count: Count, values: Values) -> tuple[Span, ...]:
     names = [match[0] for match in _NAMES.finditer(text, max(start - FAR, 0), start)]
     listed = [len(re.split(r", and |, | and ", name)) for name in names]
     return (count.number.span,) if listed == [_int(count) + 1] else ()
+
+
+_PAIR = re.compile(r"(?<![A-Za-z'] )\b[A-Z][a-z]+(?:(?:, [A-Z][a-z]+){1,6},?)? and [A-Z][a-z]+\b")
+_OF_HIS = re.compile(r"\$? of (?:his|her|their|my) [a-z]+")
+_OF_THEM = re.compile(r"\$? of them\b")
+_THERE_ARE = re.compile(r"\bthere (?:are|were) \Z")
+
+
+def _all_named(text: str, count: Count, values: Values) -> tuple[Span, ...]:
+    """``Ann and Bob, two of her friends``; ``Ann and Bob go there. They pay less, since there are two of them``"""
+    start, end = count.number.span
+    lists = list(_PAIR.finditer(text, max(start - FAR, 0), start))
+    for names in lists:
+        if len(re.split(r",? and |, ", names[0])) == _int(count):
+            beside = text[names.end() : start] == ", " and _OF_HIS.match(text, end)
+            alone = len(lists) == 1 and _OF_THEM.match(text, end)
+            if beside or (alone and _THERE_ARE.search(text[max(start - 12, 0) : start])):
+                return (count.number.span,)
+    return ()
 
 
 _ONE_OF_EACH = re.compile(r"[^.?!\n]{0,60}[,(] ?one (?:of|from) each\b")
@@ -216,8 +254,15 @@ _RULES: tuple[tuple[_Rule, str, str, re.Pattern[str]], ...] = (
     (_one_more, "all ", "all ", re.compile(rf"all (?:of )?(?:the |these |his |her |their |your )?{_FEW}")),
     (_the_extreme, "st ", "er ", re.compile(rf"he {_FEW} [a-z]{{3,12}}er ")),
     (_all_but_one_listed, "ne of ", "another of ", re.compile("er of the|ne of (?:the|those|his|her)")),
+    (_all_listed, " and ", " and ", re.compile(r"[0-9],? and \$?[0-9]")),
     (_corners, "vertices of", "corners of", _CORNERS),
     (_named_but_one, "the other ", "the other ", _OTHER_PERSON),
+    (
+        _all_named,
+        ", two of ",
+        " of them",
+        re.compile(r", two of (?:his|her|their|my) |\bthere (?:are|were) \S+ of them"),
+    ),
     (_one_of_each, "one of each", "one from each", re.compile(" each")),
     (_the_last, "another", "a second", re.compile(rf"the (?:last|other|remaining) {_FEW}")),
     (_one_and_the_others, "he other ", "he other ", re.compile(rf"he other {_FEW}")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 
 def word_set(words: str) -> frozenset[str]:
@@ -81,8 +82,9 @@ _FACTS = """second:minute:60 minute:hour:60 second:hour:3600 hour:day:24 minute:
     cup:gallon:16 ounce:gallon:128 ounce:quart:32 pint:gallon:8 tablespoon:cup:16 teaspoon:tablespoon:3 cent:dollar:100
     penny:dollar:100 nickel:dollar:20 dime:dollar:10 quarter:dollar:4 cent:quarter:25 cent:dime:10 cent:nickel:5
     egg:dozen:12 item:dozen:12 card:deck:52 sheet:ream:500 letter:alphabet:26 degree:circle:360 degree:triangle:180
-    side:triangle:3 side:square:4 angle:triangle:3 quarter:game:4 wheel:car:4 wheel:bicycle:2 wheel:tricycle:3 leg:dog:4
-    leg:cat:4 leg:spider:8 bit:byte:8 kb:mb:1000/1024 mb:gb:1000/1024"""
+    side:triangle:3 side:square:4 angle:triangle:3 quarter:game:4 quarter:year:4 wheel:car:4 wheel:bicycle:2 wheel:bike:2
+    wheel:motorcycle:2 wheel:tricycle:3 leg:dog:4 leg:cat:4 leg:spider:8 leg:kangaroo:2 leg:chicken:2 leg:duck:2 leg:bird:2
+    hump:camel:2 vowel:alphabet:5 consonant:alphabet:21 ounce:pint:16 bit:byte:8 kb:mb:1000/1024 mb:gb:1000/1024"""
 # (unit, larger unit): how many make one.
 CONVERSIONS: dict[tuple[str, str], tuple[int, ...]] = {
     (small, large): tuple(map(int, values.split("/")))
@@ -108,8 +110,10 @@ _BRITISH = {
 }
 
 
+@lru_cache(maxsize=16384)
 def singular(word: str) -> str:
     """The singular of a unit, good enough for the table of conversions."""
     word = word.lower()
-    word = _SINGULAR.get(word) or (word[:-1] if len(word) > 3 and word.endswith("s") else word)
+    ending = 2 if word.endswith(("sses", "xes", "ches", "shes")) else word.endswith("s")
+    word = _SINGULAR.get(word) or (word[:-ending] if len(word) > 3 and ending else word)
     return _BRITISH.get(word, word)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from fractions import Fraction
 
 import pytest
 
@@ -320,3 +321,23 @@ def test_audit_warns_of_a_source_with_few_answers() -> None:
     assert not audit(many).warnings
     reworded = GENERATORS["logic"].sample(1, 0, family="treasure")
     assert any("4 values" in f.message for f in audit(chain(reworded, nuts)).warnings)
+
+
+@pytest.mark.parametrize(("fast", "pinned"), [(3, True), (4, True), (5, False), (40, False)])
+def test_a_mean_of_two_close_numbers_is_known_from_its_fraction(fast: int, pinned: bool) -> None:
+    params = {"family": "momentum", "level": 1, "wording": 1, "body": "cart", "m1": 112, "v1": fast, "m2": 98, "v2": 2}
+    source = GENERATORS["physics"].make(**params)
+    value = Fraction(source.answer)
+    tried = offered(source, value, {})
+    assert value in tried
+    assert all(2 < x < fast and (x - value).denominator == 1 for x in tried)
+    text = "A shelf of 855 books and 12 more. How many?"
+    place = next(c for c in constants(text) if c.value == 855)
+    assert is_pinned(Problem(text, 867), place, value, tried) is pinned
+
+
+def test_one_of_two_options_is_no_choice() -> None:
+    text = "A shelf of 855 books and 12 more. How many?"
+    place = next(c for c in constants(text) if c.value == 855)
+    assert is_pinned(Problem(text, 867), place, 40, (40, 52))
+    assert not is_pinned(Problem(text, 867), place, 40, (40, 52, 34))
