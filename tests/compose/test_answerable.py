@@ -14,6 +14,7 @@ from composekit.compose.idle import MAX_TEXT, idle
 from composekit.compose.idle_answerable import ANSWERABLE, ANSWERABLE_FUNCTIONS
 from composekit.compose.idle_coarse import COARSE, COARSE_FUNCTIONS
 from composekit.compose.idle_stretches import stretches
+from composekit.compose.idle_whole import WHOLE_FUNCTIONS
 from composekit.compose.tokens import numerals
 
 
@@ -86,12 +87,31 @@ def doubted(text: str, answer: object) -> list[str]:
          "denotes the sum of two terms.", 6, "3 6 4 11"),
         (r"Solve \[\sin \left( \tan^{-1} (x) + \cot^{-1} \left( \frac{7}{x} \right) \right) = \frac{2}{3}.\]", 6, "7"),
         (r"The area of an equilateral triangle is $16\sqrt{3}$. How long is its side?", 8, "3"),
+        (r"All the roots of $x^3 + ax^2 + ax + 8 = 0$ are real. Find the smallest possible value of $a.$", 3, "8"),
+        ("Find the minimum value of\n\\[\\frac{(a + b + c)[(a + b)^2 + (a + b + 4c)^2]}{abc}.\\]", 100, "4"),
+        ("The distances from $P$ to the planes $x - z = 0,$ $x - 2y + z = 0,$ and $x + y + z = 0$ have something in "
+         "common. Their squares have the sum 36. Find the volume.", 7, "2"),
+        (r"The complex numbers with \[\left| z + \frac{3}{z} \right| \le 2\] form $S$. Find the area of $S$.", 7, "3 2"),
+        ("The number $C$ is a multiple of 7, but is NOT a multiple of 3. It is greater than 20 and less than 30.", 28, "3"),
+        ("How many $4$-digit numbers have the last digit equal to the sum of the first two digits?", 450, "two"),
+        (r"The roots of the polynomial $x^3 - 52x^2 + 581x - k$ are distinct prime numbers. Find $k$.", 962, "52"),
+        ("One of the roots of \n\\[z^4 + az^3 + 5z^2 - iz - 6 = 0\\]is $2i,$ where $a$ is a number. Enter the other three "
+         "roots.", "1", "5 6 2"),
+        (r"Find the value of $r$ such that $\frac{6r^2 -19r - 7}{2r-7} = 4r-3$.", 4, "6 19 7 2 7"),
+        ("Three-fourths of the pupils in a class are tall, and six-sevenths of the pupils are right-handed. The class has 28 "
+         "pupils. How many are both at least?", 17, "28"),
         # needed roughly, or not at all
+        ("He has over 200 stamps, 30 on a page. The last page has 5. What is the smallest number of stamps?", 215, "200"),
+        (r"The graph of $y = \frac{2x - 3}{x^2-5x-14}$ has horizontal asymptote $y = c$. Find $c$.", 0,
+         "2 3 5 14"),
+        (r"How many different values are represented by $3^{-2}, 9^{-2}, 9\cdot 81^{-1}$?", 2, "3 9 9 81"),
+        ("Navin makes 160 rupee, Luka makes 25 kuna. A dollar is 32.35 rupee or 5.18 kuna. Who would earn the most?", "Navin",
+         "160 25 32.35 5.18"),
         (r"For how many primes $p$ has $8x\equiv 7\pmod{p}$ no solution? It has no solutions for finitely many.", 7, "7"),
         (r"Let \[f(x) = \left\{ \begin{array}{cl} 3-x & \text{ if } x \leq 3, \\ -x^5+2x & \text{ if } x>3. \end{array} "
          r"\right.\]Calculate $f^{-1}(6)$.", -3, "3 3 2 3"),
         ("When the girls line up in rows of eight, there are seven left over. If instead they line up in rows of four, "
-         "how many are left over?", 3, "eight"),
+         "how many are left over?", 3, "eight four"),
         ("Each week, between 30 and 50 students come. They could not make groups of equal size. How many are there?", 41,
          "30 50"),
         ("There are $N$ students, where $N < 50$. In groups of 8, the last group has 5. Sum all $N$.", 66, "50"),
@@ -156,6 +176,17 @@ def test_numbers_that_few_or_all_values_fit_are_idle(text: str, answer: object, 
         ("The difference between the number and the number with its digits reversed is $27.$ What is its first digit?", 5),
         ("What is the sum of all solutions of $x^2 - 8x + 12 = 5$?", 8),
         ("What is the sum of all solutions of $3|x - 8| + 17 = 2x$?", 16),
+        (r"All the roots of $x^2 + ax + 8 = 0$ are real. Find the smallest possible value of $a.$", 3),
+        (r"Find the minimum value of \[\frac{x^3 + 2y^3 + 4z^3}{xyz}.\]", 6),
+        ("The distances from $P$ to the planes $x - 2y = 7$ and $x + y = 5$ are equal. Where is $P$?", 7),
+        ("The number $C$ is a multiple of 7, but not a multiple of 3. What is the least $C$ with 4 digits?", 1001),
+        (r"The roots of the polynomial $x^3 - 52x^2 + 581x - k$ are whole. Find $k$.", 962),
+        (r"Find the value of $r$ such that $\frac{6r^2 -19r - 8}{2r-7} = 4r-3$.", 4),
+        ("Three-fourths of the pupils in a class are tall, and six-sevenths of the pupils are right-handed. The class has 84 "
+         "pupils.", 51),
+        ("He has over 200 stamps, 30 on a page. What is the number of pages?", 7),
+        (r"Evaluate $y = \frac{2x - 3}{x^2-5x-14}$ at $x = 12$.", 7),
+        ("Who would earn the largest share of $57?", 7),
     ],
 )  # fmt: skip
 def test_questions_of_another_kind_are_left_alone(text: str, answer: object) -> None:
@@ -185,7 +216,7 @@ def test_every_row_finds_what_it_is_for(data_dir) -> None:
     problems += [Problem(row["question" + k], row["data" + k]["final_answer"]) for row in rows for k in "12"]
     found = {why for problem in problems for _, why in stretches(problem)}
     assert {row.why for row in (*ANSWERABLE, *COARSE)} <= found
-    for hint, rule in (*ANSWERABLE_FUNCTIONS, *COARSE_FUNCTIONS):
+    for hint, rule in (*ANSWERABLE_FUNCTIONS, *WHOLE_FUNCTIONS, *COARSE_FUNCTIONS):
         assert any(list(rule(problem)) for problem in problems if hint in problem.prompt), rule.__name__
 
 
@@ -200,7 +231,9 @@ def test_stretches_take_linear_time(in_time) -> None:
         r"between 30 and 50 groups of ", r"$z^4+4z^3i-6z^2-4zi$ ", r"\sqrt{\dfrac{\sqrt{80}}{9}} fraction ", "$[",
         r"\mathbf{A} \begin{pmatrix} 3 \\ 1 \\ 0 \end{pmatrix} = ", r"\frac{(x + 1)(x - 3)}{5(x + 2)} solve = ",
         "Simplify $\\sqrt{2}$ form $ positive integers ", "\\sum_{i = 1}^n a_i^3 = 8 ", "opposite corners at $(4,2)$ and ",
-        "|x-2| ", "sum of all values $|x - 3| = a$ ", "probability of it is $\\frac{2}{3}$. Find $n$ ", "$", "\\[",
+        "|x-2| ", "sum of all values $|x - 3| = a$ ", "probability of it is $\\frac{2}{3}$. Find $n$ ",
+        "\\frac{x^2 - 1}{x - 1} = ", "two-thirds of the 12 boys ", "One of the roots of $x$ is $2$ other roots ",
+        "Who would earn the most ", "the last page, over 12, the smallest number of ", "asymptote \\frac{2x}{", "$", "\\[",
     ]  # fmt: skip
     for piece in pieces:
         text = (piece * (MAX_TEXT // len(piece)))[:MAX_TEXT]
