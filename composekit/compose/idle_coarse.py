@@ -36,6 +36,10 @@ COARSE: tuple[Row, ...] = (
     Row("number of", re.compile(
         r"\b(?:last|left over|remainder|multiples?)\b(?s:.{1,400})\b(?:smallest|least|fewest) (?:possible )?number of"
     ), re.compile(rf"\b(?:over|(?:more|greater) than) {_N}(?! more\b|\s?\\?%)"), _ROUGHLY),
+    # positive integers less than 103 have an odd number of divisors; the greatest number of factors of one less than 20
+    Row("less than", re.compile(r"\b(?:divisors|factors|perfect (?:squares|cubes))\b"), re.compile(
+        rf"\bless than ({_N})(?= (?:have an odd number of|can have\b|are perfect (?:squares|cubes)\b))"
+    ), _ROUGHLY, 1),
     # How many digits repeat in the decimal of $\frac{31}{11111}$?
     Row("repeat", re.compile(r"\b[Hh]ow many digits (?:repeat|are in the repe)|\blength of the (?:repe|period)"), re.compile(
         r"\\[dt]?frac\s?\{?[0-9]{1,9}\}?\s?\{?[0-9]{1,9}\}?|(?<![0-9/])[0-9]{1,9}/[0-9]{1,9}"

@@ -1,8 +1,8 @@
 """Stretches of a text whose numbers are doubtful constants: a table of patterns, looked up once for a problem.
 
 The tables are in :mod:`~composekit.compose.idle_answerable`, :mod:`~composekit.compose.idle_whole` and
-:mod:`~composekit.compose.idle_coarse`. A row says which words a text must have, and where in it the numbers stand; a few rules
-need more than patterns and are functions.
+:mod:`~composekit.compose.idle_coarse`. A row says which words a text must have, and where in it the numbers stand; a few
+rules need more than patterns and are functions.
 """
 
 from __future__ import annotations

@@ -98,15 +98,17 @@ def doubted(text: str, answer: object) -> list[str]:
         ("One of the roots of \n\\[z^4 + az^3 + 5z^2 - iz - 6 = 0\\]is $2i,$ where $a$ is a number. Enter the other three "
          "roots.", "1", "5 6 2"),
         (r"Find the value of $r$ such that $\frac{6r^2 -19r - 7}{2r-7} = 4r-3$.", 4, "6 19 7 2 7"),
-        ("Three-fourths of the pupils in a class are tall, and six-sevenths of the pupils are right-handed. The class has 28 "
+        ("Three-fourths of the pupils in a class are tall, and six-sevenths of the pupils are strong. The class has 28 "
          "pupils. How many are both at least?", 17, "28"),
         # needed roughly, or not at all
         ("He has over 200 stamps, 30 on a page. The last page has 5. What is the smallest number of stamps?", 215, "200"),
         (r"The graph of $y = \frac{2x - 3}{x^2-5x-14}$ has horizontal asymptote $y = c$. Find $c$.", 0,
          "2 3 5 14"),
         (r"How many different values are represented by $3^{-2}, 9^{-2}, 9\cdot 81^{-1}$?", 2, "3 9 9 81"),
-        ("Navin makes 160 rupee, Luka makes 25 kuna. A dollar is 32.35 rupee or 5.18 kuna. Who would earn the most?", "Navin",
+        ("Navin makes 160 rupee, Luka makes 25. A dollar is 32.35 rupee or 5.18 kuna. Who would earn the most?", "Navin",
          "160 25 32.35 5.18"),
+        ("How many positive integers less than 103 have an odd number of positive divisors?", 10, "103"),
+        ("What is the greatest number of factors that a positive integer less than 20 can have?", 6, "20"),
         (r"For how many primes $p$ has $8x\equiv 7\pmod{p}$ no solution? It has no solutions for finitely many.", 7, "7"),
         (r"Let \[f(x) = \left\{ \begin{array}{cl} 3-x & \text{ if } x \leq 3, \\ -x^5+2x & \text{ if } x>3. \end{array} "
          r"\right.\]Calculate $f^{-1}(6)$.", -3, "3 3 2 3"),
@@ -182,8 +184,8 @@ def test_numbers_that_few_or_all_values_fit_are_idle(text: str, answer: object, 
         ("The number $C$ is a multiple of 7, but not a multiple of 3. What is the least $C$ with 4 digits?", 1001),
         (r"The roots of the polynomial $x^3 - 52x^2 + 581x - k$ are whole. Find $k$.", 962),
         (r"Find the value of $r$ such that $\frac{6r^2 -19r - 8}{2r-7} = 4r-3$.", 4),
-        ("Three-fourths of the pupils in a class are tall, and six-sevenths of the pupils are right-handed. The class has 84 "
-         "pupils.", 51),
+        ("Three-fourths of the pupils in a class are tall, and six-sevenths of the pupils are tidy. It has 84 pupils.", 51),
+        ("How many positive integers less than 103 have an even digit? How many divisors has 57?", 4),
         ("He has over 200 stamps, 30 on a page. What is the number of pages?", 7),
         (r"Evaluate $y = \frac{2x - 3}{x^2-5x-14}$ at $x = 12$.", 7),
         ("Who would earn the largest share of $57?", 7),
