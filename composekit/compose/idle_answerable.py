@@ -165,8 +165,16 @@ ANSWERABLE: tuple[Row, ...] = (
         "a number has few digits", 1),
     # the roots of $x^3 - 52x^2 + 581x - k$ are distinct prime numbers
     Row("prime", re.compile(r"\broots\b[^?!]{1,160}\bprime"), re.compile(
-        r"[a-z]\s?\^\s?\{?3\}?\s?-\s?([0-9]{1,6})\s?[a-z]\s?\^\s?\{?2"
-    ), "few sums of primes have the same sum of products", 1),
+        r"[a-z]\s?\^\s?\{?3\}?\s?-\s?[0-9]{1,6}\s?[a-z]\s?\^\s?\{?2\}?\s?\+\s?[0-9]{1,6}\s?[a-z]"
+    ), "few numbers are sums and products of primes"),
+    # the integers $C$ and $D$ for which \frac{C}{x-3}+\frac{D}{x+8}=\frac{4x-23}{x^2+5x-24}
+    Row("integers", _INTEGERS, re.compile(
+        r"\\[dt]?frac\s?\{[A-Z]\}\s?\{[^{}]{1,20}\}\s?[-+]\s?\\[dt]?frac\s?\{[A-Z]\}\s?\{[^{}]{1,20}\}\s?=\s?\\[dt]?frac\s?\{[^{}]{1,40}\}"
+    ), "few numbers have whole parts"),
+    # The sum of the first $N$ positive odd numbers is 121.
+    Row("um of the first $", _COUNT_ASKED, re.compile(
+        rf"\bsum of the first \$[a-zA-Z]\$ (?:positive )?(?:odd |even |whole )?(?:numbers|integers) is {_N}"
+    ), "few numbers are such a sum"),
 )  # fmt: skip
 
 
