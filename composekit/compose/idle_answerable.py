@@ -135,7 +135,8 @@ ANSWERABLE: tuple[Row, ...] = (
     Row("ower of", None, re.compile(rf"\b[Ww]hat power of {_N} is (?:equal to )?{_N}"), "few numbers are such powers"),
     # The product of two consecutive positive even integers is $288$.
     Row("onsecutive", re.compile(r"\?"), re.compile(
-        rf"\b[Pp]roduct of (?:two|three) consecutive (?:[a-z]+ ){{0,3}}(?:integers|numbers) is {_N}"
+        rf"\b(?:[Pp]roduct|[Ss]um of the squares) of (?:two|three) (?:positive |negative |odd |even )*consecutive "
+        rf"(?:[a-z]+ ){{0,3}}(?:integers|numbers) is {_N}"
     ), "few numbers are such a product"),
     # the lines $y=ax+c$, ... bound a parallelogram with area $18$, and $a$, ... are positive integers
     Row("bounded by the lines", _WHOLE, re.compile(rf"\bbounded by the lines [^.?!]{{1,120}}\barea {_N}"),

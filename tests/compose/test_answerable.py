@@ -216,6 +216,47 @@ def test_squares_of_sums_and_triangles_of_two_halves_are_told(text: str, expecte
     assert [text[slice(*s)] for s in derivable(text, numerals(text)) if s not in fives] == expected.split()
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"Given that $\binom{23}{3}=1771$, and $\binom{23}{4}=8855$, find $\binom{25}{5}$.", "23 3 1771 23 4 8855"),
+        (r"Given that $\binom{23}{3}=1772 - a$, find $a$.", ""),
+        ("Given that $7! = 5040$, what is $8!$?", "7 5040"),
+        ("Given that $7! = 5040n$, what is $n$?", "7 5040"),
+        ("Given that $7! = 5041 - n$, what is $n$?", ""),
+        ("If $n! = 5040$, what is $n$?", "5040"),
+        ("The sum of the interior angles of a polygon is 1980 degrees. How many sides has it?", "1980"),
+        ("The sum of the interior angles of a polygon and 5 of its exterior ones is 1970 degrees.", ""),
+        ("A convex polygon has 27 diagonals. How many sides does it have?", "27"),
+        ("A convex polygon has 27 diagonals. How many of them are long, if 8 are short?", ""),
+        ("Let $f(x) = 3x + 7$. What is $f^{-1}(f(19))$?", "3 7"),
+        ("Let $f(x) = 3x + 7$. What is $f(f^{-1}(19))$?", "3 7"),
+        ("Let $f(x) = 3x + 7$. What is $f^{-1}(f(19)) + f(2)$?", ""),
+        ("Let $f(x) = 3x + 7$. What is $f(f(19))$?", ""),
+        ("In an arithmetic sequence, the first term is 5, the second term is 12 and the third term is 19.", "5 12 19"),
+        ("In an arithmetic sequence, the first term is 5, and the third term is 19. What is the tenth?", ""),
+        ("In a sequence, the first term is 5, the second term is 12 and the third term is 19.", ""),
+        ("In an arithmetic sequence, the first term is 5, the second term is 12 and the third term is 20.", ""),
+        (r"The angles of a triangle are $35^\circ$, $65^\circ$ and $80^\circ$. What is their range?", "35 65 80"),
+        (r"The angles of a triangle are $35^\circ$, $65^\circ$ and $x^\circ$. What is $x$?", ""),
+        ("Of two complementary angles one has 38 degrees and one 52 degrees.", "38 52"),
+        ("Of two supplementary angles one has 38 degrees and one 142 degrees.", "38 142"),
+        ("Of two supplementary angles one has 38 degrees.", ""),
+        ("The line $y = 3x + 7$ passes through the point $(2, 13)$. What is its slope?", "3 7 2 13"),
+        ("The line $y = 3x + 7$ passes through the point $(2, 14)$. What is its slope?", ""),
+        ("The line $y = 3x + 7$ is drawn. How far is the point $(2, 13)$ from $(0, 57)$?", ""),
+        ("The graph of $y = x^2 - 6x + 13$ has vertex $(3, 4)$. What is their sum?", "6 13 3 4"),
+        ("The number of diagonals of a convex polygon is 27. How many sides has it?", "27"),
+        ("A polygon has interior angles whose sum is 1980 degrees.", "1980"),
+        ("The product of two positive consecutive integers is 506. What is their sum?", "two 506"),
+        ("The sum of the squares of two consecutive integers is 181. What is the larger one?", "two 181"),
+        ("The sum of two consecutive integers is 181. What is the larger one?", ""),
+    ],
+)
+def test_facts_that_everyone_knows_tell_their_numbers(text: str, expected: str) -> None:
+    assert doubted(text, 8) == expected.split()
+
+
 def test_every_row_finds_what_it_is_for(data_dir) -> None:
     """A row of a table that finds nothing in real problems is misspelt, or nobody needs it."""
     rows = [json.loads(line) for line in (data_dir / "math500.jsonl").read_text().splitlines()]
@@ -241,6 +282,9 @@ def test_stretches_take_linear_time(in_time) -> None:
         "Simplify $\\sqrt{2}$ form $ positive integers ", "\\sum_{i = 1}^n a_i^3 = 8 ", "opposite corners at $(4,2)$ and ",
         "|x-2| ", "sum of all values $|x - 3| = a$ ", "probability of it is $\\frac{2}{3}$. Find $n$ ",
         "\\frac{x^2 - 1}{x - 1} = ", "two-thirds of the 12 boys ", "One of the roots of $x$ is $2$ other roots ",
+        "\\binom{9}{3} = 84 ", "7! = 5040, n! = 6 ", "$y = x^2 + 1$ (2, 5) lies on ", "y = 2x^2 + ",
+        "first term is 5 arithmetic ", "angles of a triangle are 35 degrees ", "sum of the interior angles ",
+        "f(x) = f^{-1}(f(",
         "Who would earn the most ", "the last page, over 12, the smallest number of ", "asymptote \\frac{2x}{", "$", "\\[",
     ]  # fmt: skip
     for piece in pieces:
