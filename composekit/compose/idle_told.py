@@ -142,8 +142,28 @@ def _points_of_curves(problem: Problem) -> Iterator[tuple[Span, str]]:
                 yield point.span(), "the point lies on the curve"
 
 
+_ROOTS = re.compile(
+    r"\b(?:roots|solutions|zeros|zeroes) (?:of|to) \$([-+0-9a-z^{} ]{3,60}?)\s?(?:=\s?0\s?)?\$ are "
+    r"\$?(-?[0-9]{1,4})\$?,? and \$?(-?[0-9]{1,4})(?![0-9]|[./][0-9])"
+)
+
+
+def _roots_of_a_polynomial(problem: Problem) -> Iterator[tuple[Span, str]]:
+    """``The two roots of $x^2 - 12x + 35 = 0$ are 5 and 7.``"""
+    for match in islice(_ROOTS.finditer(problem.prompt), _MOST):
+        try:
+            values = polynomial(problem.prompt, match.span(1))
+        except NoPolynomialError:
+            continue
+        roots = int(match[2]), int(match[3])
+        if len({*"".join(values)}) == 1 and not any(
+            sum(c * root ** len(power) for power, c in values.items()) for root in roots
+        ):
+            yield match.span(), "a polynomial and its roots tell each other"
+
+
 TOLD_FUNCTIONS: tuple[tuple[str, Rule], ...] = (
     ("=", _known_values), ("!", _factorials), ("angles", _sums_of_angles), ("diagonals", _diagonals),
     ("^{-1}", _of_its_inverse), (" term ", _terms_in_a_row), ("angle", _angles_that_add_up),
-    ("y", _points_of_curves),
+    ("y", _points_of_curves), (" are ", _roots_of_a_polynomial),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Numbers of which few leave something whole: that divide a polynomial, or have whole shares.
+"""Numbers of which few leave something whole: that divide a polynomial, have factors or whole shares, or are powers.
 
 The rules are of the kind of :mod:`composekit.compose.idle_answerable`.
 """
@@ -47,4 +47,32 @@ def _whole_shares(problem: Problem) -> Iterator[tuple[Span, str]]:
             yield match.span(1), "few numbers have whole shares"
 
 
-WHOLE_FUNCTIONS: tuple[tuple[str, Rule], ...] = (("frac{", _divides), ("s of ", _whole_shares))
+_FACTORED = re.compile(
+    r"\b[Ff]actor (?:the )?(?:following |expression |polynomial |quadratic )?(?:completely:? )?\$([^$]{2,60}\^[^$]{1,60})\$"
+)
+_LOGARITHM = re.compile(
+    r"\b(?:[Ee]valuate|[Cc]ompute|[Ff]ind|[Ww]hat is) \$\\log_\s?(?:\{([0-9]{1,4})\}|([0-9]))"
+    r"\s?[({]?\s?([0-9]{1,7})\s?[)}]?\s?[.?]?\$"
+)
+
+
+def _factored(problem: Problem) -> Iterator[tuple[Span, str]]:
+    """``Factor $9y^2 - 30y + 25$.``"""
+    for match in islice(_FACTORED.finditer(problem.prompt), 4):
+        yield match.span(1), "few numbers have factors"
+
+
+def _logarithms(problem: Problem) -> Iterator[tuple[Span, str]]:
+    r"""``Evaluate $\log_4 32$.``"""
+    for match in islice(_LOGARITHM.finditer(problem.prompt), 4):
+        base, number = int(match[1] or match[2]), int(match[3])
+        if any(base**n == number**m for n in range(1, 12) for m in range(1, 5)):
+            yield match.span(), "few numbers are such powers"
+
+
+WHOLE_FUNCTIONS: tuple[tuple[str, Rule], ...] = (
+    ("frac{", _divides),
+    ("s of ", _whole_shares),
+    ("actor ", _factored),
+    ("log_", _logarithms),
+)
