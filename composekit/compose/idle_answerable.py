@@ -135,11 +135,47 @@ ANSWERABLE: tuple[Row, ...] = (
     Row("ower of", None, re.compile(rf"\b[Ww]hat power of {_N} is (?:equal to )?{_N}"), "few numbers are such powers"),
     # The product of two consecutive positive even integers is $288$.
     Row("onsecutive", re.compile(r"\?"), re.compile(
-        rf"\b[Pp]roduct of (?:two|three) consecutive (?:[a-z]+ ){{0,3}}(?:integers|numbers) is {_N}"
+        rf"\b(?:[Pp]roduct|[Ss]um of the squares) of (?:two|three) (?:positive |negative |odd |even )*consecutive "
+        rf"(?:[a-z]+ ){{0,3}}(?:integers|numbers) is {_N}"
     ), "few numbers are such a product"),
     # the lines $y=ax+c$, ... bound a parallelogram with area $18$, and $a$, ... are positive integers
     Row("bounded by the lines", _WHOLE, re.compile(rf"\bbounded by the lines [^.?!]{{1,120}}\barea {_N}"),
         "few areas have whole slopes"),
+    # all the roots of $x^3 + ax^2 + ax + 1 = 0$ are real; the smallest possible value of $a$
+    Row("roots of", re.compile(
+        r"\bare (?:all )?real\b[^?!]{1,60}\b(?:smallest|largest|least|greatest) (?:possible )?value of"
+    ), re.compile(r"\\\[[^\]]{0,20}\^\{?[3-9][^\]]{1,120}|\$[^$]{0,20}\^\{?[3-9][^$]{1,120}\$"),
+        "few equations of that degree are solved with ease"),
+    # the least value of \frac{(a + b + c)[(a + b)^2 + (a + b + 4c)^2]}{abc}
+    Row(" value of", None, re.compile(
+        r"\b(?:minimum|maximum|least|greatest) value of\s{1,3}\\\[\s?\\[dt]?frac\{\([a-z] \+ [a-z] \+ [a-z]\)"
+        r"[^$]{1,120}?\}\{[a-z]{3}\}"
+    ), _FEW),
+    # the distances to the planes $x - z = 0,$ $x - 2y + z = 0,$ and $x + y + z = 0$
+    Row("to the planes", re.compile(r"\b(?:volume|region)\b"), re.compile(r"\bto the planes [^.?!]{1,160}"),
+        "few planes are at right angles"),
+    # \left| z + \frac{1}{z} \right| \le 2: find the area of $S$
+    Row("{z}", re.compile(r"\barea\b"), re.compile(
+        r"\|\s?z\s?[-+]\s?\\[dt]?frac\{[0-9]{1,4}\}\{z\}\s?(?:\\right)?\s?\|\s?(?:<|\\leq?(?![a-z])|\\leqslant)\s?[0-9]{1,4}"
+    ), "few numbers give circles"),
+    # The number $C$ is a multiple of 7, but is NOT a multiple of 3, greater than 20, but less than 30.
+    Row("a multiple of", re.compile(r"\bgreater than\b.{1,60}\bless than\b|\bbetween\b"),
+        re.compile(rf"\b(?:not|NOT|[Nn]either) a multiple of ({_N}|[a-z]{{3,9}})"), "the bounds leave few", 1),
+    # the last digit is equal to the sum of the first two digits
+    Row("digits", None, re.compile(rf"\bsum of (?:the|its) (?:first|last) ({_N}|[a-z]{{3,9}}) digits"),
+        "a number has few digits", 1),
+    # the roots of $x^3 - 52x^2 + 581x - k$ are distinct prime numbers
+    Row("prime", re.compile(r"\broots\b[^?!]{1,160}\bprime"), re.compile(
+        r"[a-z]\s?\^\s?\{?3\}?\s?-\s?[0-9]{1,6}\s?[a-z]\s?\^\s?\{?2\}?\s?\+\s?[0-9]{1,6}\s?[a-z]"
+    ), "few numbers are sums and products of primes"),
+    # the integers $C$ and $D$ for which \frac{C}{x-3}+\frac{D}{x+8}=\frac{4x-23}{x^2+5x-24}
+    Row("integers", _INTEGERS, re.compile(
+        r"\\[dt]?frac\s?\{[A-Z]\}\s?\{[^{}]{1,20}\}\s?[-+]\s?\\[dt]?frac\s?\{[A-Z]\}\s?\{[^{}]{1,20}\}\s?=\s?\\[dt]?frac\s?\{[^{}]{1,40}\}"
+    ), "few numbers have whole parts"),
+    # The sum of the first $N$ positive odd numbers is 121.
+    Row("um of the first $", _COUNT_ASKED, re.compile(
+        rf"\bsum of the first \$[a-zA-Z]\$ (?:positive )?(?:odd |even |whole )?(?:numbers|integers) is {_N}"
+    ), "few numbers are such a sum"),
 )  # fmt: skip
 
 
@@ -184,7 +220,13 @@ _ROOTS_WANTED = re.compile(
 _NO_VALUES = re.compile(
     r"(?<!denotes the )\b(?:sum|product|number|average|mean|polynomial with|squares) of\b|\b[Hh]ow many\b|\breciprocal"
 )
+_WITH_EASE = "few equations of that degree are solved with ease"
 _CUBIC = re.compile(r"[a-z)]\s?\^\s?\{?[3-9](?![0-9])")
+
+
+_ONE_ROOT = re.compile(
+    r"\b[Oo]ne (?:of (?:the|its) )?(?:root|zero|solution)s? (?:of|to)(?s:.{5,160}?)(?:\]|\$),?\s?is \$([^$]{1,24})\$"
+)
 
 
 def _of_high_degree(problem: Problem) -> Iterator[tuple[Span, str]]:
@@ -194,7 +236,9 @@ def _of_high_degree(problem: Problem) -> Iterator[tuple[Span, str]]:
         return
     for match in FORMULA.finditer(text):
         if "=" in match[0] and _CUBIC.search(match[0]):
-            yield match.span(), "few equations of that degree are solved with ease"
+            yield match.span(), _WITH_EASE
+            for root in islice(_ONE_ROOT.finditer(text), 2):
+                yield root.span(1), _WITH_EASE
 
 
 _SUM_OF_FRACTIONS = re.compile(r"\)[^{}]{0,12}\}\s?\{[^{}]{0,12}\(")

@@ -22,12 +22,24 @@ COARSE: tuple[Row, ...] = (
         r"\b(rows|groups|lines|columns|teams|stacks|piles|bags|boxes) of \$?(\w{1,9})\$?"
         r"(?=,? [^.?!]{1,40}\bleft over\.\s[^.?!]{1,60}\b\1 of )"
     ), "only multiples of the second number answer it", 2),
+    Row("left over", re.compile(r"\bhow many [^.?!]{0,20}left over\?"), re.compile(
+        r"\b(rows|groups|lines|columns|teams|stacks|piles|bags|boxes) of \$?\w{1,9}\$?,? [^.?!]{1,40}\bleft over\.\s{1,4}"
+        r"[^.?!]{1,60}\b\1 of \$?(\w{1,9})"
+    ), "few numbers divide the first one", 2),
     # between 30 and 50 students ... could not be broken up into groups of equal size
     Row("etween", _FILTER, re.compile(rf"\b[Bb]etween {_N} and {_N}(?! %|\s?\\?%)"), _ROUGHLY),
     # $N$ students, where $N < 50$ ... the last group has 5 students
     Row("$", re.compile(r"\b(?:last group has|remainder|left over|leftover|remaining when)\b"), re.compile(
         r"\$\s?(?:[0-9]{1,9}\s?(?:<|\\leq?|\\le)\s?)?[a-zA-Z]\s?(?:<|\\leq?|\\le|\\leqslant)\s?[0-9]{2,9}\s?\$"
     ), _ROUGHLY),
+    # He has over 200 stamps; the last page has 5. What is the smallest number of stamps he can have?
+    Row("number of", re.compile(
+        r"\b(?:last|left over|remainder|multiples?)\b(?s:.{1,400})\b(?:smallest|least|fewest) (?:possible )?number of"
+    ), re.compile(rf"\b(?:over|(?:more|greater) than) {_N}(?! more\b|\s?\\?%)"), _ROUGHLY),
+    # positive integers less than 103 have an odd number of divisors; the greatest number of factors of one less than 20
+    Row("less than", re.compile(r"\b(?:divisors|factors|perfect (?:squares|cubes))\b"), re.compile(
+        rf"\bless than ({_N})(?= (?:have an odd number of|can have\b|are perfect (?:squares|cubes)\b))"
+    ), _ROUGHLY, 1),
     # How many digits repeat in the decimal of $\frac{31}{11111}$?
     Row("repeat", re.compile(r"\b[Hh]ow many digits (?:repeat|are in the repe)|\blength of the (?:repe|period)"), re.compile(
         r"\\[dt]?frac\s?\{?[0-9]{1,9}\}?\s?\{?[0-9]{1,9}\}?|(?<![0-9/])[0-9]{1,9}/[0-9]{1,9}"
@@ -75,6 +87,16 @@ COARSE: tuple[Row, ...] = (
     Row("f^{-1}(", re.compile(r"\\(?:leq?|geq?|le|ge)(?![a-z])|[<>]"), re.compile(
         r"f\(\w\)\s?=\s?(?:\\left\s?\\\{)?\s*\\begin\{(?:array|cases)\}(?s:.{1,300}?)\\end\{(?:array|cases)\}"
     ), "one branch gives each value"),
+    # $f(x) = \frac{2x}{x^2-5x-14}$ has a horizontal asymptote
+    Row("asymptote", None, re.compile(r"\\[dt]?frac\s?\{([^{}^]{1,40})\}\s?\{[^{}]{0,40}[a-z]\s?\^\s?\{?[2-9]"),
+        "a numerator of lower degree has no part in it", 1),
+    # How many different values are represented by $3^{-2}, 9^{-2}, 27^{-\frac{2}{3}}$?
+    Row("different values", re.compile(r"\b[Hh]ow many different values are (?:represented|among)"), re.compile(
+        r"\$\$[^$]{3,200}\$\$|\\\[[^\]]{3,200}|\$[^$]{3,200}\$"
+    ), "few numbers are equal to others"),
+    # who would earn the most
+    Row("most", re.compile(r"\b[Ww]ho (?:would |will |can )?[a-z]+ (?:the )?most\b[^?]{0,60}\?"), re.compile(r"(?s:.+)"),
+        "one of two is left whatever it is"),
     # $p(n) = ...$ for $n = 2,$ 3, 4, $\dots,$ 7. Find $p(8).$
     Row("dots", re.compile(r"\bpolynomial\b"), re.compile(
         r"\bfor \$?[a-z] ?= ?[0-9]{1,4}[^.?!]{0,40}dots[^.?!]{1,20}[.?!]\$?\s{1,3}(?:Find|Compute|Determine|What is)"

@@ -1,7 +1,8 @@
 """Stretches of a text whose numbers are doubtful constants: a table of patterns, looked up once for a problem.
 
 The tables are in :mod:`~composekit.compose.idle_answerable` and :mod:`~composekit.compose.idle_coarse`. A row says which
-words a text must have, and where in it the numbers stand; a few rules need more than patterns and are functions.
+words a text must have, and where in it the numbers stand. A few rules need more than patterns and are functions, among them
+those of :mod:`~composekit.compose.idle_whole` and :mod:`~composekit.compose.idle_told`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from itertools import islice
 from composekit.compose.derivations import Span
 from composekit.compose.idle_answerable import ANSWERABLE, ANSWERABLE_FUNCTIONS
 from composekit.compose.idle_coarse import COARSE, COARSE_FUNCTIONS
+from composekit.compose.idle_told import TOLD_FUNCTIONS
+from composekit.compose.idle_whole import WHOLE_FUNCTIONS
 from composekit.compose.problem import Problem
 
 MAX_STRETCHES = 32  # that one pattern finds in a text
@@ -33,6 +36,6 @@ def _stretches(problem: Problem) -> Iterator[tuple[Span, str]]:
         if row.hint in text and (row.asked is None or row.asked.search(text)):
             for match in islice(row.place.finditer(text), MAX_STRETCHES):
                 yield match.span(row.group), row.why
-    for hint, rule in (*ANSWERABLE_FUNCTIONS, *COARSE_FUNCTIONS):
+    for hint, rule in (*ANSWERABLE_FUNCTIONS, *WHOLE_FUNCTIONS, *COARSE_FUNCTIONS, *TOLD_FUNCTIONS):
         if hint in text:
             yield from rule(problem)

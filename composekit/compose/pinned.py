@@ -79,6 +79,8 @@ def why_pinned(
         return "few answers before are possible"
     if not isinstance(value, int):
         return ""
+    if value >= 0 and _few_are_left_over(problem.prompt, constant, value):
+        return "few remainders are as large as the relation says"
     if not constant.in_math and _few_are_positive(constant, value, tried, most):
         return "few of the possible answers before leave it positive"
     if problem.template is None:
@@ -115,6 +117,29 @@ def _few_are_positive(constant: Constant, value: int, tried: Sequence[Value], mo
     if tried and tried != _SMALL:
         return sum(x + shift > 0 for x in tried) < _fewest(tried)
     return most is not None and value <= most and most + shift < FEWEST
+
+
+_DIVISOR_BEFORE = re.compile(
+    r"\b(?:rows|groups|lines|columns|teams|stacks|piles|bags|boxes) of \$?(\w{1,9})\$?,? [^.?!]{1,40}\Z"
+)
+_LEFT_OVER = re.compile(r"\$?(?: [a-z]+){0,2} left over\b")
+_DIVISOR_AFTER = re.compile(r"\$? when (?:it is )?divided by \$?([0-9]{1,9})")
+_LONGEST = 80
+
+
+def _few_are_left_over(text: str, constant: Constant, value: int) -> bool:
+    """``In rows of eight, there are Y left over``, and Y is 6 more than X: it is 6 or 7."""
+    shift = constant.value - value
+    if shift <= 0 or ("left over" not in text and "remainder" not in text):
+        return False
+    start, end = constant.span
+    before = text[max(start - _LONGEST, 0) : start]
+    divisor = _DIVISOR_AFTER.match(text, end) if before.endswith(("remainder of ", "remainder of $")) else None
+    place = divisor.span(1) if divisor else None
+    if place is None and _LEFT_OVER.match(text, end) and (rows := _DIVISOR_BEFORE.search(before)):
+        place = rows.start(1) + start - len(before), rows.end(1) + start - len(before)
+    whole = next((n.value for n in numerals(text) if n.span == place), None) if place else None
+    return isinstance(whole, int) and constant.value < whole <= shift + _FEWEST_ANSWERS - 1
 
 
 def _near(value: int, top: int) -> Iterator[int]:

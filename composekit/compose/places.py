@@ -163,8 +163,15 @@ def _is_argument(site: _Site) -> bool:
     return len(site.piece(site.before)) == 1 and site.piece(site.before - 1) in TWO_ARGUMENTS
 
 
+_RAISED_ENDING = re.compile(
+    r"\s?\^\s?\{?\s?(?:\\(?:mathrm|textrm|text|textup|mbox|rm)\s?\{?\s?)?(?:st|nd|rd|th)(?![A-Za-z])"
+)
+
+
 def _powered(site: _Site) -> str:
     if site.piece(site.after) == "^":
+        if _RAISED_ENDING.match(site.text, site.end):
+            return "an ordinal"  # 12^{\mathrm{th}}
         follow = site.piece(site.after + 1)
         if follow == "{":
             follow = site.piece(site.after + 2)

@@ -105,7 +105,7 @@ ROOTS = "$x^{10} + (13x - 1)^{10} = 0$"
          "$a$?", 9, "57 19"),
         ("Compute $a+b+c,$ given that $a,$ $b$ and $c$ are the roots of \\[\\frac{57}{x} + 5x^2 = 6x.\\]", 9, "57"),
         ("Find the horizontal asymptote of $y=\\frac{4x^3+2x-7}{3x^3-8x^2+5x-1}$?", 1, "2 7 8 5 1"),
-        ("$\\frac{2x}{x^2-5x-14}$ has vertical asymptotes $x=a$ and $x=b$. Find $a+b$.", 5, "14"),
+        ("$\\frac{2x}{x^2-5x-14}$ has vertical asymptotes $x=a$ and $x=b$. Find $a+b$.", 5, "2 14"),
         ("Let $f(x) = x^3 + 3x^2 + 57.$ Which $a$ gives $f(x) - f(a) = (x - a)^2 (x - b)$?", 9, "57"),
         ("If $f(x) = ax^4 - bx^2 + x + 57$ and $f(-3) = 2,$ what is $f(3)$?", 8, "57"),
         # what a domain and a hole are due to
@@ -161,7 +161,7 @@ def test_idle_numbers_are_found(text: str, answer: object, expected: str) -> Non
             9,
         ),
         ("Compute $a+b,$ given that $a$ and $b$ are the roots of \\[\\frac{57}{y} = 6y - 24.\\]", 9),
-        ("$\\frac{2x}{x^2-5x-14}$ has vertical asymptotes $x=a$ and $x=b$. Find $ab$.", -14),
+        ("$\\frac{x}{x^2-5x-14}$ has vertical asymptotes $x=a$ and $x=b$. Find $ab$.", -14),
         ("Let $f(x) = x^3 + 3x^2 + 57.$ Which $a$ gives $f(x) - f(a) = (x - a)^2 (x - b)$, and what is $f(2)$?", 9),
         ("If $f(x) = ax^5 - bx^3 + x + 57$ and $f(-3) = 2,$ what is $f(3)$?", 8),
         ("If $f(x) = ax^4 - bx^2 + x + 57$ and $f(-3) = 2,$ what is $f(4)$?", 8),
@@ -207,6 +207,9 @@ TRIANGLE = '[asy] draw((0,0)--(9,0)--(9,12)--cycle); label("$9$", (4.5,0), S); [
         (f"In $\\triangle ABC$, $AC = 16$. What is $AB$? {TRIANGLE}", []),  # not to scale
         ("[asy] draw((0,0)--(10,0)--(8.2635,9.8481)--(20,0)); [/asy] $\\angle BCA = 40^\\circ.$", ["40"]),
         ("[asy] draw((0,0)--(10,0)--(8.2635,9.8481)--(20,0)); [/asy] $\\angle BCA = 43^\\circ.$", []),
+        ("$AD = 10$ [asy] A = (0,11); D = (0,1); B = (-11/2,0); C = (11/2,0); [/asy]", ["10"]),
+        ("$\\angle BDC = 3\\angle BAC$ [asy] A = (0,11); D = (0,1); B = (-11/2,0); C = (11/2,0); [/asy]", ["3"]),
+        ("$\\angle BDC = 5\\angle BAC$ [asy] A = (0,11); D = (0,1); B = (-11/2,0); C = (11/2,0); [/asy]", []),
         ("Suppose $\\sin D = 0.7$. [asy] pair D,E,F; F = (0,0); D = (sqrt(51),7); E = (0,7); [/asy]", ["0.7"]),
     ],
 )

@@ -29,6 +29,7 @@ def spot(problem: Problem, text: str) -> Constant:
 
 
 SHOPS = "A hat costs ${} at one shop, $19 at the next, and $95 at the last. How much is it at the cheapest?"
+ROWS = "When the girls line up in rows of eight, there are seven left over. How many are left over in rows of four?"
 LARGEST = "Ann has {} nuts, Bea has 19 nuts and Cem has 23 nuts. Who has the most nuts?"
 
 
@@ -43,10 +44,16 @@ LARGEST = "Ann has {} nuts, Bea has 19 nuts and Cem has 23 nuts. Who has the mos
         (LARGEST.format(43), "Ann", 43, 12, True),
         (LARGEST.format(43), "Ann", 43, 22, False),  # 21 more: Cem may have more
         (LARGEST.format(43).replace("Who has", "How many has who has"), 43, 43, 12, False),
+        (ROWS, 3, "seven", 1, True),  # 6 more than X: 6 or 7
+        (ROWS, 3, "seven", 2, False),  # 5, 6 or 7
+        (ROWS, 3, "seven", -1, False),
+        (ROWS.replace("eight", "nine"), 3, "seven", 1, False),
+        ("Find the least number above 90 with a remainder of $14$ when divided by $16$.", 94, 14, 1, False),
+        ("Find the least number above 90 with a remainder of $14$ when divided by $15$.", 104, 14, 1, True),
         ("Two bags weigh 43 kg and 19 pounds. What is the least weight of 5 bags?", 95, 43, 12, False),  # other things
     ],
 )
-def test_a_relation_bounds_y_from_below(text: str, answer: object, number: int, value: int, pinned: bool) -> None:
+def test_a_relation_bounds_y_from_below(text: str, answer: object, number: int | str, value: int, pinned: bool) -> None:
     problem = Problem(text, answer)
     assert is_pinned(problem, spot(problem, str(number)), value, ()) is pinned
 
