@@ -133,8 +133,8 @@ def _guessed(name: str, values: list[int | None]) -> Row:
 @case("compose_links", "derivable")
 def derivable_constants(ctx: Context) -> Iterator[Row]:
     """How many constants follow from the other numbers of their problem, and how many links rest on one all the same."""
-    from composekit.compose.derivable import derivable
     from composekit.compose.ends import ends_of
+    from composekit.compose.needless.derivable import derivable
     from composekit.compose.tokens import numerals
 
     for name, pool in (

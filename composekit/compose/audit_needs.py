@@ -8,15 +8,15 @@ from fractions import Fraction
 from functools import lru_cache
 
 from composekit.compose import exact
-from composekit.compose.derivable import MAX_TEXT, derivable
-from composekit.compose.derivations import Span
 from composekit.compose.exact import NotExact
 from composekit.compose.findings import Finding, warning
 from composekit.compose.guessing import guess_by_rounding
-from composekit.compose.idle import idle
-from composekit.compose.pinned import between, offered, why_pinned
+from composekit.compose.needless.derivable import MAX_TEXT, derivable
+from composekit.compose.needless.derivations import Span
+from composekit.compose.needless.idle import idle
+from composekit.compose.needless.pinned import between, offered, why_pinned
+from composekit.compose.needless.spaces import few_answers, most_of
 from composekit.compose.problem import Composite, Link, Problem
-from composekit.compose.spaces import few_answers, most_of
 from composekit.compose.tokens import numerals
 
 

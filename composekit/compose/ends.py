@@ -11,10 +11,10 @@ from typing import Literal
 
 from composekit.compose.answers import answer_value, asks_percent, implied_unit, option_letters
 from composekit.compose.calls import Call, calls_of
-from composekit.compose.derivable import derivable
-from composekit.compose.idle import idle
 from composekit.compose.lexing import lex
 from composekit.compose.naming import free_names
+from composekit.compose.needless.derivable import derivable
+from composekit.compose.needless.idle import idle
 from composekit.compose.numbers import Value
 from composekit.compose.places import BASE_OF_POWER
 from composekit.compose.problem import Problem

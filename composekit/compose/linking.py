@@ -17,11 +17,11 @@ from composekit.compose.answers import option_of
 from composekit.compose.ends import Ends, Only, ends_of
 from composekit.compose.generators.stream import Stream
 from composekit.compose.guessing import guess_by_rounding
+from composekit.compose.needless.pinned import between, is_pinned, offered
+from composekit.compose.needless.spaces import most_of
 from composekit.compose.numbers import Value, tidy
-from composekit.compose.pinned import between, is_pinned, offered
 from composekit.compose.problem import Composite, Link, Problem, Topology
 from composekit.compose.rendering import Knot, render
-from composekit.compose.spaces import most_of
 from composekit.compose.symbols import fresh_symbols
 from composekit.compose.tokens import Constant
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from composekit.compose.giveaways import counts_a_list
 from composekit.compose.lexing import MATH, TWO_ARGUMENTS, Lexeme
+from composekit.compose.needless.giveaways import counts_a_list
 from composekit.compose.numbers import Value
 from composekit.compose.words import (
     BEFORE_YEARS,

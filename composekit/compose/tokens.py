@@ -12,8 +12,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from composekit.compose.giveaways import idle_spans, sequence_places
 from composekit.compose.lexing import MATH, TEXT, Lexed, Lexeme, lex
+from composekit.compose.needless.giveaways import idle_spans, sequence_places
 from composekit.compose.numbers import NotANumber, Value, parse_value
 from composekit.compose.places import AMBIGUOUS, place_of
 from composekit.compose.words import CARDINALS, COUNTS, MULTIPLES, ORDINALS, PARTS, SCALES, TENS

@@ -8,13 +8,13 @@ from functools import partial
 import pytest
 
 from composekit.compose import Composer, Problem, chain
-from composekit.compose.derivable import derivable
 from composekit.compose.ends import ends_of
-from composekit.compose.idle import MAX_TEXT, idle
-from composekit.compose.idle_answerable import ANSWERABLE, ANSWERABLE_FUNCTIONS
-from composekit.compose.idle_coarse import COARSE, COARSE_FUNCTIONS
-from composekit.compose.idle_stretches import stretches
-from composekit.compose.idle_whole import WHOLE_FUNCTIONS
+from composekit.compose.needless.answerable import ANSWERABLE, ANSWERABLE_FUNCTIONS
+from composekit.compose.needless.coarse import COARSE, COARSE_FUNCTIONS
+from composekit.compose.needless.derivable import derivable
+from composekit.compose.needless.idle import MAX_TEXT, idle
+from composekit.compose.needless.stretches import stretches
+from composekit.compose.needless.whole import WHOLE_FUNCTIONS
 from composekit.compose.tokens import numerals
 
 

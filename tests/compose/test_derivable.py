@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from composekit.compose import Composer, Composite, Problem, audit, chain
-from composekit.compose.derivable import MAX_TEXT, derivable
 from composekit.compose.ends import ends_of
+from composekit.compose.needless.derivable import MAX_TEXT, derivable
 from composekit.compose.tokens import numerals
 
 SHELVES = "He has 8 math, 10 science and 6 history books, 24 in all, on 3 shelves. How many are not about math?"

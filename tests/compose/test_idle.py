@@ -9,7 +9,7 @@ import pytest
 
 from composekit.compose import Composer, Composite, Problem, Unlinkable, audit, chain
 from composekit.compose.ends import ends_of
-from composekit.compose.idle import MAX_TEXT, idle
+from composekit.compose.needless.idle import MAX_TEXT, idle
 from composekit.compose.tokens import numerals
 
 ORACLE = Problem("What does the oracle say?", 5077)

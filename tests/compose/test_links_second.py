@@ -9,15 +9,15 @@ import pytest
 
 from composekit.compose import Link, Problem, audit, chain
 from composekit.compose.answers import implied_unit
-from composekit.compose.derivable import derivable
 from composekit.compose.ends import ends_of
 from composekit.compose.generators import GENERATORS
 from composekit.compose.generators.stream import Stream
-from composekit.compose.idle import idle
 from composekit.compose.linking import join
-from composekit.compose.pinned import is_pinned, offered
+from composekit.compose.needless.derivable import derivable
+from composekit.compose.needless.idle import idle
+from composekit.compose.needless.pinned import is_pinned, offered
+from composekit.compose.needless.spaces import most_of
 from composekit.compose.renewing import renew
-from composekit.compose.spaces import most_of
 from composekit.compose.tokens import Constant, constants, numerals
 
 # --- what a worked solution leaves aside

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from composekit.compose import Composer, Problem, load_problems
-from composekit.compose.cancelling import room
-from composekit.compose.derivable import derivable
 from composekit.compose.ends import ends_of
-from composekit.compose.idle import idle
-from composekit.compose.operands import why_not_taken
-from composekit.compose.pinned import is_pinned
+from composekit.compose.needless.cancelling import room
+from composekit.compose.needless.derivable import derivable
+from composekit.compose.needless.idle import idle
+from composekit.compose.needless.operands import why_not_taken
+from composekit.compose.needless.pinned import is_pinned
 from composekit.compose.tokens import constants, numerals
 
 KIM = "Kim can knit 10 scarfs a day. She knit 8 on Monday, 2 more on Tuesday, and 5 today. How many?"

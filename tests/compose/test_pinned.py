@@ -9,15 +9,15 @@ from fractions import Fraction
 import pytest
 
 from composekit.compose import Composer, Problem, audit, chain
-from composekit.compose.cancelling import grain
-from composekit.compose.derivable import derivable
 from composekit.compose.ends import ends_of
 from composekit.compose.generators import GENERATORS
-from composekit.compose.idle import idle
-from composekit.compose.pinned import between, is_pinned, offered
+from composekit.compose.needless.cancelling import grain
+from composekit.compose.needless.derivable import derivable
+from composekit.compose.needless.idle import idle
+from composekit.compose.needless.pinned import between, is_pinned, offered
+from composekit.compose.needless.spaces import FEW, few_answers
 from composekit.compose.places import BASE_OF_POWER
 from composekit.compose.renewing import other_answers
-from composekit.compose.spaces import FEW, few_answers
 from composekit.compose.tokens import Constant, constants, numerals
 
 # --- the relation

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from composekit.compose import Composer, Problem, audit, chain, load_problems
-from composekit.compose.derivable import derivable
 from composekit.compose.ends import ends_of
 from composekit.compose.generators import GENERATORS
-from composekit.compose.idle import idle
-from composekit.compose.pinned import SMALL_ANSWER
+from composekit.compose.needless.derivable import derivable
+from composekit.compose.needless.idle import idle
+from composekit.compose.needless.pinned import SMALL_ANSWER
 from composekit.compose.renewing import admitted
 from composekit.compose.tokens import constants, numerals
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import pytest
 
-from composekit.compose import (
+from composekit.compose import (  # fmt: skip
     ChoiceVerifier,
     Composer,
     Composite,
@@ -30,7 +30,7 @@ from composekit.compose import (
     load_problems,
     verify,
     verify_batch,
-)  # fmt: skip
+)
 from composekit.compose.tokens import constants
 
 JUDGE = MathVerifier()

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from composekit import _errors
-from composekit.compose import (
+from composekit.compose import (  # fmt: skip
     ChoiceVerifier,
     Composite,
     CompositeVerifier,
@@ -24,7 +24,7 @@ from composekit.compose import (
     chain,
     verify,
     verify_batch,
-)  # fmt: skip
+)
 from composekit.compose.verifiers.composite import sections
 
 CHOICE = Problem("Which?", "B", verifier="choice", metadata={"choices": {"A": "91", "B": "97", "C": "a prime"}})

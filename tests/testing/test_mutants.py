@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from composekit.compose import (
+from composekit.compose import (  # fmt: skip
     ChoiceVerifier,
     CodeVerifier,
     CompositeVerifier,
@@ -16,7 +16,7 @@ from composekit.compose import (
     Verifier,
     bundle,
     verify,
-)  # fmt: skip
+)
 from composekit.testing import Mutant, answer_mutants, check_verifier
 from composekit.testing.mutants import gold_response
 from composekit.testing.strategies import problems

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import combinations, product
 
-from composekit.compose.derivations import AROUND, Tie, Values, things_of, tie_of
+from composekit.compose.needless.derivations import AROUND, Tie, Values, things_of, tie_of
 from composekit.compose.tokens import Constant
 from composekit.compose.words import CARDINALS, CONVERSIONS, ORDINALS, singular
 

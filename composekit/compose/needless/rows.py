@@ -1,4 +1,4 @@
-"""A row of the tables of :mod:`composekit.compose.idle_stretches`."""
+"""A row of the tables of :mod:`composekit.compose.needless.stretches`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from composekit.compose.derivations import Span
+from composekit.compose.needless.derivations import Span
 from composekit.compose.problem import Problem
 
 FORMULA = re.compile(r"\$\$?([^$]{1,400})\$|\\\[(.{1,600}?)\\\]", re.DOTALL)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from itertools import islice, pairwise
 
-from composekit.compose.derivations import Span
-from composekit.compose.idle_rows import FORMULA, Row, Rule
+from composekit.compose.needless.derivations import Span
+from composekit.compose.needless.rows import FORMULA, Row, Rule
 from composekit.compose.problem import Problem
 
 _FEW = "few numbers make it answerable"

@@ -10,18 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from composekit.compose.cancelling import where_it_goes
-from composekit.compose.derivations import Span
-from composekit.compose.idle_bases import BASES
-from composekit.compose.idle_bounds import BOUNDS
-from composekit.compose.idle_coefficients import FORMULA_PLACES
-from composekit.compose.idle_places import PLACES
-from composekit.compose.idle_rough import ROUGH, asks_for_loads
-from composekit.compose.idle_stretches import stretches
-from composekit.compose.operands import why_not_taken
+from composekit.compose.needless.bases import BASES
+from composekit.compose.needless.bounds import BOUNDS
+from composekit.compose.needless.cancelling import where_it_goes
+from composekit.compose.needless.coefficients import FORMULA_PLACES
+from composekit.compose.needless.derivations import Span
+from composekit.compose.needless.idle_places import PLACES
+from composekit.compose.needless.operands import why_not_taken
+from composekit.compose.needless.rough import ROUGH, asks_for_loads
+from composekit.compose.needless.stretches import stretches
+from composekit.compose.needless.used import Used
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
-from composekit.compose.used import Used
 
 MAX_TEXT = 20_000  # longer texts and solutions are not looked at
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from composekit.compose import (
+from composekit.compose.needless import (
     counting,
     derivations,
     guesses,
@@ -20,8 +20,8 @@ from composekit.compose import (
     vectors,
     wholes,
 )
-from composekit.compose.derivations import Span
-from composekit.compose.giveaways import SHOWN
+from composekit.compose.needless.derivations import Span
+from composekit.compose.needless.giveaways import SHOWN
 from composekit.compose.places import BASE_OF_POWER
 from composekit.compose.tokens import Constant
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import NamedTuple
 
-from composekit.compose.derivations import Span, Tie, Values
+from composekit.compose.needless.derivations import Span, Tie, Values
 
 MAX_DEGREE = 16
 MAX_TERMS = 80

@@ -12,9 +12,9 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
 
-from composekit.compose.derivations import Span
-from composekit.compose.extrema import slack
-from composekit.compose.idle_places import NEAR, before
+from composekit.compose.needless.derivations import Span
+from composekit.compose.needless.extrema import slack
+from composekit.compose.needless.idle_places import NEAR, before
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from composekit.compose.counting import FAR, NTH, things_pattern
-from composekit.compose.derivations import LIST_GAP, MAX_ADDENDS, Span, Tie, Values, things_of
+from composekit.compose.needless.counting import FAR, NTH, things_pattern
+from composekit.compose.needless.derivations import LIST_GAP, MAX_ADDENDS, Span, Tie, Values, things_of
 from composekit.compose.tokens import Constant
 
 MAX_COUNTS = 64  # of a text that are looked at

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from composekit.compose.derivations import Tie
+from composekit.compose.needless.derivations import Tie
 from composekit.compose.places import BASE_OF_POWER
 from composekit.compose.tokens import Constant
 

@@ -7,8 +7,8 @@ import re
 from functools import lru_cache
 from itertools import product
 
-from composekit.compose.derivations import Span
-from composekit.compose.identities import NoPolynomialError, Poly, polynomial
+from composekit.compose.needless.derivations import Span
+from composekit.compose.needless.identities import NoPolynomialError, Poly, polynomial
 
 STEPS = 24  # of the grid from zero to each bound
 MAX_VARIABLES = 2

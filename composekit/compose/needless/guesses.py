@@ -1,6 +1,6 @@
 r"""Numbers that nobody is told and everybody fills in: the next one of a pattern in prose, an equal share, a right triangle.
 
-One rule a function, as in :mod:`composekit.compose.derivations`.
+One rule a function, as in :mod:`composekit.compose.needless.derivations`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 
-from composekit.compose.derivations import Tie, Values, things_of, tie_of
+from composekit.compose.needless.derivations import Tie, Values, things_of, tie_of
 from composekit.compose.tokens import Constant
 from composekit.compose.words import singular
 

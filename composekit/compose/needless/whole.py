@@ -1,6 +1,6 @@
 """Numbers of which few leave something whole: that divide a polynomial, have factors or whole shares, or are powers.
 
-The rules are of the kind of :mod:`composekit.compose.idle_answerable`.
+The rules are of the kind of :mod:`composekit.compose.needless.answerable`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from composekit.compose.derivations import Span
-from composekit.compose.identities import NoPolynomialError, polynomial
-from composekit.compose.idle_rows import Rule
+from composekit.compose.needless.derivations import Span
+from composekit.compose.needless.identities import NoPolynomialError, polynomial
+from composekit.compose.needless.rows import Rule
 from composekit.compose.problem import Problem
 
 _QUOTIENT = re.compile(r"\\[dt]?frac\{([^{}\\]{3,60})\}\{([^{}\\]{2,30})\}\s?=")

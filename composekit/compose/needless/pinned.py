@@ -12,8 +12,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from composekit.compose.cancelling import grain, room
-from composekit.compose.derivations import things_of
+from composekit.compose.needless.cancelling import grain, room
+from composekit.compose.needless.derivations import things_of
 from composekit.compose.numbers import Value
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant, numerals

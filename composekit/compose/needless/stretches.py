@@ -1,8 +1,7 @@
 """Stretches of a text whose numbers are doubtful constants: a table of patterns, looked up once for a problem.
 
-The tables are in :mod:`~composekit.compose.idle_answerable` and :mod:`~composekit.compose.idle_coarse`. A row says which
-words a text must have, and where in it the numbers stand. A few rules need more than patterns and are functions, among them
-those of :mod:`~composekit.compose.idle_whole` and :mod:`~composekit.compose.idle_told`.
+The tables are in :mod:`.answerable` and :mod:`.coarse`. A row says which words a text must have, and where in it the
+numbers stand. A few rules need more than patterns and are functions, among them those of :mod:`.whole` and :mod:`.told`.
 """
 
 from __future__ import annotations
@@ -10,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from composekit.compose.derivations import Span
-from composekit.compose.idle_answerable import ANSWERABLE, ANSWERABLE_FUNCTIONS
-from composekit.compose.idle_coarse import COARSE, COARSE_FUNCTIONS
-from composekit.compose.idle_told import TOLD_FUNCTIONS
-from composekit.compose.idle_whole import WHOLE_FUNCTIONS
+from composekit.compose.needless.answerable import ANSWERABLE, ANSWERABLE_FUNCTIONS
+from composekit.compose.needless.coarse import COARSE, COARSE_FUNCTIONS
+from composekit.compose.needless.derivations import Span
+from composekit.compose.needless.told import TOLD_FUNCTIONS
+from composekit.compose.needless.whole import WHOLE_FUNCTIONS
 from composekit.compose.problem import Problem
 
 MAX_STRETCHES = 32  # that one pattern finds in a text

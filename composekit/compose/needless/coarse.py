@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from composekit.compose.derivations import Span
-from composekit.compose.idle_rows import FORMULA, Row, Rule
+from composekit.compose.needless.derivations import Span
+from composekit.compose.needless.rows import FORMULA, Row, Rule
 from composekit.compose.problem import Problem
 
 _ROUGHLY = "it is needed roughly"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 
-from composekit.compose.drawn import drawn
+from composekit.compose.needless.drawn import drawn
 from composekit.compose.tokens import Constant
 from composekit.compose.words import singular
 

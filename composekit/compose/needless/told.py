@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from composekit.compose.derivations import Span
-from composekit.compose.identities import NoPolynomialError, polynomial
-from composekit.compose.idle_rows import Rule
+from composekit.compose.needless.derivations import Span
+from composekit.compose.needless.identities import NoPolynomialError, polynomial
+from composekit.compose.needless.rows import Rule
 from composekit.compose.problem import Problem
 
 _MOST = 16  # matches that are looked at

@@ -1,6 +1,6 @@
 r"""Numbers of formulas that are idle: coefficients of polynomials that a question does not go by, and the like.
 
-One rule a function, as in :mod:`composekit.compose.idle_places`.
+One rule a function, as in :mod:`composekit.compose.needless.idle_places`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from composekit.compose.idle_places import NEAR, before, topics_of
+from composekit.compose.needless.idle_places import NEAR, before, topics_of
 from composekit.compose.tokens import Constant
 
 _INDEX_BEFORE = re.compile(

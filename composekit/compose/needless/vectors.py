@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import combinations, islice, pairwise
 from typing import NamedTuple
 
-from composekit.compose.derivations import Span, Tie, Values
+from composekit.compose.needless.derivations import Span, Tie, Values
 
 MAX_ARRAYS = 12  # of a text that are looked at
 _MATRIX = re.compile(r"\\begin\{[bpv]matrix\}(.{1,300}?)\\end\{[bpv]matrix\}", re.DOTALL)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from composekit.compose.derivations import Span
+from composekit.compose.needless.derivations import Span
 from composekit.compose.problem import Problem
 from composekit.compose.tokens import Constant
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from composekit.compose.derivations import LIST_GAP, MAX_ADDENDS, NEAR, Tie, Values
+from composekit.compose.needless.derivations import LIST_GAP, MAX_ADDENDS, NEAR, Tie, Values
 from composekit.compose.tokens import Constant
 from composekit.compose.words import CONVERSIONS, ORDINALS, singular
 

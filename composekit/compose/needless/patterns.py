@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from composekit.compose.derivations import Span, Tie, Values
+from composekit.compose.needless.derivations import Span, Tie, Values
 from composekit.compose.numbers import Value
 from composekit.compose.tokens import Constant
 from composekit.compose.words import CARDINALS

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Set
 from functools import lru_cache, partial
 from itertools import accumulate, islice
 
-from composekit.compose.derivations import AROUND, MAX_ADDENDS, Tie, Values, things_of, tie_of
+from composekit.compose.needless.derivations import AROUND, MAX_ADDENDS, Tie, Values, things_of, tie_of
 from composekit.compose.tokens import Constant
 from composekit.compose.words import CONVERSIONS, singular, word_set
 
