@@ -16,6 +16,7 @@ from composekit.compose.needless.cancelling import where_it_goes
 from composekit.compose.needless.coefficients import FORMULA_PLACES
 from composekit.compose.needless.derivations import Span
 from composekit.compose.needless.idle_places import PLACES
+from composekit.compose.needless.known import known_needless
 from composekit.compose.needless.operands import why_not_taken
 from composekit.compose.needless.rough import ROUGH, asks_for_loads
 from composekit.compose.needless.stretches import stretches
@@ -52,10 +53,12 @@ def idle(problem: Problem, constants: Sequence[Constant]) -> dict[Span, str]:
     bounded = formulas or "remainder" in text or "at least" in text
     used = _solution_of(problem, constants)
     doubtful = stretches(problem) if constants else []
+    listed = known_needless(text)
     for constant in constants:
         start, end = constant.span
         why = whole if constant.in_math else ""
         why = why or next((why for (a, b), why in doubtful if a <= start and end <= b), "")
+        why = why or ("readers of this very problem did without it" if start in listed else "")
         if not why and used is not None and not used.has(constant, text):
             why = "the worked solution does not use it"
         if not why and used is not None:
