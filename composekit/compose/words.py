@@ -86,9 +86,7 @@ _FACTS = """second:minute:60 minute:hour:60 second:hour:3600 hour:day:24 minute:
     side:triangle:3 side:square:4 angle:triangle:3 quarter:game:4 quarter:year:4 wheel:car:4 wheel:bicycle:2 wheel:bike:2
     wheel:motorcycle:2 wheel:tricycle:3 leg:dog:4 leg:cat:4 leg:spider:8 leg:kangaroo:2 leg:chicken:2 leg:duck:2 leg:bird:2
     hump:camel:2 vowel:alphabet:5 consonant:alphabet:21 ounce:pint:16 bit:byte:8 kb:mb:1000/1024 mb:gb:1000/1024
-    arm:octopus:8 leg:ant:6 leg:insect:6 leg:fly:6 leg:bee:6 leg:horse:4 leg:cow:4 leg:pig:4 leg:sheep:4 leg:goat:4
-    string:guitar:6 string:violin:4 key:piano:88 face:cube:6 face:die:6 edge:cube:12 finger:hand:5 toe:foot:5 side:pentagon:5
-    side:hexagon:6 side:octagon:8 side:rectangle:4 square:chessboard:64 day:leap:366"""
+    string:guitar:6 string:violin:4 key:piano:88 finger:hand:5 toe:foot:5 square:chessboard:64"""
 # (unit, larger unit): how many make one.
 CONVERSIONS: dict[tuple[str, str], tuple[int, ...]] = {
     (small, large): tuple(map(int, values.split("/")))

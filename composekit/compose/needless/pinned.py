@@ -36,17 +36,19 @@ def offered(problem: Problem, value: Value, table: dict[str, int]) -> tuple[Valu
     if table:
         return tuple(2 * number for number in table.values())
     if problem.template is not None:
-        printed = tuple(number for number in problem.template.params.values() if type(number) is int)
+        params = problem.template.params
+        family = params.get("family")
+        if family in _SUMS:
+            return tuple(dict.fromkeys(_SUMS[family](params)))
+        printed = tuple(n for name, n in params.items() if type(n) is int and name not in _UNPRINTED)
         if value in printed:
             return tuple(dict.fromkeys(printed))
-        family = problem.template.params.get("family")
         if family in _MEANS:
-            return _means(_MEANS[family](problem.template.params), value)
-        if family in _SUMS:
-            return tuple(dict.fromkeys(_SUMS[family](problem.template.params)))
+            return _means(_MEANS[family](params), value)
     return _SMALL if isinstance(value, int) and 0 <= value <= SMALL_ANSWER else ()
 
 
+_UNPRINTED = frozenset(("level", "wording", "true", "asked", "bug"))  # parameters that are no numbers of the text
 _Params = Mapping[str, Any]
 _MEANS: dict[
     str, Callable[[_Params], tuple[Value, Value]]
