@@ -24,6 +24,9 @@ PIECES = [
     r"\sqrt{\boxed{18}}", r"\frac{\boxed{18}}{20}", r"\frac{20}{\boxed{18}}", r"x \ne \boxed{18}", r"\neg \boxed{18}",
 ]  # fmt: skip
 WHOLE = [
+    "9 + 9 = 18\n- \\boxed{18}", "There are $9$ twice\n* $\\boxed{18}$", "The sum is 18 -\n\\boxed{18}",
+    "Whether red or not: \\boxed{18}",
+    "18 more than not \\boxed{18}", r"$7! \cdot 0 + 3!=\boxed{18}$",
     r"9 + 9 = \boxed{18}", r"- \boxed{18}", r"> \boxed{18}", r"2. \boxed{18}", r"2) \boxed{18}",
     r"Question 5 - \boxed{18}", r"Step 3: \boxed{18}", r"$\$\boxed{18}$", r"$\boxed{18}^\circ$", r"\boxed{18}^{\circ}",
     r"$\boxed{18}\%$", r"\boxed{18}\text{ apples}", r"\boxed{18} - that is the count.", r"-> \boxed{18}", r"=> \boxed{18}",
@@ -192,6 +195,15 @@ def test_more_sentences_of_choices_verdicts_and_programs() -> None:
         "`[2, 1]` is printed.\n`[1, 2]` is printed.",
     ]  # fmt: skip
     assert paid(EXACT, other, PRINTS) == []
+
+
+def test_other_names_of_an_answer_and_of_a_power() -> None:
+    assert paid(MATH, ["[Answer] $18$", "**[Final Answer]** 18", "[ANSWER] 18 [/ANSWER]"], APPLES)[:1] == [
+        "[Answer] $18$"
+    ]
+    assert paid(MATH, ["[Answer] 18 or 20", "[Answer] not 18", "See [answer] 18"], APPLES) == []
+    assert MATH.verify(r"\boxed{\exp(2)}", Problem("Find it.", "e^{2}")).correct
+    assert not MATH.verify(r"\boxed{\exp(2)\exp(1)}", Problem("Find it.", "e^{3}")).correct
 
 
 @pytest.mark.parametrize(

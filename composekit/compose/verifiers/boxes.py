@@ -102,8 +102,8 @@ def _settled(
     text: str, answers: tuple[str, ...], start: int, end: int, *, first: int | None = None, apart: bool = False
 ) -> Extraction:
     """The answers, with those that the text around the last box offers besides; none where it takes the box back."""
-    why = why_not_shown(text, start if first is None else first, end)
-    if why is not None:
+    alone = start == 0 and end == len(text)
+    if not alone and (why := why_not_shown(text, start if first is None else first, end)) is not None:
         return Extraction((), "none", why)
     if not text[end : end + MAX_BEHIND].strip(SILENT) and not is_led_to(text, start):
         return Extraction(answers, "box", "", apart)  # nothing is said there

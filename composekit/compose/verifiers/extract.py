@@ -17,7 +17,7 @@ from composekit.compose.verifiers.extraction import Extraction as Extraction
 from composekit.compose.verifiers.hedges import declared_last, is_another, may_declare_more
 from composekit.compose.verifiers.statements import marked_answers, statement
 from composekit.compose.verifiers.structured import json_answers
-from composekit.compose.verifiers.thinking import HIDING, without_hidden, without_thinking
+from composekit.compose.verifiers.thinking import may_hide_in_latex, without_hidden, without_thinking
 
 MAX_RESPONSE = 1_000_000
 MAX_BARE = 400
@@ -57,7 +57,7 @@ def final_answer(response: str) -> Extraction:
     if len(response) > MAX_RESPONSE:
         return Extraction((), "none", f"the response has more than {MAX_RESPONSE} characters")
     text = without_thinking(response)
-    if "~" in text or "<" in text or "%" in text or any(mark in text for mark in HIDING):
+    if "~" in text or "<" in text or "%" in text or may_hide_in_latex(text):
         text = without_hidden(text)
     boxed = boxed_answers(text)
     if boxed is not None:

@@ -40,6 +40,8 @@ _RAW = re.compile(rf"{_SHUT}or\b\s{{0,3}}(?P<raw>[^$\n.;]{{1,{MAX_FORMULA}}}?)[\
 _IN_FRONT = re.compile(
     rf"(?:(?:\A|\n)[\s*>]{{0,9}}{_FORMULA.format('first')}\s{{0,3}}[,;/|&]?|{_FORMULA.format('either')}\s{{0,3}},?\s{{0,3}}or\b)[\s$*(\\\[]{{0,6}}\Z"
 )
+# What such a formula ends with, at a glance: a closed formula, and something behind it before the box.
+_MAY_BE_IN_FRONT = re.compile(r"(?:\$|\\\))(?:\s|[,;/|&]|or\b).{0,12}\Z", re.DOTALL)
 _NAMED = re.compile(r"\A\s?[A-Za-z](?:_\w)?\s?=")
 _RELATION = re.compile(r"[=<>≤≥≠∈]|\\(?:leq?|geq?|neq?|in|lt|gt|equiv|approx|sim|p?mod|bmod)(?![A-Za-z])")
 _UNIT = re.compile(r"\\(?:text|mathrm|mbox)\s?\{[^{}]*\}(?:\s?\^\s?\{?-?\d\}?)?|\^\s?\{?\s?\\circ\s?\}?")
@@ -62,13 +64,16 @@ def formulas_beside(text: str, content: str, start: int, end: int) -> Iterator[s
     """
     if not is_formula(content):
         return
-    before = _IN_FRONT.search(text, max(0, start - _BEFORE), start)
+    led = _MAY_BE_IN_FRONT.search(text, max(0, start - 16), start) is not None
+    before = _IN_FRONT.search(text, max(0, start - _BEFORE), start) if led else None
     rest = text[end : end + _BEFORE]
     if rest[:1] == "{" and (group := _group(rest)) and are_unlike(content, group):
         yield group
     if "\\text" in rest:
         rest = re.sub(r"\\text\s?\{\s?(or|otherwise|else)\s?\}\s?", r" \1 ", rest)
-    for found in (before, _BEHIND.match(rest), _RAW.match(rest)):
+    behind = _BEHIND.match(rest) if "$" in rest[2:] or "\\(" in rest else None
+    raw = _RAW.match(rest) if "or" in rest[:24] else None
+    for found in (before, behind, raw):
         for name, said in found.groupdict().items() if found is not None else ():
             if (
                 said
@@ -95,7 +100,7 @@ def are_unlike(one: str, other: str) -> bool:
 
 def is_formula(text: str) -> bool:
     r"""Whether a text is mathematics without prose around it, or ``\text{...}`` alone."""
-    if not 0 < len(text) <= MAX_FORMULA or _MATHEMATICS.search(text) is None:
+    if not 0 < len(text) <= MAX_FORMULA or "<<" in text or _MATHEMATICS.search(text) is None:
         return False
     return _PROSE.search(_COMMAND.sub(" ", text)) is None
 

@@ -103,6 +103,7 @@ _BEFORE = re.compile(
 )
 _SEPARATORS = frozenset(",;/|&0123456789)}]%")  # or the end of a value
 _MAY_DECLARE = re.compile(r"[:|#\"]|</|nswer|[^\x00-\x7f]|\s(?:es|ist|est|adalah)\s")
+_MAY_STATE = re.compile(_MAY_DECLARE.pattern + r"|esult|olution|[Rr]oots|[Zz]eros|\b[Aa]ns\b|[Tt]otal|[Vv]alue")
 _TAG = re.compile(
     r"<(?:final[_ -]?)?answer>(?P<said>[^<>\n]{1,80})</|\[answer\](?P<told>[^\[\n]{1,80})\[/", re.IGNORECASE
 )
@@ -158,7 +159,7 @@ def alternatives(text: str, content: str, start: int, end: int) -> Iterator[str]
         if found is not None and differ(content, found["value"]) and not _is_another_measure(found):
             yield found["value"]
     for line in islice(without_long_runs(text[end : end + MAX_BEHIND]).splitlines()[1:], _MOST_LINES):
-        stated = _declared_in(line)
+        stated = _declared_in(line) if _MAY_STATE.search(line) else None
         if stated and is_another(content, stated):
             yield stated
 

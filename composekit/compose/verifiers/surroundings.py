@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 _REACH = 80  # characters
+_NEAR = 24
 _FAR = 2_000
 # Commands whose argument is shown as it is.
 _SHOWS = re.compile(
@@ -23,9 +24,10 @@ _COMMAND = re.compile(
 )
 _OPERATORS = r"(?:[+*/×·÷^_]|\\(?:cdot|times|div|pm|mp|ast)(?![A-Za-z]))"
 _OPERAND = r"(?:\d|[)}]|(?<![A-Za-z])[A-Za-z])"
-_PIECE_BEFORE = re.compile(
-    rf"(?:(?<![\w.)}}*-])[-−]|(?:\$|=|\\\(|\\\[)\s?[-−]\s?|\d|(?<!\w)\d\.|{_OPERAND}\s{{0,2}}{_OPERATORS}\s{{0,2}}|{_OPERAND}[-−]|\d\s{{0,2}}[-−+]\s{{0,2}}"
-    r"|\\(?:neq?|not|lnot|neg|sqrt|ln|log|sin|cos|tan|overline)\s{0,2}|≠\s?|!=\s?|¬\s?|√\s?)\Z"
+_PIECE_BEFORE = re.compile(  # a sign with a space behind it may be a bullet or a dash
+    rf"(?:(?<![\w.)}}*-])[-−]|(?:\$|= ?|\\\(|\\\[)[-−] ?|\d|(?<!\w)\d\.|{_OPERAND} {{0,2}}{_OPERATORS} {{0,2}}"
+    rf"|{_OPERAND}[-−]|\d {{0,2}}[-−+] {{0,2}}"
+    r"|\\(?:neq?|not|lnot|neg|sqrt|ln|log|sin|cos|tan|overline) {0,2}|≠ ?|(?<![\w)}])!= ?|¬ ?|√ ?)\Z"
 )
 _PIECE_BEHIND = re.compile(
     rf"\s{{0,2}}\^\s?\{{?\s?[-+]?[\da-z(]|\.\d|\s{{0,2}}{_OPERATORS}\s{{0,2}}(?:\d|\\[A-Za-z(]|[(a-z](?![A-Za-z]))[^=\n]{{0,80}}(?:\n|\Z)"
@@ -35,34 +37,20 @@ _LABELS = re.compile(
     r"\b(?:part|step|question|problem|case|exercise|answer|no|q)\.?\s?[#(]?\s?\w{1,4}\)?\W{1,6}\Z", re.IGNORECASE
 )
 _DEGREE = re.compile(r"\s{0,2}\^\s?\{?\s?(?:\\circ|o\b|°)")
-_BEHIND_MARKS = frozenset("+*/×·÷^_-−.")
-_LAST = frozenset("-−+*/×·÷^_√¬≠=.0123456789")
+_BEHIND_MARKS = frozenset("+*/×·÷^_-−")
+_LAST = frozenset("-−+*/×·÷^_√¬≠.0123456789")
 _COMMANDS_BEFORE = (
-    "cdot",
-    "times",
-    "div",
-    "pm",
-    "mp",
-    "ast",
-    "ne",
-    "neq",
-    "not",
-    "neg",
-    "sqrt",
-    "ln",
-    "log",
-    "sin",
-    "cos",
-    "tan",
-    "line",
-)
+    "!=", "cdot", "times", "div", "pm", "mp", "ast", "\\ne", "neq", "\\not", "\\neg", "sqrt", "\\ln", "\\log", "\\sin",
+    "\\cos", "\\tan", "\\overline",
+)  # fmt: skip
 _COMMANDS_BEHIND = ("\\cdot", "\\times", "\\div", "\\pm", "\\mp", "\\ast")
 _DENYING = (
     "not", "n't", "n’t", "ever", "but", "cept", "ad of", "than", "lf of", "aybe", "haps", "ibly", "d be", "t be", "y be",
     "not equal", "equal to", "uess", "uess is", "it is", "pose", "ssume", "cept for", "ess of",
 )  # fmt: skip
 _DENIED = re.compile(
-    r"\b(?:(?:not|never|cannot|(?:is|was|are|were|do(?:es)?|did|[wc]o?a?|ai|(?:w|c|sh)ould)n['’]t)(?:\s(?:be|equal(?:\sto)?))?"
+    r"\b(?:(?:(?<!than )(?<!or )(?<!if )not|never|cannot|(?:is|was|are|were|do(?:es)?|did|[wc]o?a?|ai|(?:w|c|sh)ould)n['’]t)"
+    r"(?:\s(?:be|equal(?:\sto)?))?"
     r"|(?:any|every)thing\s(?:but|except)|except(?:\sfor)?|instead\sof|rather\sthan|other\sthan|half\sof|regardless\sof"
     r"|maybe|perhaps|possibly|(?:could|might|may)(?:\s(?:well|also))?\sbe|(?:i|my|a|wild|random)\sguess(?:\sis)?(?:\sit\sis)?|suppose|assume)"
     r"[,:]?[\s$*(\\\[{]{0,8}\Z",
@@ -97,7 +85,7 @@ def why_not_shown(text: str, start: int, end: int) -> str | None:
     if (
         (near and near[-1] in _LAST)
         or near.endswith(_COMMANDS_BEFORE)
-        or (follow and follow[0] in _BEHIND_MARKS)
+        or (follow and (follow[0] in _BEHIND_MARKS or (follow[0] == "." and follow[1:2].isdigit())))
         or follow.startswith(_COMMANDS_BEHIND)
     ) and _is_piece(text, before, start, end):
         return "the last box is a piece of an expression"
@@ -111,7 +99,7 @@ def why_not_shown(text: str, start: int, end: int) -> str | None:
 def _is_piece(text: str, before: str, start: int, end: int) -> bool:
     """Whether the box is an operand of what stands around it."""
     behind = text[end : end + _REACH]
-    found = _PIECE_BEFORE.search(before)
+    found = _PIECE_BEFORE.search(before, max(0, len(before) - _NEAR))
     if found is not None and not _LABELS.search(before):
         return True
     return _PIECE_BEHIND.match(behind) is not None and _DEGREE.match(behind) is None

@@ -37,7 +37,6 @@ _COLOR = re.compile(
     re.IGNORECASE,
 )
 _UNSEEN_WORDS = ("hidden", "display", "opacity", "font-size", "color", "script", "style", "template", "<head", "<title")
-HIDING = ("\\if", "{comment}", "olor", "]: #", "]:#", "opac", "transp")
 
 
 def without_thinking(response: str) -> str:
@@ -64,6 +63,11 @@ def without_thinking(response: str) -> str:
     return "\n".join(kept)
 
 
+def may_hide_in_latex(text: str) -> bool:
+    """Whether a text may have comments, dead branches or colours, at a glance."""
+    return "\\if" in text or "{comment}" in text or "olor" in text or "]: #" in text or "]:#" in text or "{0" in text
+
+
 def without_hidden(text: str) -> str:
     """The text without what its reader does not see, or sees struck out: comments, ``~~...~~``, ``<del>...</del>``."""
     if "<!--" in text:
@@ -72,7 +76,7 @@ def without_hidden(text: str) -> str:
         text = _COMMENTED.sub("", text)
     if "~~" in text or "</" in text:
         text = "".join(_kept(text))
-    if any(mark in text for mark in HIDING):
+    if may_hide_in_latex(text):
         text = _MARKDOWN_COMMENT.sub("", _DEAD.sub("", text))
         if (color := _COLOR.search(text)) is not None:  # the group that it belongs to may go on to the end
             text = text[: color.start()]
