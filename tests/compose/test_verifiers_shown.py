@@ -42,6 +42,7 @@ def test_a_piece_of_an_expression_is_no_answer() -> None:
 
 
 HIDDEN = [
+    r"<img alt='\boxed{18}'>", r'<a title="\boxed{18}">x</a>', r"\textcolor[gray]{1}{\boxed{18}}", r"\mathrlap{\boxed{18}}",
     r"\iffalse \boxed{18} \fi", r"\if0 Answer: 18 \fi", r"\begin{comment}\boxed{18}\end{comment}", r"\phantom{\boxed{18}}",
     r"\hphantom{\text{so }\boxed{18}}", r"\cancel{\boxed{18}}", r"\sout{\boxed{18}}", r"\newcommand{\x}{\boxed{18}}",
     r"\def\x{\boxed{18}}", r"\label{\boxed{18}}", r"\index{\boxed{18}}", r"\textcolor{white}{\boxed{18}}",
@@ -65,6 +66,9 @@ def test_what_is_hidden_is_no_answer() -> None:
 
 
 DENIED = [
+    r"minus \boxed{18}", r"negative \boxed{18}", r"\boxed{18}. Or 20.", r"\boxed{18}. Could be 20.",
+    "\\boxed{18}\nAlternative: 20",
+    r"\boxed{18} \lor 20", r"\boxed{18}. Second choice: 20", r"\boxed{18}. Or maybe 20.",
     r"not \boxed{18}", r"It isn't \boxed{18}", r"The answer is not $\boxed{18}$.", r"It cannot be \boxed{18}.",
     r"anything but \boxed{18}", r"20 instead of \boxed{18}", r"half of \boxed{18}", r"Maybe \boxed{18}",
     r"It could be \boxed{18}.",
@@ -76,6 +80,7 @@ DENIED = [
 def test_what_the_words_before_it_deny_is_no_answer() -> None:
     assert paid(MATH, DENIED, APPLES) == []
     said = [
+        r"\boxed{18}. Or 18.0.", r"\boxed{18}. Maybe 20 were there before.", r"It is none other than \boxed{18}.",
         r"It is not 20 but \boxed{18}", r"20 is not right. \boxed{18}", r"At least 5 are red. \boxed{18}",
         r"It is \boxed{18}",
         r"20 is the wrong answer. The answer is \boxed{18}", r"One cannot do better. So it must be \boxed{18}.",

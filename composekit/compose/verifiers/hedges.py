@@ -64,7 +64,8 @@ _UNSURE = re.compile(
 )
 _AGAINST = (  # words that turn against what was said before
     r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|actually|hold on|on second thoughts?|if not(?:,?\sthen)?"
-    r"|alternatively|otherwise|correction)\b[\W_]{0,5})"
+    r"|alternatively|otherwise|correction)\b[\W_]{0,5}"
+    r"|(?:or|maybe|perhaps|possibly|(?:could|might|may)(?:\salso)?\sbe|alternatives?|second\s(?:choice|guess|answer))\b[\s,:$*(]{0,5})"
 )
 _BEGINS = r"[\s:$*(\\]{1,6}"
 _ENDS = r"(?!\s{0,2}[-+*/×÷=<>–−]\s{0,2}[\w$\\(])"  # and no calculation begins there
@@ -78,7 +79,8 @@ _CORRECTED = re.compile(
     re.IGNORECASE,
 )
 _OR_BEHIND = re.compile(
-    _CLOSED + r"[,;(]?\s{0,3}(?:or|vs\.?|versus|otherwise|else|alternatively|maybe|perhaps|possibly)(?!\w)[,:]?\s{1,3}"
+    _CLOSED
+    + r"[,;(]?\s{0,3}(?:or|∨|\\lor|\\vee|vs\.?|versus|otherwise|else|alternatively|maybe|perhaps|possibly)(?!\w)[,:]?\s{1,3}"
     r"(?P<words>(?:[a-z]{1,12}\s{1,3}){0,4}?)[$*(\\]{0,4}" + _WORD.format("value") + r"(?:\s(?P<unit>[A-Za-z]{1,20}))?"
 )
 _UNDER_CONDITION = re.compile(

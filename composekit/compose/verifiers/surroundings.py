@@ -13,7 +13,7 @@ _NEAR = 24
 _FAR = 2_000
 # Commands whose argument is shown as it is.
 _SHOWS = re.compile(
-    r"\\(?:text\w*|math\w*|[mhf]box|framebox|makebox|boxed|bm|boldsymbol|pmb|emph|u?underline|uline|(?:under|over)brace"
+    r"\\(?:text\w*|math(?!\wlap)\w*|[mhf]box|framebox|makebox|boxed|bm|boldsymbol|pmb|emph|u?underline|uline|(?:under|over)brace"
     r"|(?:under|over)set|color|textcolor|colorbox|fcolorbox|bbox|tcbox|tcbhighmath|(?i:tiny|small|normalsize|large|huge)"
     r"|displaystyle|ensuremath|\w*(?:answer|ans|solution|result)|(?:sub)*section|paragraph|item|centering|centerline"
     r"|bf|rm|it|sf|tt|therefore|implies|Rightarrow|rightarrow|to|q?quad|left|right|big[lr]?|Big[lr]?|begin|end|highlight"
@@ -47,15 +47,18 @@ _COMMANDS_BEHIND = ("\\cdot", "\\times", "\\div", "\\pm", "\\mp", "\\ast")
 _DENYING = (
     "not", "n't", "n’t", "ever", "but", "cept", "ad of", "than", "lf of", "aybe", "haps", "ibly", "d be", "t be", "y be",
     "not equal", "equal to", "uess", "uess is", "it is", "pose", "ssume", "cept for", "ess of",
+    "inus", "tive",
 )  # fmt: skip
 _DENIED = re.compile(
     r"\b(?:(?:(?<!than )(?<!or )(?<!if )not|never|cannot|(?:is|was|are|were|do(?:es)?|did|[wc]o?a?|ai|(?:w|c|sh)ould)n['’]t)"
     r"(?:\s(?:be|equal(?:\sto)?))?"
-    r"|(?:any|every)thing\s(?:but|except)|except(?:\sfor)?|instead\sof|rather\sthan|other\sthan|half\sof|regardless\sof"
+    r"|(?:any|every)thing\s(?:but|except)|except(?:\sfor)?|instead\sof|rather\sthan|(?<!none )other\sthan|minus|negative"
+    r"|half\sof|regardless\sof"
     r"|maybe|perhaps|possibly|(?:could|might|may)(?:\s(?:well|also))?\sbe|(?:i|my|a|wild|random)\sguess(?:\sis)?(?:\sit\sis)?|suppose|assume)"
     r"[,:]?[\s$*(\\\[{]{0,8}\Z",
     re.IGNORECASE,
 )
+_IN_TAG = re.compile(r"<[a-z]{1,10}\s[^<>\n]{0,60}=\s?[\"']?\Z", re.IGNORECASE)
 _WRONG = ("rong", "ncorrect", "aive", "false", "alse ", "empting", "rroneous")
 _SAID_WRONG = re.compile(
     r"\b(?:wrong|incorrect|naive|naïve|false|tempting|erroneous)\s(?:final\s)?(?:answer|result|value|guess|solution|choice)"
@@ -80,6 +83,8 @@ def why_not_shown(text: str, start: int, end: int) -> str | None:
         return "the words before the last box deny it"
     if any(word in before for word in _WRONG) and _SAID_WRONG.search(before):
         return "the words before the last box deny it"
+    if "<" in before and _IN_TAG.search(before):
+        return "the last box stands in an attribute"
     near = before.rstrip(" ")
     follow = text[end : end + 9].lstrip(" ")
     if (

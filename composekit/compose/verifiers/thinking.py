@@ -32,8 +32,8 @@ _UNSEEN = re.compile(
     re.IGNORECASE,
 )
 _COLOR = re.compile(
-    r"\\(?:text)?color\s?(?:\[\w{1,9}\]\s?)?\{\s?(?:white|transparent|\#?f{3}(?:f{3})?|(?:1(?:\.0)?\s?,\s?){2}1(?:\.0)?|(?:255\s?,\s?){2}255)\s?\}"
-    r"|\\(?:transparent|opacity)\s?\{0?\.?0{1,9}\}",
+    r"\\(?:text)?color\s?(?:\[\w{1,9}\]\s?)?\{\s?(?:white(?:!100)?|transparent|\#?f{3}(?:f{3})?|(?:1(?:\.0)?\s?,\s?){2}1(?:\.0)?|(?:255\s?,\s?){2}255)\s?\}"
+    r"|\\(?:text)?color\s?\[gray\]\s?\{\s?1(?:\.0)?\s?\}|\\(?:transparent|opacity)\s?\{0?\.?0{1,9}\}",
     re.IGNORECASE,
 )
 _UNSEEN_WORDS = ("hidden", "display", "opacity", "font-size", "color", "script", "style", "template", "<head", "<title")
