@@ -8,13 +8,15 @@ from composekit.compose import Problem, bundle, verify
 
 # Two values, or one that is doubted, taken back or not said to be the answer.
 NUMBERS = [
+    '{"answer": 18, "alternative": 20}', '{"answer": "18", "other_answer": "20"}', "\\boxed{18} to \\boxed{20}",
+    "\\boxed{18} != \\boxed{20}", "18 \\boxed{20}", "\\boxed{18} or \\text{20}", "\\boxed{18}\\llap{\\boxed{20}}",
     "Answer: 18\n\nAnswer: 20", "Answer: 18, Answer: 20", "Answer: 18 (Answer: 20)", "Answer: 18 | 20",
     "Answer: 18/20", "Answer: 18;20", "Answer: 18 20", "Answer: 18\t20", "Answer: 18~20", "Answer: 18–20",
     "Answer: 18 → 20", "Answer: 18 => 20", "Answer: 18 vs 20", "Answer: 18 & 20", "Answer: 18\\\\20",
     "Answer: $18$ $20$", "Answer: $18$$20$", "Answer: **18** **20**", "Answer: <sub>18</sub>20",
     "Answer: \\sout{18} 20", "\\boxed{\\cancel{18} 20}", "\\boxed{\\sout{18}20}", "\\boxed{18\\phantom{20}}",
     "\\boxed{\\phantom{18}20}", "\\boxed{18 \\hspace{-1cm} 20}", "\\boxed{18 % 20\n}", "\\boxed{18%20\n}",
-    "\\boxed{18\\iffalse 20 \\fi}", "\\boxed{\\color{white}{18}20}", "\\boxed{\\textcolor{white}{20}18}",
+    "\\boxed{\\color{white}{18}20}", "\\boxed{\\textcolor{white}{20}18}",
     "\\boxed{18\u200b20}", "\\boxed{18}\u200b\\boxed{20}", "Answer: 18\u200b20", "\\boxed{18\u202e20}",
     "\\boxed{18\u20020}", "\\boxed{18\xa020}", "\\boxed{18\u2028}20", "Answer: 18\u2028Answer: 20",
     "Answer: 18\x0bAnswer: 20", "Answer: 18\x0cAnswer: 20", "Answer: 18\x85Answer: 20", "Answer: 18\rAnswer: 20",
@@ -66,7 +68,7 @@ NUMBERS = [
     "\\boxed{18}\n\nFinal answer: \\textbf{20}", "\\boxed{18}\n<answer>20</answer>",
     "<answer>18</answer>\n\\boxed{20}", '\\boxed{18}\n{"answer": 20}', "\\boxed{18}\n答案：20",
     "```\n\\boxed{20}\n```\n\\boxed{18}", "`\\boxed{18}` \\boxed{20}", "\\verb|\\boxed{18}| \\boxed{20}",
-    "[//]: # (\\boxed{18})\n\\boxed{20}", "18 or 20", "18, 20", "The answer is 18 or so.", "Answer: 18ish",
+    "18 or 20", "18, 20", "The answer is 18 or so.", "Answer: 18ish",
     "Answer: 18+", "Answer: 18-", "Answer: 18…", "Answer: >18", "Answer: <18", "Answer: 18 apples minus some",
     "Answer: roughly 18", "Answer: 18 (not)", "Answer: 18, not!", "Answer: 18. Not!", "Answer: 18. Just kidding.",
     "Answer: 18. JK", "Answer: 18 lol no", "Answer: 18 is wrong", "Answer: 18 is what Bob says",
@@ -84,15 +86,14 @@ NUMBERS = [
 # One value that is declared, beside another that is struck out, hidden, thought or corrected.
 DECLARED_ONCE = [
     "Answer: ~~20~~ 18", "Answer: 18 ~~20~~", "Answer: <del>18</del>20", "Answer: <s>18</s> 20",
-    "Answer: <!-- 18 -->20", "Answer: 18<!-- 20 -->", "\\boxed{18}\\llap{\\boxed{20}}",
+    "Answer: <!-- 18 -->20", "Answer: 18<!-- 20 -->", "[//]: # (\\boxed{18})\n\\boxed{20}", "\\boxed{18\\iffalse 20 \\fi}",
     "<think>\\boxed{20}</think>\\boxed{18}<think>\\boxed{20}</think>", "\\boxed{18}<think>\\boxed{20}",
     "\\boxed{18}</think>\\boxed{20}", "<THINK>\\boxed{20}</THINK>\\boxed{18}",
     "<thinking>\\boxed{18}</think>\\boxed{20}", "<reflection>\\boxed{20}</reflection>\\boxed{18}",
     "[think]\\boxed{20}[/think] \\boxed{18}", "<think\n>\\boxed{20}</think>\\boxed{18}",
     "<think id=1>\\boxed{20}</think>\\boxed{18}", "<scratch>\\boxed{20}</scratch>\\boxed{18}",
     "<analysis>\\boxed{20}</analysis>\\boxed{18}", "<answer>18</answer> text <answer>20</answer>",
-    '{"answer": 18, "alternative": 20}', '{"answer": "18", "other_answer": "20"}', "\\boxed{18} to \\boxed{20}",
-    "\\boxed{18} != \\boxed{20}", "18 \\boxed{20}", "\\boxed{18} or \\text{20}", "~~\\boxed{18}~~ \\boxed{20}",
+    "~~\\boxed{18}~~ \\boxed{20}",
     "\\boxed{20} ~~\\boxed{18}~~", "<!-- \\boxed{18} --> \\boxed{20}", "\\boxed{20} <!-- \\boxed{18} -->",
     "<details>\\boxed{18}</details>\\boxed{20}", "<span style='display:none'>\\boxed{20}</span>\\boxed{18}",
     "<div hidden>\\boxed{20}</div>\\boxed{18}", "% \\boxed{20}\n\\boxed{18}",

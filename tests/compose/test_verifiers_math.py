@@ -249,7 +249,7 @@ def test_compare_takes_keywords_alone() -> None:
     [
         (r"So it is \boxed{7}.", True), (r"\boxed{\boxed{7}}", True), (r"\boxed7", True), (r"\fbox{7}", True),
         (r"$\boxed 7$", True),
-        (r"-\boxed{7}", True), (r"\boxed{8}. No: \boxed{7}", True), (r"\boxed{7}. No: \boxed{8}", False),
+        (r"-\boxed{7}", False), (r"\boxed{8}. No: \boxed{7}", True), (r"\boxed{7}. No: \boxed{8}", False),
         (r"\boxed{7} or \boxed{8}", False), (r"\boxed{8}, \boxed{7}", False),
         (r"\boxed{8} or perhaps \boxed{7}", False),
         ("\\boxed{7}.\n\n$$\\boxed{7}$$", True), (r"\boxed{7} and \boxed{7}", True),

@@ -91,7 +91,7 @@ def test_choice_verifier_compares_several_letters_as_a_set() -> None:
         ("no", "no", "correct"), ("no", "No", "correct"), ("no", "Answer: No", "correct"),
         ("No", r"\boxed{\text{no}}", "correct"), ("No", "**No**", "correct"), ("no", "NO.", "correct"),
         ("True", "Answer: **true**.", "correct"), ("Yes", "_yes_", "correct"), ("No", "*yes*", "unparseable"),
-        ("No", "No, since 7 divides it.", "unparseable"), ("No", "Answer: not no", "wrong"), ("No", "n o", "unparseable"),
+        ("No", "No, since 7 divides it.", "correct"), ("No", "Answer: not no", "wrong"), ("No", "n o", "unparseable"),
         ("Paris", "paris", "unparseable"), ("Paris", r"\boxed{paris}", "wrong"), ("Paris", "**Paris**", "correct"),
         ("None", "none", "unparseable"), ("init", "__init__", "unparseable"), ("[1, 2]", "**[1, 2]**.", "correct"),
         ("*", "**", "unparseable"), ("**", "**", "correct"),

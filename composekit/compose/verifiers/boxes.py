@@ -12,14 +12,17 @@ from typing import NamedTuple
 
 from composekit.compose.verifiers.extraction import Extraction
 from composekit.compose.verifiers.hedges import MAX_BEHIND, SILENT, alternatives, is_led_to, is_taken_back
+from composekit.compose.verifiers.surroundings import why_not_shown
 
 _BOX = re.compile(r"(?P<box>\\{1,2}(?:boxed|fbox|framebox)(?![A-Za-z]))\s*(?P<brace>\{)?|\\[^A-Za-z]|[{}]")
 _LOST = re.compile(r"(?<![A-Za-z\\])(?:\x08|b)oxed(?=\s?\{)")  # \boxed whose backslash an escape swallowed
 _UNBRACED = re.compile(r"[-+]?\s*(?:\d[\d.,]*\d|\d|\\[A-Za-z]+(?:\s*\{[^{}]*\}|\d)*|[A-Za-z](?![A-Za-z]))")
 _BETWEEN = re.compile(
-    r"(?:[\s,;.:/|&$~*`()\[\]=•●▪·–—→\u200b-\u200f\u2060\ufeff-]|\\[,;:! ()\[\]\\]|\\q?quad\b"
-    r"|\\(?:lor|land|vee|wedge|newline)\b|\}|"
-    r"\\(?:text|mathrm|mbox)\s*\{|\b(?:or|and|also|either|else|maybe|perhaps|possibly|alternatively|versus|vs|resp|respectively)\b)*",
+    r"(?:[\s,;.:/|&$~*`()\[\]=<>!?+≠≤≥≈×÷•●▪·–—→\u200b-\u200f\u2060\ufeff-]|\\[,;:! ()\[\]\\]|\\q?quad\b"
+    r"|\\(?:lor|land|vee|wedge|newline|neq?|not|lnot|neg|to|rightarrow|cdot|times|div|pm|approx|sim|[lg](?:t|eq?)|cup)\b|\}|"
+    r"\\(?:text|mathrm|mbox)\s*\{|\b(?:or|and|also|either|else|maybe|perhaps|possibly|alternatively|versus|vs|resp|respectively"
+    r"|to|not|but|plus|minus|times|as well as|x|nor|ou|et|oder|und|o|y|или|и|lub|eller|atau)\b"
+    r"|[或和与、]|または|또는|혹은|أو|या)*",
     re.IGNORECASE,
 )
 _OR_ELSE = re.compile(
@@ -92,16 +95,21 @@ def boxed_answers(text: str) -> Extraction | None:
     if not answers[-1]:
         return Extraction((), "none", "the last box is empty")
     apart = len(run) > 1 and all(_stand_apart(text[a.end : b.start]) for a, b in pairwise(run))
-    return _settled(text, tuple(filter(None, answers)), run[-1].start, run[-1].end, apart=apart)
+    return _settled(text, tuple(filter(None, answers)), run[-1].start, run[-1].end, first=run[0].start, apart=apart)
 
 
-def _settled(text: str, answers: tuple[str, ...], start: int, end: int, *, apart: bool = False) -> Extraction:
+def _settled(
+    text: str, answers: tuple[str, ...], start: int, end: int, *, first: int | None = None, apart: bool = False
+) -> Extraction:
     """The answers, with those that the text around the last box offers besides; none where it takes the box back."""
+    alone = start == 0 and end == len(text)
+    if not alone and (why := why_not_shown(text, start if first is None else first, end)) is not None:
+        return Extraction((), "none", why)
     if not text[end : end + MAX_BEHIND].strip(SILENT) and not is_led_to(text, start):
         return Extraction(answers, "box", "", apart)  # nothing is said there
     if is_taken_back(text, answers[-1], start, end):
         return Extraction((), "none", _TAKEN_BACK)
-    others = tuple(alternatives(text, answers[-1], start, end))
+    others = tuple(dict.fromkeys(alternatives(text, answers[-1], start, end)))
     return Extraction((*answers, *others), "box", "", apart and not others)
 
 

@@ -63,6 +63,8 @@ def canonical_tree(node: Any) -> Any:
         return canonical_tree(node.args[0])
     if node.kind == "pow" and (root := _root(node)) is not None:
         return root
+    if node.kind == "fn" and node.args[0] == "exp":
+        return ("pow", ("const", "e"), canonical_tree(node.args[1]))
     if node.kind == "percent":
         return ("percent", canonical_tree(node.args[0]))
     if node.kind == "pow" and node.args[1].kind == "num" and node.args[1].args[0] == 1:

@@ -66,8 +66,8 @@ _IS_RIGHT = re.compile(
     re.IGNORECASE,
 )
 _CHOSEN = re.compile(
-    rf"{_SO}(?:i(?:\s+would|\s+will|['’]d|['’]ll)?\s+(?:choose|chose|pick|select|go\s+with|went\s+with)|"
-    r"my\s+(?:choice|pick|selection|final\s+choice)\s+is|(?:selected|chosen|final)\s+(?:answer|option|choice)\s*(?:is\b|[:=])|"
+    rf"{_SO}(?:i(?:\s+would|\s+will|['’]d|['’]ll)?\s+(?:choose|chose|pick|select|go\s+with|went\s+with)|i(?:['’]m|\s+am)\s+(?:going\s+with|choosing|picking|selecting)|"
+    r"(?:selected|chosen|selection|response)\s*[:=]|which\s+is\s+(?=(?:option|choice)\b)|my\s+(?:choice|pick|selection|final\s+choice)\s+is|(?:selected|chosen|final)\s+(?:answer|option|choice)\s*(?:is\b|[:=])|"
     r"(?:it|this)\s+is\s+(?:(?:therefore|thus|hence|clearly|indeed)\s+)?(?=(?:option|choice)\b)"
     r"|(?:故|因此|所以)?[，,]?\s?(?:应|正确)?选(?:择|项)?(?:是|为)?[:：]?(?=\s?[(（]?[A-Z](?![A-Za-z])))"
     r"\s*(?<![a-z])(?:the\s+)?(?P<said>\S.*)",

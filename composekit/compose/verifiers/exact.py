@@ -35,6 +35,7 @@ _TURNED = re.compile(
     r"|possibly|alternatively|otherwise|unsure|not\s+sure)\b",
     re.IGNORECASE,
 )
+_MAX_REASONED = 400  # characters of a response that is a verdict and its reason
 _OUTPUT = re.compile(
     r"\b(?:outputs?|prints?|printed|results?|returns?|displays?|writes?|shows?|answer)\b[^\n]{0,60}:\W*\Z"
     r"|(?:\A|\n)[ \t]{0,3}(?:#{1,6}|\*\*)[ \t]{0,3}(?:(?:the|final|expected|program)[ \t]){0,3}"
@@ -45,8 +46,18 @@ _LONE_VERDICT = re.compile(r"[\s>*_#-]{0,9}(?:yes|no|true|false)\b", re.IGNORECA
 _PRINTED = re.compile(
     r"(?P<before>.{0,200}?)\b(?:(?:output|value\s+printed|printed\s+value)"
     r"(?:\s+of\s+(?:the|this)\s+(?:program|code|function|script|snippet))?[*_]{0,3}"
-    r"|(?:it|program|code|function|script|snippet)\s+(?:will\s+|would\s+)?(?:prints?|outputs?|writes?|returns?|displays?))(?:\s*\b(?:is|will\s+be|would\s+be)\b)?\s*[:：]?\s*(?P<what>\S.*)",
+    r"|(?:it|this|program|code|function|script|snippet|(?<!\w)`?print(?:\([^()\n]{0,40}\))?`?)\s+(?:will\s+|would\s+)?(?:prints?|outputs?|writes?|returns?|displays?|shows)"
+    r"|(?<![\w`])prints(?=:)|printed\s+(?:result|output)|result\s+printed)(?:\s*\b(?:is|will\s+be|would\s+be)\b)?\s*[:：]?\s*(?P<what>\S.*)",
     re.IGNORECASE,
+)
+# "`[1, 2]` is printed.", where nothing else is said
+_IS_PRINTED = re.compile(
+    r"(?:(?:so|thus|hence|therefore),?\s)?(?:the\s(?:value|output|result|list|string|text|number)\s)?`(?P<what>[^`\n]{1,400})`"
+    r"\s(?:is|will\sbe)\s(?:printed|displayed|returned|the\s(?:output|printed\s(?:value|output)))(?:\sto\sthe\s(?:console|screen))?\.?",
+    re.IGNORECASE,
+)
+_TO_THE_CONSOLE = re.compile(
+    r"(?<=`)\s(?:to|on)\s(?:the\s)?(?:console|screen|terminal|stdout|standard output)(?=\.?\Z)", re.IGNORECASE
 )
 _BETWEEN_OUTPUTS = 5  # lines
 _STARS = re.compile(r"\*{1,3}+(?!\s)|(?<=\S)\*{1,3}+")  # but no bullet
@@ -103,6 +114,10 @@ class ExactVerifier(Verifier):
             return self._judge(fenced, problem)
         if any(self._judge(whole, problem, reasons=False).correct for whole in (text, without_closing(text))):
             return Verdict(1.0, "correct", text.strip(), "the response is the answer")
+        if self._is_word(problem) and len(text) < _MAX_REASONED and _REASONED.match(text.replace("**", "").lstrip()):
+            verdict = self._judge(text.strip(), problem)
+            if verdict.correct:
+                return verdict
         *before, last = [line for line in text[-2_000:].splitlines() if line.strip()] or [""]
         if self._is_word(problem) and before and not any(map(_LONE_VERDICT.match, before)):
             verdict = self._judge(last, problem, reasons=False)
@@ -185,6 +200,13 @@ def _printed(text: str) -> str | None:
     lines = [line.strip() for line in text[-2_000:].splitlines() if line.strip()]
     if len(lines) > 1 and lines[-2].endswith((":", ":**")):
         lines[-2:] = [" ".join(lines[-2:])]
+    if lines and (alone := _IS_PRINTED.fullmatch(lines[-1])):
+        return (
+            None
+            if len(lines) > 1 and (_PRINTED.fullmatch(lines[-2]) or _IS_PRINTED.fullmatch(lines[-2]))
+            else alone["what"]
+        )
+    lines[-1:] = [_TO_THE_CONSOLE.sub("", line) for line in lines[-1:]]
     said = _PRINTED.fullmatch(lines[-1]) if lines else None
     if said is None or DOUBT.search(said["before"]):
         return None

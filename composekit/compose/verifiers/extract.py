@@ -14,10 +14,10 @@ from composekit.compose.verifiers.announcements import announced_answers
 from composekit.compose.verifiers.boxes import boxed_answers
 from composekit.compose.verifiers.closings import without_closing
 from composekit.compose.verifiers.extraction import Extraction as Extraction
-from composekit.compose.verifiers.hedges import declared_last, differ, may_declare_more
+from composekit.compose.verifiers.hedges import declared_last, is_another, may_declare_more
 from composekit.compose.verifiers.statements import marked_answers, statement
 from composekit.compose.verifiers.structured import json_answers
-from composekit.compose.verifiers.thinking import without_hidden, without_thinking
+from composekit.compose.verifiers.thinking import may_hide_in_latex, without_hidden, without_thinking
 
 MAX_RESPONSE = 1_000_000
 MAX_BARE = 400
@@ -57,7 +57,7 @@ def final_answer(response: str) -> Extraction:
     if len(response) > MAX_RESPONSE:
         return Extraction((), "none", f"the response has more than {MAX_RESPONSE} characters")
     text = without_thinking(response)
-    if "~" in text or "<" in text or "%" in text:
+    if "~" in text or "<" in text or "%" in text or may_hide_in_latex(text):
         text = without_hidden(text)
     boxed = boxed_answers(text)
     if boxed is not None:
@@ -70,7 +70,7 @@ def final_answer(response: str) -> Extraction:
     if declared is not None:
         if not may_declare_more(text):
             return declared
-        others = (said for said in declared_last(text) if all(differ(said, answer) for answer in declared.answers))
+        others = (said for said in declared_last(text) if all(is_another(answer, said) for answer in declared.answers))
         return declared._replace(answers=(*dict.fromkeys(others), *declared.answers))
     fenced = _FENCED.fullmatch(text) if text.rstrip().endswith("```") else None
     text = fenced[1] if fenced else text
@@ -103,6 +103,8 @@ def _without_end_tokens(text: str) -> str:
 
 def _tagged(text: str) -> Extraction | None:
     """What stands in ``<answer>`` tags at the end; neighbours with only separators between them are one list."""
+    if ">" not in text and "]" not in text:
+        return None
     tags = list(_ANSWER_TAG.finditer(text))
     contents: list[str] = []
     follow = len(text)

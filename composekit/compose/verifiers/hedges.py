@@ -1,7 +1,7 @@
 r"""What the text around a box does to it: ``\boxed{18} is wrong``, ``20 or \boxed{18}``, ``Answer: 20`` behind it.
 
 Whoever offers a second value has not answered, and whoever doubts the first has not either. Only plain numbers, letters and
-verdicts are compared here: other values may be one in two forms.
+verdicts are compared here: other values (see :mod:`.formulas`) may be one in two forms, and are offered to be compared.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from itertools import islice
 
 from composekit.compose.verifiers.announcements import announcement
 from composekit.compose.verifiers.exactmath import units
+from composekit.compose.verifiers.formulas import are_unlike, formulas_beside
 from composekit.compose.verifiers.statements import BULLET, statement, states_answer, without_long_runs
 from composekit.compose.verifiers.structured import json_answers
 
@@ -19,7 +20,7 @@ MAX_BEHIND = 4_000
 MAX_ABOVE = 400
 _MOST_LINES = 32
 SILENT = "$.)*]}\\ \n\t,"  # what may stand behind a box and says nothing
-_CLOSED = r"(?:[$*)\]}\s]|\\[)\]!,;]){0,12}"
+_CLOSED = r"(?:[$*)\]}\s]|\\[)\]!,; ]){0,12}"
 _TEXT = re.compile(r"\\(?:text(?:bf|rm)?|mathrm|mathbf|mbox)\s?\{([^{}]*)\}")
 _PLAIN = re.compile(
     r"(?P<sign>[-−])?\s?(?:\\?\$)?\s?(?P<number>\d[\d,]{0,30}(?:\.\d{1,30})?)|(?P<letter>[A-Z])|(?P<verdict>(?i:yes|no|true|false))"
@@ -63,7 +64,8 @@ _UNSURE = re.compile(
 )
 _AGAINST = (  # words that turn against what was said before
     r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|actually|hold on|on second thoughts?|if not(?:,?\sthen)?"
-    r"|alternatively|otherwise|correction)\b[\W_]{0,5})"
+    r"|alternatively|otherwise|correction)\b[\W_]{0,5}"
+    r"|(?:or|maybe|perhaps|possibly|(?:could|might|may)(?:\salso)?\sbe|alternatives?|second\s(?:choice|guess|answer))\b[\s,:$*(]{0,5})"
 )
 _BEGINS = r"[\s:$*(\\]{1,6}"
 _ENDS = r"(?!\s{0,2}[-+*/×÷=<>–−]\s{0,2}[\w$\\(])"  # and no calculation begins there
@@ -77,7 +79,8 @@ _CORRECTED = re.compile(
     re.IGNORECASE,
 )
 _OR_BEHIND = re.compile(
-    _CLOSED + r"[,;(]?\s{0,3}(?:or|otherwise|else|alternatively|maybe|perhaps|possibly)\b[,:]?\s{1,3}"
+    _CLOSED
+    + r"[,;(]?\s{0,3}(?:or|∨|\\lor|\\vee|vs\.?|versus|otherwise|else|alternatively|maybe|perhaps|possibly)(?!\w)[,:]?\s{1,3}"
     r"(?P<words>(?:[a-z]{1,12}\s{1,3}){0,4}?)[$*(\\]{0,4}" + _WORD.format("value") + r"(?:\s(?P<unit>[A-Za-z]{1,20}))?"
 )
 _UNDER_CONDITION = re.compile(
@@ -96,10 +99,13 @@ _BESIDE = re.compile(
     + r"[ \t$*.)\\]{0,9}(?:\n|\Z)"
 )
 _BEFORE = re.compile(
-    r"(?:\A|\n)[\s$*>]{0,9}" + _VALUE.format("value") + r"[$*)\\]{0,4}\s{0,3}[,;/|&]\s{0,3}[$*\\]{0,4}\Z"
+    r"(?:\A|\n)[\s$*>]{0,9}"
+    + _VALUE.format("value")
+    + r"(?:[$*)\\]{0,4}\s{0,3}[,;/|&]\s{0,3}|[$*]{0,4}[ \t]{1,3})[$*\\]{0,4}\Z"
 )
-_SEPARATORS = frozenset(",;/|&")
+_SEPARATORS = frozenset(",;/|&0123456789)}]%")  # or the end of a value
 _MAY_DECLARE = re.compile(r"[:|#\"]|</|nswer|[^\x00-\x7f]|\s(?:es|ist|est|adalah)\s")
+_MAY_STATE = re.compile(_MAY_DECLARE.pattern + r"|esult|olution|[Rr]oots|[Zz]eros|\b[Aa]ns\b|[Tt]otal|[Vv]alue")
 _TAG = re.compile(
     r"<(?:final[_ -]?)?answer>(?P<said>[^<>\n]{1,80})</|\[answer\](?P<told>[^\[\n]{1,80})\[/", re.IGNORECASE
 )
@@ -140,28 +146,39 @@ def alternatives(text: str, content: str, start: int, end: int) -> Iterator[str]
     for found in (_OR_BEFORE.search(before), _BEFORE.search(before)):
         if found is not None and differ(content, found["value"]):
             yield found["value"]
-    head, newline, _ = above.rpartition("\n")
-    yield from (said for said in declared_last(head if newline else "") if differ(content, said))
+    head, newline, here = above.rpartition("\n")
+    yield from (said for said in declared_last(head if newline else "") if is_another(content, said))
+    yield from (
+        tag["said"] or tag["told"] for tag in _TAG.finditer(here) if is_another(content, tag["said"] or tag["told"])
+    )
+    yield from formulas_beside(text, content, start, end)
     rest = text[end : end + MAX_BEHIND]
+    rest = _TEXT.sub(r"\1", rest) if "\\text" in rest else rest
     follow, closed, _ = rest[1:40].partition("}")
     if rest[:1] == "{" and closed and differ(content, follow):
         yield follow
     for found in (_OR_BEHIND.match(rest), _UNDER_CONDITION.match(rest), _ALSO.match(rest), _BESIDE.match(rest)):
         if found is not None and differ(content, found["value"]) and not _is_another_measure(found):
             yield found["value"]
-    for line in islice(without_long_runs(rest).splitlines()[1:], _MOST_LINES):
-        stated = _declared_in(line)
-        if stated and differ(content, stated):
+    for line in islice(without_long_runs(text[end : end + MAX_BEHIND]).splitlines()[1:], _MOST_LINES):
+        stated = _declared_in(line) if _MAY_STATE.search(line) else None
+        if stated and is_another(content, stated):
             yield stated
+
+
+def is_another(content: str, said: str) -> bool:
+    """Whether a statement beside a box may state another value: a plain one that differs, or an unlike formula."""
+    return differ(content, said) or are_unlike(content, said)
 
 
 def is_led_to(text: str, start: int) -> bool:
     """Whether something right before a box may be another answer, at a glance."""
     before = text[start - MAX_ABOVE if start > MAX_ABOVE else 0 : start]
-    if "or" in before[-10:].replace("for", "") or before[-6:].rstrip(" $*\\(")[-1:] in _SEPARATORS:
+    last = before[-6:].rstrip(" $*\\(")[-1:]
+    if "or" in before[-10:].replace("for", "") or last in _SEPARATORS or before[-2:] == "$ ":
         return True
     above = before.rpartition("\n")[0]
-    return "nswer" in above or "####" in above or "答" in above
+    return "nswer" in above or "####" in above or "答" in above or "</" in before or "[/" in before
 
 
 def may_declare_more(text: str) -> bool:

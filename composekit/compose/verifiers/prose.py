@@ -59,6 +59,14 @@ _UNSAID = re.compile(
     r"|former|used to|no longer|hypothetical\w*)\b",
     re.IGNORECASE,
 )
+# A case in which alone the number holds, unless the question knows it: 18 for red. What has an article is a thing.
+_CONDITION = re.compile(
+    r"\b(?:for|when|in (?:the )?case|assuming|provided)\s+"
+    r"(?!(?:the|(?-i:an?)|all|both|each|every\w*|th(?:is|at|ese|ose)|its?|his"
+    r"|hers?|him|their|them|us|our|my|your|one|in|total|round\w*|express\w*|simplif\w*|writ\w*|add\w*|combin\w*|calculat\w*|of)\b)"
+    r"(?P<what>[A-Za-z]+)",
+    re.IGNORECASE,
+)
 _STEM = 4  # letters that two forms of a word share: miss, missing
 _BOUND = re.compile(
     r"\b(?:about|around|near|circa|ca|shy of|short of|over|roughly|approximately|approx|nearly|almost|close to|than|within"
@@ -139,7 +147,7 @@ def declared_number(text: str, prompt: str = "") -> str | None:
         return None
     number = found[0]
     before, after = text[: number.start()], _without_asked_noun(text[number.end() :], prompt)
-    if not _REST.fullmatch(f"{before} {after}") or _unsays(f"{before} {after}", prompt):
+    if not _REST.fullmatch(f"{before} {after}") or _unsays(f"{before} {after}", prompt) or _conditions(after, prompt):
         return None
     if not _states(before, after, equation="=" in (formula[2] if formula else "")):
         return None
@@ -164,6 +172,16 @@ def _unsays(words: str, prompt: str) -> bool:
     """Whether the words around a number say that there is no such number, in words that are not the question's."""
     found = [word.lower()[:_STEM] for word in _UNSAID.findall(words)]
     return bool(found) and not all(stem in prompt[-MAX_PROMPT:].lower() for stem in found)
+
+
+def _conditions(after: str, prompt: str) -> bool:
+    """Whether what follows a number makes it hold in a case alone that the question does not know: ``18 for red``."""
+    found = _CONDITION.search(after) if prompt else None
+    if found is None:
+        return False
+    word = found["what"].lower()
+    known = word[:_STEM] if len(word) >= _STEM else rf"{word}\b"
+    return re.search(rf"\b{known}", prompt[-MAX_PROMPT:].lower()) is None
 
 
 def declared_list(text: str) -> str | None:

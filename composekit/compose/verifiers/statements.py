@@ -13,6 +13,7 @@ from composekit.compose.verifiers.measures import units_said
 
 # Cut before anything is looked for: patterns that could share a run of white space take quadratic time for a long one.
 _LONG_RUN = re.compile(r"\s{10,}|\*{10,}|_{10,}|>{10,}")
+_MAYBE_LONG = re.compile(r"[\s*_>]{10}")  # quick to see that there is none
 _HASHES = re.compile(r"^[ \t>*]*####[ \t]*([^#\s].*)$", re.MULTILINE)
 _WORD = re.compile(r"[*_]{0,3}[A-Za-z]{3}")  # with text behind its line a heading: #### Step 2
 _VERB = (
@@ -60,9 +61,10 @@ _ADVERB = re.compile(
     r"|(?i:therefore|thus|then|hence|clearly|simply|indeed|obviously)[,:]?\s+(?=[-+(\[$\\*]|\d|[A-Z]\b)"
 )
 _NUMBER_ALONE = re.compile(r"[-+]?\d[\d,./]{0,30}(?<!\.)")
-# "Answer - B", where a line begins so
+# "Answer - B" or "[Answer] B", where a line begins so
 _DASHED = re.compile(
-    r"[\s>*_#-]{0,9}(?:(?:the|my)\s)?(?:(?:final|correct)\s)?answer[*_]{0,3}\s{1,3}[-–]\s{1,3}(?P<said>\S.*)",
+    r"[\s>*_#-]{0,9}(?:(?:(?:the|my)\s)?(?:(?:final|correct)\s)?answer[*_]{0,3}\s{1,3}[-–]"
+    r"|\[(?:final\s)?answer\](?!.*\[/))[*_:]{0,3}\s{1,3}(?P<said>\S.*)",
     re.IGNORECASE,
 )
 _EMPHASIS_INSIDE = re.compile(r"(?<![\w)\]}*])\*\*(?=[^\s*])([^*\n]{1,80})(?<=[^\s*])\*\*(?![\w*])")
@@ -96,7 +98,7 @@ BULLET = re.compile(r"\A[-*+•]\s{1,9}(?=\S)")
 
 def without_long_runs(text: str) -> str:
     """The text with long runs of white space and of marks cut short."""
-    return _LONG_RUN.sub(lambda run: run[0][:9], text)
+    return text if _MAYBE_LONG.search(text) is None else _LONG_RUN.sub(lambda run: run[0][:9], text)
 
 
 def marked_answers(text: str) -> tuple[str, ...]:

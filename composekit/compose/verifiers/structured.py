@@ -9,6 +9,13 @@ from typing import Any
 MAX_TAIL = 20_000
 _MOST_OBJECTS = 16
 _KEY = re.compile(r"(?:(?:final|correct|the)[ _-]?){0,2}answer|答案", re.IGNORECASE)
+# A second value under a name of its own: "alternative", "other_answer", "answer2", "guess".
+_ANOTHER_KEY = re.compile(
+    r"(?:possible|other|another|backup|fallback|secondary|alternat\w{1,7}|alt)"
+    r"(?:[ _-]?(?:answer|value|result|option|choice|guess)s?)?|(?:second|first|third)[ _-]?(?:answer|choice|guess)"
+    r"|(?:answer|alt|guess|candidate)s?[ _-]?(?:\d|[a-d]|two|alt\w{0,9})?|or|else|maybe",
+    re.IGNORECASE,
+)
 _OPENING = re.compile(r"^[ \t]{0,9}\{", re.MULTILINE)
 _BETWEEN = re.compile(r"(?:\s|[,;`~]|json\b|\b(?:or|and)\b)*", re.IGNORECASE)
 _BEHIND = re.compile(r"[\s`~]*")
@@ -62,10 +69,11 @@ def _last_objects(text: str) -> list[_Object]:
 
 
 def _answers_of(pairs: _Object) -> list[str]:
-    """The values under the keys that say "answer"; a list is one value, and an object or null is none."""
+    """The values under the keys that say "answer", and under those that offer another; an object or null is none."""
     found = []
+    declares = any(_KEY.fullmatch(key.strip()) for key, _ in pairs)
     for key, value in pairs:
-        if _KEY.fullmatch(key.strip()):
+        if declares and (_KEY.fullmatch(key.strip()) or _ANOTHER_KEY.fullmatch(key.strip())):
             members = value if type(value) is list else [value]
             texts = [str(m).lower() if type(m) is bool else m for m in members]
             if texts and all(type(text) is str and text.strip() for text in texts):
