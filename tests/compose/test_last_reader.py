@@ -68,6 +68,8 @@ def test_results_are_looked_for_in_linear_time() -> None:
         ("The 1998 sheep and the 2008 cows graze. How many more?", "1998 2008"),
         ("Lisa has 3 brothers: Tim (8), Tom (11) and Ted (14). She is 5. How old are all?", "8 11 14 5"),
         ("Lisa has 4 brothers: Tim (8), Tom (11) and Ted (14). She is 5. How old are all?", "4 8 11 14 5"),
+        ("What is the mode of 13, 28, 28, 42? Add 77.", "77"),
+        ("What is the sum of 13, 28, 29, 42? Add 77.", "13 28 29 42 77"),
         ("A guitar has 6 strings. How many strings have 9 guitars?", "9"),
         ("A harp has 46 strings. How many strings have 9 harps?", "46 9"),
     ],
