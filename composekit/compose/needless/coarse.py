@@ -97,9 +97,6 @@ COARSE: tuple[Row, ...] = (
     # who would earn the most
     Row("most", re.compile(r"\b[Ww]ho (?:would |will |can )?[a-z]+ (?:the )?most\b[^?]{0,60}\?"), re.compile(r"(?s:.+)"),
         "one of two is left whatever it is"),
-    # What is the mode of 3, 8, 8, 12? (a number that stands there twice is never replaced)
-    Row("mode of", None, re.compile(r"\b(?:[Ww]hat is|[Ff]ind) the mode of [^?]{1,200}"),
-        "numbers that stand once are no mode"),
     # $p(n) = ...$ for $n = 2,$ 3, 4, $\dots,$ 7. Find $p(8).$
     Row("dots", re.compile(r"\bpolynomial\b"), re.compile(
         r"\bfor \$?[a-z] ?= ?[0-9]{1,4}[^.?!]{0,40}dots[^.?!]{1,20}[.?!]\$?\s{1,3}(?:Find|Compute|Determine|What is)"
