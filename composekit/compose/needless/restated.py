@@ -20,6 +20,7 @@ _SAID_AGAIN = re.compile(
     r"|a (?:loss|gain|profit|rise|drop) of|so (?:now|each(?: [a-z]{1,12}){1,2} (?:is|costs?|gets?|has)|its [a-z]{1,12} is"
     r"|[A-Z][a-z]+ is))\s(?:(?:now|only|just|about|a total of|holds|at|for|pays?|costs?) ){0,2}(?:a )?\$?\Z"
 )
+_HINTS = re.compile(r"i\.e\.|that is|that makes|which |for a total|earning|a loss|a gain|a profit|a rise|a drop|\bso ")
 _SHARED = re.compile(r"\b(?:half|twice|double|doubled)\b", re.IGNORECASE)
 _SQUARE = re.compile(r"\bsquare\b", re.IGNORECASE)
 _COMPARES = re.compile(
@@ -39,7 +40,7 @@ def _outcomes(a: Value, b: Value) -> Iterator[Value]:
 
 def restated(text: str, values: Values) -> Iterator[Tie]:
     """``120 miles in 2 hours, that is at 60 mph``; ``a TV for $500, sold for $450, a loss of $50``; ``3 is half of 6``."""
-    for index in range(1, len(values)):
+    for index in range(1, len(values) if _HINTS.search(text) else 0):
         result = values[index]
         start = result.span[0]
         if not _SAID_AGAIN.search(text, max(start - _NEAR, values[index - 1].span[1]), start):
