@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import islice
 
 from composekit.compose.numbers import NotANumber, Value, parse_quantity
 from composekit.compose.problem import Composite, Problem
@@ -52,7 +53,19 @@ def _is_no_one_number(text: str, value: Value) -> str:
     question = _STOP.split(text[-400:].rstrip())[-1]
     if isinstance(value, int) and 0 < value <= 24 and _CLOCK_QUESTION.search(question):
         return "a time of day"
-    return "one of two answers" if " and " in question and _TWO_QUESTIONS.search(question) else ""
+    if (" and " in question and _TWO_QUESTIONS.search(question)) or (text.count("?") > 1 and _asks_twice(text)):
+        return "one of two answers"
+    return ""
+
+
+_ASKS = re.compile(
+    r"\b(?:how (?:many|much|long|far|old|tall|fast|high|big)|what|which)\b[^.?!\"\u201c\u201d]{1,300}\?", re.IGNORECASE
+)
+
+
+def _asks_twice(text: str) -> bool:
+    """``(a) How many come on Tuesday? (b) How many come in all?``"""
+    return sum(1 for _ in islice(_ASKS.finditer(text), 2)) > 1
 
 
 def asks_percent(text: str, value: Value | None) -> bool:

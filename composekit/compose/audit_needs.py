@@ -10,7 +10,7 @@ from functools import lru_cache
 from composekit.compose import exact
 from composekit.compose.exact import NotExact
 from composekit.compose.findings import Finding, warning
-from composekit.compose.guessing import guess_by_rounding
+from composekit.compose.guessing import shows
 from composekit.compose.needless.derivable import MAX_TEXT, derivable
 from composekit.compose.needless.derivations import Span
 from composekit.compose.needless.idle import idle
@@ -79,7 +79,7 @@ def _check_pinned(composite: Composite, link: Link, where: str) -> Iterator[Find
         yield warning("guessable", message, where)
         return
     others = (n.value for n in numerals(part.prompt) if isinstance(n.value, (int, Fraction)))
-    if places and guess_by_rounding(wanted - given) != wanted and between(wanted, given, others):
+    if places and not shows(wanted, given) and between(wanted, given, others):
         message = f"{link.symbol_out} = {wanted} lies between the difference and a number in the text, or a round one"
         yield warning("guessable", message, where)
 

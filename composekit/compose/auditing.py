@@ -21,7 +21,7 @@ from composekit.compose import audit_links, audit_needs, audit_texts, exact
 from composekit.compose.aligning import tokenize
 from composekit.compose.exact import Exact, NotExact
 from composekit.compose.findings import Finding, defect, warning
-from composekit.compose.guessing import guess_by_rounding
+from composekit.compose.guessing import shows
 from composekit.compose.problem import Composite, Link, Problem
 
 GUESSES = 11  # a guesser without the first part tries the integers 0 to 10
@@ -255,7 +255,7 @@ def is_rounded_difference(link: Link) -> bool:
         given, wanted = exact.of(link.value_in).rational, exact.of(link.value_out).rational
     except NotExact:
         return False
-    return given is not None and wanted is not None and guess_by_rounding(wanted - given) == wanted
+    return given is not None and wanted is not None and shows(wanted, given)
 
 
 def _guessability(composite: Composite) -> float:

@@ -30,3 +30,17 @@ def guess_by_rounding(difference: int | Fraction) -> int | Fraction | None:
             return larger if difference > 0 else larger - size
         step //= 10
     return None
+
+
+def shows(constant: int | Fraction, value: int | Fraction) -> bool:
+    """Whether the difference that leads from X to Y gives Y away to whoever guesses.
+
+    A share beside a whole X, also one below zero, is what the difference has behind the point.
+
+    Example:
+        >>> shows(2000, 9), shows(Fraction(3, 5), -137), shows(340, 192)
+        (True, True, False)
+    """
+    difference = constant - value
+    share = 0 < constant < 1 and value.denominator == 1
+    return share or guess_by_rounding(difference) == constant

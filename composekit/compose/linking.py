@@ -16,7 +16,7 @@ from composekit._errors import ArgumentError, bad_type, bad_value, message
 from composekit.compose.answers import option_of
 from composekit.compose.ends import Ends, Only, ends_of
 from composekit.compose.generators.stream import Stream
-from composekit.compose.guessing import guess_by_rounding
+from composekit.compose.guessing import shows
 from composekit.compose.needless.pinned import between, is_pinned, offered
 from composekit.compose.needless.spaces import most_of
 from composekit.compose.numbers import Value, tidy
@@ -367,7 +367,7 @@ def _fits(constant: Value, value: Value, ends: Ends, strict: bool, wary: bool) -
     difference: Value = abs(constant - value)
     if difference in (size, constant):
         return False
-    if wary and guess_by_rounding(constant - value) == constant:
+    if wary and shows(constant, value):
         return False
     if wary and between(constant, value, ends.values):
         return False

@@ -22,6 +22,7 @@ from composekit.compose.words import (
     DEFINITE,
     LABELS,
     MONTHS,
+    OF_A_YEAR,
     OPENERS,
     PARTS,
     SCALES,
@@ -348,6 +349,8 @@ def _year(site: _Site, value: Value) -> str:
     if site.piece(site.before) == "," and site.is_number(site.before - 1):
         return "a year"
     if 1900 <= value < 2100 and before in ("the", "of", "a") and after[:1].isupper():  # the 2010 FIFA World Cup
+        return "a year"
+    if before in ("the", "a", "our", "its", "their") and after.lower() in OF_A_YEAR:  # the 1998 census
         return "a year"
     return ""
 

@@ -59,6 +59,7 @@ MONTHS = word_set(
 )
 CLOCK = word_set("am pm oclock noon midnight sharp")
 BEFORE_YEARS = word_set("in since by until till before after year during circa spring summer fall winter autumn")
+OF_A_YEAR = word_set("census election elections season edition olympics model report survey tournament championship")
 BETWEEN_YEARS = word_set("and between from of through to")
 # "the 3 friends" repeats what the text has shown already.
 DEFINITE = word_set("the these those all other others remaining both said same")
@@ -84,7 +85,8 @@ _FACTS = """second:minute:60 minute:hour:60 second:hour:3600 hour:day:24 minute:
     egg:dozen:12 item:dozen:12 card:deck:52 sheet:ream:500 letter:alphabet:26 degree:circle:360 degree:triangle:180
     side:triangle:3 side:square:4 angle:triangle:3 quarter:game:4 quarter:year:4 wheel:car:4 wheel:bicycle:2 wheel:bike:2
     wheel:motorcycle:2 wheel:tricycle:3 leg:dog:4 leg:cat:4 leg:spider:8 leg:kangaroo:2 leg:chicken:2 leg:duck:2 leg:bird:2
-    hump:camel:2 vowel:alphabet:5 consonant:alphabet:21 ounce:pint:16 bit:byte:8 kb:mb:1000/1024 mb:gb:1000/1024"""
+    hump:camel:2 vowel:alphabet:5 consonant:alphabet:21 ounce:pint:16 bit:byte:8 kb:mb:1000/1024 mb:gb:1000/1024
+    string:guitar:6 string:violin:4 key:piano:88 finger:hand:5 toe:foot:5 square:chessboard:64"""
 # (unit, larger unit): how many make one.
 CONVERSIONS: dict[tuple[str, str], tuple[int, ...]] = {
     (small, large): tuple(map(int, values.split("/")))

@@ -17,6 +17,7 @@ from composekit.compose.needless import (
     parting,
     patterns,
     remaining,
+    restated,
     vectors,
     wholes,
 )
@@ -29,7 +30,7 @@ MAX_TEXT = 20_000  # in longer texts nobody looks for what follows from what
 # Where a number is a value that a reader may calculate with.
 _VALUES = frozenset(("", "said already", "one", "the whole", "common knowledge"))
 _IN_FORMULAS = _VALUES | {BASE_OF_POWER, SHOWN, "zero"}
-_KINDS = (guesses, derivations, parting, counting, remaining, patterns, identities, vectors, wholes)
+_KINDS = (guesses, derivations, parting, counting, remaining, restated, patterns, identities, vectors, wholes)
 _RULES = tuple(rule for kind in _KINDS for rule in kind.RULES)
 
 

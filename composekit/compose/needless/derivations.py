@@ -241,7 +241,7 @@ def equations(text: str, values: Values) -> Iterator[Tie]:
 
 
 def conversions(text: str, values: Values) -> Iterator[Tie]:
-    """One amount in two units: ``2 hours (120 minutes)``."""
+    """One amount in two units: ``2 hours (120 minutes)``, ``144 rolls (12 dozen)``."""
     for first, second in pairwise(values):
         gap = _SAME_AS.fullmatch(text, first.span[1], second.span[0])
         if gap is None:
@@ -249,7 +249,8 @@ def conversions(text: str, values: Values) -> Iterator[Tie]:
         units = [singular(gap["one"]), *things_of(text, second)[:1]]
         for small, large in ((first, second), (second, first)):
             names = units if small is first else units[::-1]
-            if small.value in [large.value * worth for worth in CONVERSIONS.get((names[0], names[-1]), ())]:
+            facts = (12,) if names[-1] == "dozen" else CONVERSIONS.get((names[0], names[-1]), ())
+            if small.value in [large.value * worth for worth in facts]:
                 yield Tie((first.span, second.span), f"{first.value} {units[0]} = {second.value} {units[-1]}")
 
 

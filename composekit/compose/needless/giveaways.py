@@ -55,7 +55,7 @@ def _growing(a: str, b: str, c: str) -> bool:
     return len(a) + 2 == len(b) + 1 == len(c) and c.startswith(b) and b.startswith(a)
 
 
-_ITEM = r"(?:\$[^$\n]{1,14}\$|[A-Z][a-z]+)"
+_ITEM = r"(?:\$[^$\n]{1,14}\$|[A-Z][a-z]+(?: \([^()\n]{1,12}\))?)"
 _LISTED_AFTER = re.compile(rf"\$?(?:\s+[a-z]+){{1,3}}\W{{1,4}}({_ITEM}(?:,? and {_ITEM}|,\s*{_ITEM})+)")
 _LISTED_BEFORE = re.compile(rf"({_ITEM}(?:,? and {_ITEM}|,\s*{_ITEM})+)(?:,?(?:\s+[a-z]+){{1,3}}\s+|\s\()\$?\Z")
 _ITEM_PATTERN = re.compile(_ITEM)

@@ -24,6 +24,8 @@ _STARTS: dict[str, tuple[int, ...]] = {
     "fb75f83412e8ce61": (100,),  # a third of thirty
     "b7d5f6f844112b3b": (58,),  # the share that wins an election
     "56328b1966408df1": (41,),  # the height of a hoop
+    "769954bb510ff06d": (43,),  # the legs of a spider are asked for
+    "25c0d7455fac81fd": (118, 133),  # the dearer fruit
     "725b7060e8865550": (68,),  # no two of the others make 23 with ten
 }
 

@@ -6,8 +6,9 @@ the next part with few exact answers, or most of them with its very answer.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -35,21 +36,51 @@ def offered(problem: Problem, value: Value, table: dict[str, int]) -> tuple[Valu
     if table:
         return tuple(2 * number for number in table.values())
     if problem.template is not None:
-        printed = tuple(number for number in problem.template.params.values() if type(number) is int)
+        params = problem.template.params
+        family = params.get("family")
+        if family in _SUMS:
+            return tuple(dict.fromkeys(_SUMS[family](params)))
+        printed = tuple(n for name, n in params.items() if type(n) is int and name not in _UNPRINTED)
         if value in printed:
             return tuple(dict.fromkeys(printed))
-        if problem.template.params.get("family") in _MEANS:
-            return _means(problem.template.params, value)
+        if family in _MEANS:
+            return _means(_MEANS[family](params), value)
     return _SMALL if isinstance(value, int) and 0 <= value <= SMALL_ANSWER else ()
 
 
-_MEANS = {"momentum": ("v1", "v2"), "heat": ("t1", "t2")}  # generated problems whose answer lies between two numbers
+_UNPRINTED = frozenset(("level", "wording", "true", "asked", "bug"))  # parameters that are no numbers of the text
+_Params = Mapping[str, Any]
+_MEANS: dict[
+    str, Callable[[_Params], tuple[Value, Value]]
+] = {  # generated problems whose answer lies between two numbers
+    "momentum": lambda p: (p["v1"], p["v2"]),
+    "heat": lambda p: (p["t1"], p["t2"]),
+    "density": lambda p: (Fraction(p["m1"], p["v1"]), Fraction(p["m2"], p["v2"])),
+}
 
 
-def _means(params: Mapping[str, Any], value: Value) -> tuple[Value, ...]:
+def _means(ends: tuple[Value, Value], value: Value) -> tuple[Value, ...]:
     """The numbers between two that are apart from the right one by whole numbers, as the printed difference tells."""
-    ends = sorted(params[name] for name in _MEANS[params["family"]])
-    return tuple(value + k for k in range(ends[0] - ends[1], ends[1] - ends[0] + 1) if ends[0] < value + k < ends[1])
+    low, high = sorted(ends)
+    reach = math.ceil(high - low)
+    return tuple(value + k for k in range(-reach, reach + 1) if low < value + k < high)
+
+
+def _prizes(params: _Params) -> Iterator[int]:
+    """Whoever is asked for has one of the prizes, from place to place less."""
+    return (params["prize"] - place * params["less"] for place in range(len(params["names"])))
+
+
+def _tolls(params: _Params) -> Iterator[int]:
+    """Some of the people, from none to all, are knights."""
+    people = len(params["names"])
+    return (k * params["knight_pays"] + (people - k) * params["knave_pays"] for k in range(people + 1))
+
+
+_SUMS: dict[str, Callable[[_Params], Iterator[int]]] = {
+    "race": _prizes,
+    "knights_toll": _tolls,
+}  # ... is one of few sums
 
 
 def is_pinned(

@@ -162,8 +162,18 @@ def _roots_of_a_polynomial(problem: Problem) -> Iterator[tuple[Span, str]]:
             yield match.span(), "a polynomial and its roots tell each other"
 
 
+_MODE = re.compile(r"\b(?:[Ww]hat is|[Ff]ind) the mode of [^?]{1,200}")
+
+
+def _modes(problem: Problem) -> Iterator[tuple[Span, str]]:
+    """``What is the mode of 3, 8, 8, 12?``; no link replaces a number that stands there twice."""
+    for match in islice(_MODE.finditer(problem.prompt), _MOST):
+        yield match.span(), "numbers that stand once are no mode"
+
+
 TOLD_FUNCTIONS: tuple[tuple[str, Rule], ...] = (
     ("=", _known_values), ("!", _factorials), ("angles", _sums_of_angles), ("diagonals", _diagonals),
     ("^{-1}", _of_its_inverse), (" term ", _terms_in_a_row), ("angle", _angles_that_add_up),
     ("y", _points_of_curves), (" are ", _roots_of_a_polynomial),
+    ("mode of", _modes),
 )  # fmt: skip
