@@ -12,7 +12,7 @@ from typing import Any
 
 from composekit.compose.verifiers.canonical import inside
 from composekit.compose.verifiers.irrational import constant_left, count_numbers, is_irrational
-from composekit.compose.verifiers.written import number_left
+from composekit.compose.verifiers.written import bare, is_small_power, number_left
 
 
 def work_left(tree: Any, *, whole: bool = False) -> Iterator[str]:
@@ -88,8 +88,12 @@ def _with_letters(tree: Any) -> Iterator[str]:
         monomials = [factors for factors in map(_monomial, parts) if factors]
         if len(set(monomials)) < len(monomials):
             yield "like terms"
+        if any(part[0] == "pow" and is_small_power(part) for part in map(bare, numbers)):
+            yield "power"
         if numbers:
             parts.append(numbers[0] if len(numbers) == 1 else ("add", *numbers))
+    elif tree[0] == "mul" and ("num", 0) in parts:
+        yield "zero"
     elif tree[0] == "mul" and sum(not has_letters(part) and count_numbers(part) in (1, 2) for part in parts) > 1:
         yield "product"
     for part in parts:

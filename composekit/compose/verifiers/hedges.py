@@ -12,9 +12,11 @@ from itertools import islice
 
 from composekit.compose.verifiers.announcements import announcement
 from composekit.compose.verifiers.exactmath import units
+from composekit.compose.verifiers.exactmath.worded import number_word
 from composekit.compose.verifiers.formulas import are_unlike, formulas_beside
 from composekit.compose.verifiers.statements import BULLET, statement, states_answer, without_long_runs
 from composekit.compose.verifiers.structured import json_answers
+from composekit.compose.words import CARDINALS
 
 MAX_BEHIND = 4_000
 MAX_ABOVE = 400
@@ -88,6 +90,25 @@ _UNDER_CONDITION = re.compile(
     r"(?:\b(?:otherwise|else|or|and|but|then)\b,?|[,;])\s{1,3}"
     r"(?P<words>(?:[a-z]{1,12}\s{1,3}){0,3}?)[$*(\\]{0,4}" + _VALUE.format("value") + r"(?:\s(?P<unit>[A-Za-z]{1,20}))?"
 )
+_IN_WORDS = rf"(?:{'|'.join((*CARDINALS, 'hundred', 'thousand'))})(?![a-z])"
+_OTHERWISE_BEHIND = (  # or twenty; unless it's $20$; (alt: 20); [20]
+    re.compile(
+        rf"{_CLOSED}[,;(]?\s{{0,3}}(?:or|otherwise|alternatively|maybe|perhaps|possibly)\b,?\s{{1,3}}"
+        rf"(?P<value>{_IN_WORDS}(?:[ -](?:and )?{_IN_WORDS}){{0,6}})(?=[\s$*).!]{{0,6}}(?:\n|\Z)|[.,;)])",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        rf"{_CLOSED}[,;(]?\s{{0,3}}(?:unless|if not)\s(?:it|this|that|the\sanswer)(?:['’]s|\sis)\s[$*(\\]{{0,4}}{_VALUE.format('value')}"
+    ),
+    re.compile(
+        rf"{_CLOSED}[(\[]\s?(?:alt(?:ernative(?:ly)?)?|or|maybe|perhaps|possibly|else|otherwise)\b[.,:]{{0,2}}\s?[$*\\]{{0,3}}"
+        rf"{_VALUE.format('value')}",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        rf"(?:[$*)}} ]|\\[)\]]){{0,6}}(?:\[\s?\$?{_VALUE.format('value')}\$?\s?\]|\. {_VALUE.format('only')})[ .]{{0,3}}(?:\n|\Z)"
+    ),
+)
 _ALSO = re.compile(
     rf"{_CLOSED}[,;.]?\s{{0,3}}(?:and|but|though)?\s{{0,3}}[$*(\\]{{0,4}}{_VALUE.format('value')}[$*)\\]{{0,4}}\s"
     r"(?:\w{1,9}\s){0,2}?(?:possible|fine|valid|correct|right|acceptable|works?)\b"
@@ -160,6 +181,10 @@ def alternatives(text: str, content: str, start: int, end: int) -> Iterator[str]
     for found in (_OR_BEHIND.match(rest), _UNDER_CONDITION.match(rest), _ALSO.match(rest), _BESIDE.match(rest)):
         if found is not None and differ(content, found["value"]) and not _is_another_measure(found):
             yield found["value"]
+    for pattern in _OTHERWISE_BEHIND:
+        found = pattern.match(rest)
+        if found is not None and differ(content, (value := found[found.lastgroup or 0])):
+            yield _in_digits(value)
     for line in islice(without_long_runs(text[end : end + MAX_BEHIND]).splitlines()[1:], _MOST_LINES):
         stated = _declared_in(line) if _MAY_STATE.search(line) else None
         if stated and is_another(content, stated):
@@ -242,8 +267,14 @@ def differ(one: str, other: str) -> bool:
         >>> differ("18", "$20"), differ("1,800", "1800.0"), differ(r"\\text{B}", "(C)"), differ("0.5", "50%")
         (True, False, True, False)
     """
-    a, b = _plain(one), _plain(other)
+    a, b = _plain(one), _plain(_in_digits(other))
     return a is not None and b is not None and a[0] == b[0] and a[1] != b[1]
+
+
+def _in_digits(text: str) -> str:
+    """A number in words with digits."""
+    value = number_word(text.lower()) if text[:1].isalpha() and len(text) > 2 else None
+    return text if value is None else str(value)
 
 
 def _plain(text: str) -> tuple[str, str] | None:

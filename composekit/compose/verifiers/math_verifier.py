@@ -252,9 +252,9 @@ class MathVerifier(Verifier):
         verdict = self.compare(gold=gold, answer=joined)
         if verdict.correct:
             return verdict
-        first, *others = found.answers
+        first, *others = dict.fromkeys(_end_of_chain(answer, found.answers[-1]) for answer in found.answers)
         if all(judge(first, other).status == "equal" for other in others):
-            verdicts = [self.compare(gold=gold, answer=answer) for answer in dict.fromkeys(found.answers)]
+            verdicts = [self.compare(gold=gold, answer=answer) for answer in (first, *others)]
             return next((v for v in verdicts if not v.correct), verdicts[0])
         if verdict.status in ("wrong", "unparseable"):
             count = len(found.answers)
@@ -280,6 +280,14 @@ def _other_forms(answer: str, problem: Problem) -> Iterator[str]:
         yield turned[1] if turned else asked_value(answer, prompt) or answer
     listed = spaced_list(answer) or declared_list(answer)
     yield listed or (_OR.sub(r"\\cup", answer) if "\\cup" in gold else answer)
+
+
+def _end_of_chain(answer: str, last: str) -> str:
+    """The end of a calculation in words, "15 gallons * 8 pints / gallon = 120 pints", where the last answer repeats it."""
+    end = answer.rpartition("=")[2]
+    if end == answer or answer == last or judge(last, answer).status != "unreadable":
+        return answer
+    return last if judge(last, end).status == "equal" else answer
 
 
 def _bared(answer: str, source: str) -> str:

@@ -25,10 +25,11 @@ _COMMAND = re.compile(
 _OPERATORS = r"(?:[+*/×·÷^_]|\\(?:cdot|times|div|pm|mp|ast)(?![A-Za-z]))"
 _OPERAND = r"(?:\d|[)}]|(?<![A-Za-z])[A-Za-z])"
 _PIECE_BEFORE = re.compile(  # a sign with a space behind it may be a bullet or a dash
-    rf"(?:(?<![\w.)}}*-])[-−]|(?:\$|= ?|\\\(|\\\[)[-−] ?|\d|(?<!\w)\d\.|{_OPERAND} {{0,2}}{_OPERATORS} {{0,2}}"
+    rf"(?:(?<![\w.)}}*-])[-−]|(?:\$|= ?|\\[(\[] ?)[-−] ?|\(\s?[-−]\s?\d{{1,4}}\s?\) ?|\d|(?<!\w)\d\.|{_OPERAND} {{0,2}}{_OPERATORS} {{0,2}}"
     rf"|{_OPERAND}[-−]|\d {{0,2}}[-−+] {{0,2}}"
     r"|\\(?:neq?|not|lnot|neg|sqrt|ln|log|sin|cos|tan|overline) {0,2}|≠ ?|(?<![\w)}])!= ?|¬ ?|√ ?)\Z"
 )
+_SPACED_SIGN = re.compile(r"\$ {1,2}[-−] ?\Z")
 _PIECE_BEHIND = re.compile(
     rf"\s{{0,2}}\^\s?\{{?\s?[-+]?[\da-z(]|\.\d|\s{{0,2}}{_OPERATORS}\s{{0,2}}(?:\d|\\[A-Za-z(]|[(a-z](?![A-Za-z]))[^=\n]{{0,80}}(?:\n|\Z)"
     r"|\s{1,2}[-−]\s{1,2}\d[\d.,]{0,9}[\s$.\\)\]]{0,6}(?:\n|\Z)"
@@ -88,7 +89,7 @@ def why_not_shown(text: str, start: int, end: int) -> str | None:
     near = before.rstrip(" ")
     follow = text[end : end + 9].lstrip(" ")
     if (
-        (near and near[-1] in _LAST)
+        (near and (near[-1] in _LAST or (near[-1] == ")" and "-" in near[-7:])))
         or near.endswith(_COMMANDS_BEFORE)
         or (follow and (follow[0] in _BEHIND_MARKS or (follow[0] == "." and follow[1:2].isdigit())))
         or follow.startswith(_COMMANDS_BEHIND)
@@ -105,6 +106,9 @@ def _is_piece(text: str, before: str, start: int, end: int) -> bool:
     """Whether the box is an operand of what stands around it."""
     behind = text[end : end + _REACH]
     found = _PIECE_BEFORE.search(before, max(0, len(before) - _NEAR))
+    opened = _SPACED_SIGN.search(before)
+    if opened is not None and before.rpartition("\n")[2].count("$", 0) % 2:  # the dollar sign opens a formula
+        return True
     if found is not None and not _LABELS.search(before):
         return True
     return _PIECE_BEHIND.match(behind) is not None and _DEGREE.match(behind) is None

@@ -6,6 +6,7 @@ the gold answer, which may be unfinished itself, and against the numbers of the 
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,10 @@ from composekit.compose.verifiers.finished import has_letters, parts_of, work_le
 from composekit.compose.verifiers.written import is_reduced
 
 _SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
+# What changes nothing and should not stand there: 18 + 0, 0 + 18, 18 (1).
+_IDLE = re.compile(
+    r"(?<=[\w)}])\s?[+-]\s?0(?:\.0{0,9})?(?![.\w])|(?<![\w.,^+*/-])0(?:\.0{1,9})?\s?\+|\d\s?\(\s?1\s?\)[\s.$]{0,3}\Z"
+)
 _OPERATIONS = frozenset(("add", "mul", "div", "ratio", "percent", "neg", "fact", "binom", "abs", "set"))
 
 
@@ -36,6 +41,8 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
         >>> is_undone(r"\frac{3}{4}", "She eats 3 of 4 pies. What share is that?", "0.75")
         False
     """
+    if _IDLE.search(answer.rpartition("=")[2][-MAX_LENGTH:]) and not _IDLE.search(gold[-MAX_LENGTH:]):
+        return True
     wanted = canonical_of(gold, gold=True)
     if len(answer) > MAX_LENGTH:
         answer = answer.rpartition("=")[2]  # of a chain, which holds

@@ -42,7 +42,8 @@ def choice_of(text: str) -> Choice | None:
     if len(text) > MAX_TEXT or _CHOICE.search(text) is None:
         return None
     said = words(text)
-    return Choice(said, "") if len(said) == 1 else labelled(text)
+    alone = said.strip("()") if len(said) == 2 else said  # C)
+    return Choice(alone, "") if len(alone) == 1 else labelled(text)
 
 
 def labelled(text: str) -> Choice | None:
