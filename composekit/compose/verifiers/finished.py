@@ -12,7 +12,7 @@ from typing import Any
 
 from composekit.compose.verifiers.canonical import inside
 from composekit.compose.verifiers.irrational import constant_left, count_numbers, is_irrational
-from composekit.compose.verifiers.written import bare, is_small_power, number_left
+from composekit.compose.verifiers.written import bare, is_small_power, number_left, whole_number
 
 
 def work_left(tree: Any, *, whole: bool = False) -> Iterator[str]:
@@ -94,6 +94,16 @@ def _with_letters(tree: Any) -> Iterator[str]:
             parts.append(numbers[0] if len(numbers) == 1 else ("add", *numbers))
     elif tree[0] == "mul" and ("num", 0) in parts:
         yield "zero"
+    elif tree[0] == "mul" and len({part for part in parts if part[0] == "var"}) < sum(
+        part[0] == "var" for part in parts
+    ):
+        yield "like factors"
+    elif tree[0] == "root":
+        yield "root of letters"
+    elif (tree[0] == "div" and has_letters(tree[2])) or (tree[0] == "pow" and whole_number(tree[2]) is None):
+        yield "letters below"
+    elif tree[0] == "pow" and (whole_number(tree[2]) or 0) < 0:
+        yield "letters below"
     elif tree[0] == "mul" and sum(not has_letters(part) and count_numbers(part) in (1, 2) for part in parts) > 1:
         yield "product"
     for part in parts:

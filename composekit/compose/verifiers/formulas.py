@@ -36,10 +36,13 @@ _BEHIND = re.compile(
     rf"|and\s{{1,3}}{_FORMULA.format('also')}\s(?:\w{{1,9}}\s){{0,3}}?(?:possible|fine|valid|correct|right|acceptable|works?)\b)",
     re.IGNORECASE,
 )  # fmt: skip
-_RAW = re.compile(rf"{_SHUT}or\b\s{{0,3}}(?P<raw>[^$\n.;]{{1,{MAX_FORMULA}}}?)[\s$.)\]\\]{{0,6}}(?:\n|\Z)")
+_RAW = re.compile(
+    rf"{_SHUT}(?:or\b|-{{1,2}}>|=>|[→⇒])\s{{0,3}}(?P<raw>[^$\n.;]{{1,{MAX_FORMULA}}}?)[\s$.)\]\\]{{0,6}}(?:\n|\Z)"
+)
 _IN_FRONT = re.compile(
     rf"(?:(?:\A|\n)[\s*>]{{0,9}}{_FORMULA.format('first')}\s{{0,3}}[,;/|&]?|{_FORMULA.format('either')}\s{{0,3}},?\s{{0,3}}or\b)[\s$*(\\\[]{{0,6}}\Z"
 )
+_ARROW = re.compile(r"[-=]>|[→⇒]")
 # What such a formula ends with, at a glance: a closed formula, and something behind it before the box.
 _MAY_BE_IN_FRONT = re.compile(r"(?:\$|\\\))(?:\s|[,;/|&]|or\b).{0,12}\Z", re.DOTALL)
 _NAMED = re.compile(r"\A\s?[A-Za-z](?:_\w)?\s?=")
@@ -72,7 +75,7 @@ def formulas_beside(text: str, content: str, start: int, end: int) -> Iterator[s
     if "\\text" in rest:
         rest = re.sub(r"\\text\s?\{\s?(or|otherwise|else)\s?\}\s?", r" \1 ", rest)
     behind = _BEHIND.match(rest) if "$" in rest[2:] or "\\(" in rest else None
-    raw = _RAW.match(rest) if "or" in rest[:24] else None
+    raw = _RAW.match(rest) if "or" in rest[:24] or _ARROW.search(rest[:24]) else None
     for found in (before, behind, raw):
         for name, said in found.groupdict().items() if found is not None else ():
             if (

@@ -12,35 +12,37 @@ from itertools import islice
 
 from composekit.compose.verifiers.announcements import announcement
 from composekit.compose.verifiers.exactmath import units
-from composekit.compose.verifiers.exactmath.worded import number_word
 from composekit.compose.verifiers.formulas import are_unlike, formulas_beside
+from composekit.compose.verifiers.second_values import CLOSED as _CLOSED
+from composekit.compose.verifiers.second_values import VALUE as _VALUE
+from composekit.compose.verifiers.second_values import in_digits, values_beside
+from composekit.compose.verifiers.second_values import is_led_to as leads
 from composekit.compose.verifiers.statements import BULLET, statement, states_answer, without_long_runs
 from composekit.compose.verifiers.structured import json_answers
-from composekit.compose.words import CARDINALS
 
 MAX_BEHIND = 4_000
 MAX_ABOVE = 400
 _MOST_LINES = 32
 SILENT = "$.)*]}\\ \n\t,"  # what may stand behind a box and says nothing
-_CLOSED = r"(?:[$*)\]}\s]|\\[)\]!,; ]){0,12}"
 _TEXT = re.compile(r"\\(?:text(?:bf|rm)?|mathrm|mathbf|mbox)\s?\{([^{}]*)\}")
 _PLAIN = re.compile(
     r"(?P<sign>[-−])?\s?(?:\\?\$)?\s?(?P<number>\d[\d,]{0,30}(?:\.\d{1,30})?)|(?P<letter>[A-Z])|(?P<verdict>(?i:yes|no|true|false))"
 )
-_VALUE = r"(?P<{}>[-−]?\\?\$?\d[\d,]{{0,30}}(?:\.\d{{1,30}})?|\(?\b[A-Z]\b\)?)(?![\w^\\%/°])"
 _WORD = _VALUE.replace(r"|\(?\b[A-Z]", r"|\b(?i:yes|no|true|false)\b|\(?\b[A-Z]")
 # A sentence that says of its own box that it is wrong, and nothing else before it.
 _REJECTED = re.compile(
-    r"(?:[$*) ]|\\[)\]]){0,8}(?:is|was)\s{1,3}(?:wrong|incorrect|not\s{1,3}(?:correct|right|(?:the|my)\s{1,3}"
-    r"(?:(?:correct|right|final)\s{1,3})?answer))[*)]{0,4}\s{0,3}(?:[.;,:!\n]|\Z|(?:because|since|as)\b)"
+    r"(?:[$*) ]|\\[)\]]){0,8}(?:(?:is|was|would be|must be|seems|looks)\s{1,3}(?:(?:clearly|obviously|far|probably)\s)?(?:(?:the\s|a\s)?(?:wrong|incorrect)"
+    r"(?:\s(?:answer|value|result|guess))?|too\s(?:small|large|big|low|high|many|few|much)|not\s{1,3}(?:correct|right|(?:the|my)\s{1,3}"
+    r"(?:(?:correct|right|final)\s{1,3})?answer))|can(?:not|['’]t)\sbe\s(?:correct|right|(?:the|my)\sanswer))[*)]{0,4}\s{0,3}(?:[.;,:!\n]|\Z|(?:because|since|as)\b)"
 )
 _NO_MORE_BEFORE = re.compile(
     r"(?:[^\w\n]|\b(?i:so|but|thus|hence|and|the|my|first|final|answer|value|result|of|that|gives?|is|here|hmm|wait|no)\b){0,40}"
 )
+_OR_SO = re.compile(rf"{_CLOSED}[,(]?\s?(?:or so|or thereabouts|ish|give or take)\b|-ish\b")
 _ASKED = re.compile(rf"{_CLOSED}\?")
 _ABOUT_FAULTS = re.compile(r"\b(?:wrong|incorrect|false|mistake\w*|errors?|flaw\w*|statement|claim)\b", re.IGNORECASE)
 _LEAD = (
-    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|however|well|hold on|on second thoughts?|actually|and|so|then"
+    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|however|well|hold on|on second thoughts?|on reflection|update|edit|p\.?s|kidding|just kidding|psych|actually|and|so|then"
     r"|if not|alternatively|otherwise)\b"
     r"[\W_]{0,5})"
 )
@@ -65,7 +67,7 @@ _UNSURE = re.compile(
     re.IGNORECASE,
 )
 _AGAINST = (  # words that turn against what was said before
-    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|actually|hold on|on second thoughts?|if not(?:,?\sthen)?"
+    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|actually|hold on|on second thoughts?|on reflection|update|edit|(?:just )?kidding|psych|final(?:ly)?|if not(?:,?\sthen)?"
     r"|alternatively|otherwise|correction)\b[\W_]{0,5}"
     r"|(?:or|maybe|perhaps|possibly|(?:could|might|may)(?:\salso)?\sbe|alternatives?|second\s(?:choice|guess|answer))\b[\s,:$*(]{0,5})"
 )
@@ -90,25 +92,6 @@ _UNDER_CONDITION = re.compile(
     r"(?:\b(?:otherwise|else|or|and|but|then)\b,?|[,;])\s{1,3}"
     r"(?P<words>(?:[a-z]{1,12}\s{1,3}){0,3}?)[$*(\\]{0,4}" + _VALUE.format("value") + r"(?:\s(?P<unit>[A-Za-z]{1,20}))?"
 )
-_IN_WORDS = rf"(?:{'|'.join((*CARDINALS, 'hundred', 'thousand'))})(?![a-z])"
-_OTHERWISE_BEHIND = (  # or twenty; unless it's $20$; (alt: 20); [20]
-    re.compile(
-        rf"{_CLOSED}[,;(]?\s{{0,3}}(?:or|otherwise|alternatively|maybe|perhaps|possibly)\b,?\s{{1,3}}"
-        rf"(?P<value>{_IN_WORDS}(?:[ -](?:and )?{_IN_WORDS}){{0,6}})(?=[\s$*).!]{{0,6}}(?:\n|\Z)|[.,;)])",
-        re.IGNORECASE,
-    ),
-    re.compile(
-        rf"{_CLOSED}[,;(]?\s{{0,3}}(?:unless|if not)\s(?:it|this|that|the\sanswer)(?:['’]s|\sis)\s[$*(\\]{{0,4}}{_VALUE.format('value')}"
-    ),
-    re.compile(
-        rf"{_CLOSED}[(\[]\s?(?:alt(?:ernative(?:ly)?)?|or|maybe|perhaps|possibly|else|otherwise)\b[.,:]{{0,2}}\s?[$*\\]{{0,3}}"
-        rf"{_VALUE.format('value')}",
-        re.IGNORECASE,
-    ),
-    re.compile(
-        rf"(?:[$*)}} ]|\\[)\]]){{0,6}}(?:\[\s?\$?{_VALUE.format('value')}\$?\s?\]|\. {_VALUE.format('only')})[ .]{{0,3}}(?:\n|\Z)"
-    ),
-)
 _ALSO = re.compile(
     rf"{_CLOSED}[,;.]?\s{{0,3}}(?:and|but|though)?\s{{0,3}}[$*(\\]{{0,4}}{_VALUE.format('value')}[$*)\\]{{0,4}}\s"
     r"(?:\w{1,9}\s){0,2}?(?:possible|fine|valid|correct|right|acceptable|works?)\b"
@@ -117,7 +100,7 @@ _ALSO = re.compile(
 _BESIDE = re.compile(
     r"(?:[$*)\]}\s]|\\[)\]!,;]){0,12}(?:[,;/|=&]|and\b)?\s{0,3}[$*\\]{0,3}"
     + _WORD.format("value")
-    + r"[ \t$*.)\\]{0,9}(?:\n|\Z)"
+    + r"[ \t$*.)\]}\\]{0,9}(?:\n|\Z)"
 )
 _BEFORE = re.compile(
     r"(?:\A|\n)[\s$*>]{0,9}"
@@ -127,6 +110,7 @@ _BEFORE = re.compile(
 _SEPARATORS = frozenset(",;/|&0123456789)}]%")  # or the end of a value
 _MAY_DECLARE = re.compile(r"[:|#\"]|</|nswer|[^\x00-\x7f]|\s(?:es|ist|est|adalah)\s")
 _MAY_STATE = re.compile(_MAY_DECLARE.pattern + r"|esult|olution|[Rr]oots|[Zz]eros|\b[Aa]ns\b|[Tt]otal|[Vv]alue")
+_MAY_HEAD = re.compile(r"nswer", re.IGNORECASE)
 _TAG = re.compile(
     r"<(?:final[_ -]?)?answer>(?P<said>[^<>\n]{1,80})</|\[answer\](?P<told>[^\[\n]{1,80})\[/", re.IGNORECASE
 )
@@ -149,7 +133,7 @@ def is_taken_back(text: str, content: str, start: int, end: int) -> bool:
         before = re.split(r"[.!?;]\s|\n", text[max(0, start - 200) : start])[-1]
         if _NO_MORE_BEFORE.fullmatch(before):
             return True
-    if _ASKED.match(text, end):
+    if _ASKED.match(text, end) or _OR_SO.match(text, end):
         return True
     faults = numeric and not _ABOUT_FAULTS.search(text, max(0, start - 200), start)
     for sentence in islice(_SENTENCES.split(text[end : end + 400].lstrip(SILENT)), 4):
@@ -181,12 +165,13 @@ def alternatives(text: str, content: str, start: int, end: int) -> Iterator[str]
     for found in (_OR_BEHIND.match(rest), _UNDER_CONDITION.match(rest), _ALSO.match(rest), _BESIDE.match(rest)):
         if found is not None and differ(content, found["value"]) and not _is_another_measure(found):
             yield found["value"]
-    for pattern in _OTHERWISE_BEHIND:
-        found = pattern.match(rest)
-        if found is not None and differ(content, (value := found[found.lastgroup or 0])):
-            yield _in_digits(value)
+    yield from (said for said in values_beside(text, start, end, rest) if differ(content, said))
+    headed = False
     for line in islice(without_long_runs(text[end : end + MAX_BEHIND]).splitlines()[1:], _MOST_LINES):
         stated = _declared_in(line) if _MAY_STATE.search(line) else None
+        if headed and stated is None and _plain(line := line.strip(" *_>#$\\[]")):
+            stated = line
+        headed = (headed and not line.strip()) or (bool(_MAY_HEAD.search(line)) and states_answer(line))
         if stated and is_another(content, stated):
             yield stated
 
@@ -200,7 +185,7 @@ def is_led_to(text: str, start: int) -> bool:
     """Whether something right before a box may be another answer, at a glance."""
     before = text[start - MAX_ABOVE if start > MAX_ABOVE else 0 : start]
     last = before[-6:].rstrip(" $*\\(")[-1:]
-    if "or" in before[-10:].replace("for", "") or last in _SEPARATORS or before[-2:] == "$ ":
+    if leads(before) or "or" in before[-10:].replace("for", "") or last in _SEPARATORS or before[-2:] == "$ ":
         return True
     above = before.rpartition("\n")[0]
     return "nswer" in above or "####" in above or "答" in above or "</" in before or "[/" in before
@@ -267,14 +252,8 @@ def differ(one: str, other: str) -> bool:
         >>> differ("18", "$20"), differ("1,800", "1800.0"), differ(r"\\text{B}", "(C)"), differ("0.5", "50%")
         (True, False, True, False)
     """
-    a, b = _plain(one), _plain(_in_digits(other))
+    a, b = _plain(one), _plain(in_digits(other))
     return a is not None and b is not None and a[0] == b[0] and a[1] != b[1]
-
-
-def _in_digits(text: str) -> str:
-    """A number in words with digits."""
-    value = number_word(text.lower()) if text[:1].isalpha() and len(text) > 2 else None
-    return text if value is None else str(value)
 
 
 def _plain(text: str) -> tuple[str, str] | None:

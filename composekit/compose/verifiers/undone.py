@@ -57,6 +57,8 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
     allowed = _left(wanted, whole)
     if wanted[0][0] != "sequence":  # it may be all numbers but some; an interval is no union
         allowed |= {"union"}
+    if len(wanted) > 1 or not _is_polynomial(wanted[0]):  # a quotient may be all there is to say
+        allowed |= {"letters below", "root of letters"}
     if all(_left((side,), whole) - allowed for side in sides):
         return True
     if len(wanted) > 1 or wanted[0][0] != "num":
@@ -76,6 +78,15 @@ def _values_have_letters(tree: Any) -> bool:
     if parts is None:
         return has_letters(tree)
     return tree[0] != "relation" and any(map(_values_have_letters, parts))
+
+
+def _is_polynomial(tree: Any) -> bool:
+    """Whether nothing but numbers, letters, sums, products and whole powers stand in this."""
+    if tree[0] == "pow":
+        return _is_polynomial(tree[1]) and _is_whole(tree[2]) and tree[2][1] >= 0
+    if tree[0] in ("add", "mul", "neg"):
+        return all(map(_is_polynomial, tree[1:]))
+    return tree[0] in ("num", "var") or (tree[0] == "div" and _is_polynomial(tree[1]) and tree[2][0] == "num")
 
 
 def _is_whole(tree: Any) -> bool:

@@ -15,7 +15,7 @@ _LABELLED = re.compile(
     re.DOTALL,
 )
 _ALTERNATIVE = re.compile(
-    r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee|also|unless|maybe|perhaps|possibly|probably)\b|^\s*(?:[,;/|&+]|and\b)|^[A-Za-z]$"
+    r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee|also|unless|maybe|perhaps|possibly|probably)\b|^\s*(?:[,;/|&+]|and\b)|^[A-Za-z][).]?$"
     r"|\b(?:wrong|incorrect)\b|\bis (?:not|false)\b|[,;/&]\s*[A-J]\W*$",
     re.IGNORECASE,
 )
