@@ -70,8 +70,8 @@ def formulas_beside(text: str, content: str, start: int, end: int) -> Iterator[s
     led = _MAY_BE_IN_FRONT.search(text, max(0, start - 16), start) is not None
     before = _IN_FRONT.search(text, max(0, start - _BEFORE), start) if led else None
     rest = text[end : end + _BEFORE]
-    if rest[:1] == "{" and (group := _group(rest)) and are_unlike(content, group):
-        yield group
+    if rest[:1] == "{" and (braced := group(rest)) and are_unlike(content, braced):
+        yield braced
     if "\\text" in rest:
         rest = re.sub(r"\\text\s?\{\s?(or|otherwise|else)\s?\}\s?", r" \1 ", rest)
     behind = _BEHIND.match(rest) if "$" in rest[2:] or "\\(" in rest else None
@@ -108,7 +108,7 @@ def is_formula(text: str) -> bool:
     return _PROSE.search(_COMMAND.sub(" ", text)) is None
 
 
-def _group(text: str) -> str:
+def group(text: str) -> str:
     """What stands in the group of braces that a text begins with."""
     depth = 0
     for at, char in enumerate(text):

@@ -12,7 +12,7 @@ from itertools import islice
 
 from composekit.compose.verifiers.announcements import announcement
 from composekit.compose.verifiers.exactmath import units
-from composekit.compose.verifiers.formulas import are_unlike, formulas_beside
+from composekit.compose.verifiers.formulas import are_unlike, formulas_beside, group
 from composekit.compose.verifiers.second_values import CLOSED as _CLOSED
 from composekit.compose.verifiers.second_values import VALUE as _VALUE
 from composekit.compose.verifiers.second_values import in_digits, values_beside
@@ -178,6 +178,8 @@ def alternatives(text: str, content: str, start: int, end: int) -> Iterator[str]
 
 def is_another(content: str, said: str) -> bool:
     """Whether a statement beside a box may state another value: a plain one that differs, or an unlike formula."""
+    at = said.rfind("\\boxed{")
+    said = said if at < 0 else group(said[at + len("\\boxed") :])  # it states what its box holds
     return differ(content, said) or are_unlike(content, said)
 
 

@@ -25,7 +25,7 @@ _BEHIND = tuple(
         rf"[,;(]?\s{{0,3}}(?:unless|if not)\s(?:it|this|that|the\sanswer)(?:['’]s|\sis)\s[$*(\\]{{0,4}}{VALUE.format('value')}",
         rf"[(\[]\s?(?i:{_HEDGE})\b[.,:]{{0,2}}\s?[$*\\]{{0,3}}{VALUE.format('value')}",
         rf"\\footnote\s?\{{\s?(?i:{_HEDGE})\b[.,:]{{0,2}}\s?[$*\\]{{0,3}}{VALUE.format('value')}",
-        rf"(?:\[\s?\$?{VALUE.format('value')}\$?\s?\]|\. {VALUE.format('only')}){_ENDS}",
+        rf"(?:\[\s?(?=\D{{0,3}}\d\d|\D{{0,3}}[A-Z])\$?{VALUE.format('value')}\$?\s?\]|\. {VALUE.format('only')}){_ENDS}",
         rf"{_ARROW}[ \t]{{0,3}}[$*\\(]{{0,3}}{VALUE.format('value')}{_ENDS}",
         rf"[#>→*_]{{1,4}}\s{{0,3}}{VALUE.format('value')}{_ENDS}",
         rf"\\[\[(]\s{{0,3}}(?P<value>-?\\?\$?\d[\d,]{{0,30}}(?:\.\d{{1,30}})?)\.?\s{{0,3}}\\[\])]{_ENDS}",
