@@ -80,7 +80,7 @@ class CompositeVerifier(Verifier):
         if is_bundle:
             pieces = self._without_recap(pieces or listed(text, count) or one_box(text, count), problem)
         for k, said in (corrections(text, count) if is_bundle else {}).items():
-            pieces = {**pieces, k: (*pieces.get(k, ()), *said)}
+            pieces = {**pieces, k: (*pieces[k], *said)} if k in pieces else pieces
         verdicts = [self._part(pieces.get(k, ()), part) for k, part in enumerate(problem.parts, start=1)]
         if is_bundle:
             return self._bundle(verdicts)

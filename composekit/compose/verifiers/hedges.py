@@ -12,7 +12,7 @@ from itertools import islice
 
 from composekit.compose.verifiers.announcements import announcement
 from composekit.compose.verifiers.exactmath import units
-from composekit.compose.verifiers.formulas import are_unlike, formulas_beside, group
+from composekit.compose.verifiers.formulas import are_unlike, formulas_beside, group, is_formula
 from composekit.compose.verifiers.second_values import CLOSED as _CLOSED
 from composekit.compose.verifiers.second_values import VALUE as _VALUE
 from composekit.compose.verifiers.second_values import in_digits, values_beside
@@ -31,9 +31,11 @@ _PLAIN = re.compile(
 _WORD = _VALUE.replace(r"|\(?\b[A-Z]", r"|\b(?i:yes|no|true|false)\b|\(?\b[A-Z]")
 # A sentence that says of its own box that it is wrong, and nothing else before it.
 _REJECTED = re.compile(
-    r"(?:[$*) ]|\\[)\]]){0,8}(?:(?:is|was|would be|must be|seems|looks)\s{1,3}(?:(?:clearly|obviously|far|probably)\s)?(?:(?:the\s|a\s)?(?:wrong|incorrect)"
-    r"(?:\s(?:answer|value|result|guess))?|too\s(?:small|large|big|low|high|many|few|much)|not\s{1,3}(?:correct|right|(?:the|my)\s{1,3}"
-    r"(?:(?:correct|right|final)\s{1,3})?answer))|can(?:not|['’]t)\sbe\s(?:correct|right|(?:the|my)\sanswer))[*)]{0,4}\s{0,3}(?:[.;,:!\n]|\Z|(?:because|since|as)\b)"
+    r"(?:[$*) ]|\\[)\]]){0,8}(?:(?:is|was|would be|must be|seems|looks)\s{1,3}"
+    r"(?:(?:clearly|obviously|far|probably)\s)?(?:(?:the\s|a\s)?(?:wrong|incorrect)(?:\s(?:answer|value|result|guess))?"
+    r"|too\s(?:small|large|big|low|high|many|few|much)|not\s{1,3}(?:correct|right|(?:the|my)\s{1,3}"
+    r"(?:(?:correct|right|final)\s{1,3})?answer))|can(?:not|['’]t)\sbe\s(?:correct|right|(?:the|my)\sanswer))[*)]{0,4}\s{0,3}"
+    r"(?:[.;,:!\n]|\Z|(?:because|since|as)\b)"
 )
 _NO_MORE_BEFORE = re.compile(
     r"(?:[^\w\n]|\b(?i:so|but|thus|hence|and|the|my|first|final|answer|value|result|of|that|gives?|is|here|hmm|wait|no)\b){0,40}"
@@ -42,8 +44,8 @@ _OR_SO = re.compile(rf"{_CLOSED}[,(]?\s?(?:or so|or thereabouts|ish|give or take
 _ASKED = re.compile(rf"{_CLOSED}\?")
 _ABOUT_FAULTS = re.compile(r"\b(?:wrong|incorrect|false|mistake\w*|errors?|flaw\w*|statement|claim)\b", re.IGNORECASE)
 _LEAD = (
-    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|however|well|hold on|on second thoughts?|on reflection|update|edit|p\.?s|kidding|just kidding|psych|actually|and|so|then"
-    r"|if not|alternatively|otherwise)\b"
+    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|however|well|hold on|on second thoughts?|on reflection|update|edit"
+    r"|p\.?s|(?:just )?kidding|psych|actually|and|so|then|if not|alternatively|otherwise)\b"
     r"[\W_]{0,5})"
 )
 _ANSWER = (
@@ -67,7 +69,8 @@ _UNSURE = re.compile(
     re.IGNORECASE,
 )
 _AGAINST = (  # words that turn against what was said before
-    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|actually|hold on|on second thoughts?|on reflection|update|edit|(?:just )?kidding|psych|final(?:ly)?|if not(?:,?\sthen)?"
+    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|actually|hold on|on second thoughts?|on reflection"
+    r"|update|edit|(?:just )?kidding|psych|final(?:ly)?|if not(?:,?\sthen)?"
     r"|alternatively|otherwise|correction)\b[\W_]{0,5}"
     r"|(?:or|maybe|perhaps|possibly|(?:could|might|may)(?:\salso)?\sbe|alternatives?|second\s(?:choice|guess|answer))\b[\s,:$*(]{0,5})"
 )
@@ -157,6 +160,15 @@ def alternatives(text: str, content: str, start: int, end: int) -> Iterator[str]
         tag["said"] or tag["told"] for tag in _TAG.finditer(here) if is_another(content, tag["said"] or tag["told"])
     )
     yield from formulas_beside(text, content, start, end)
+    if _plain(content) is None and is_formula(content):  # 36/2 and then "Wait, it is 18": only to be compared
+        for sentence in islice(_SENTENCES.split(text[end : end + 400].lstrip(SILENT)), 4):
+            corrected = _CORRECTED.match(sentence)
+            if (
+                corrected is not None
+                and corrected.lastgroup in ("value", "against")
+                and corrected[corrected.lastgroup][-1:].isdigit()
+            ):
+                yield corrected[corrected.lastgroup]
     rest = text[end : end + MAX_BEHIND]
     rest = _TEXT.sub(r"\1", rest) if "\\text" in rest else rest
     follow, closed, _ = rest[1:40].partition("}")

@@ -14,8 +14,9 @@ _LEADS_ON = re.compile(r"\s*(?:#.*|[*_]{2}.*[*_]{2}|[-*_=]{3,}|.*[:：]|\$\$|\\\
 _LONGEST_LIST = 2_000
 _MOST_CORRECTIONS = 16
 _CORRECTION = re.compile(
-    r"\b(?:correction|wait|actually|edit|update|no|oops|sorry|hmm+|rather)\b[,.:!–—* -]{1,6}(?:no,\s|actually,?\s)?(?:the\s)?(?:(?:correct\s)?answer\s(?:to|for|of)\s)?"
-    r"part\s?\(?(?P<part>\d{1,2}|[a-h])\b\)?(?:['’]s\sanswer)?\s?(?:is|=|:|equals|(?:should|must)\s(?:be|have\sbeen))\s(?:actually\s)?"
+    r"\b(?:correction|wait|actually|edit|update|oops|sorry|hmm+|rather)\b[,.:!–—* -]{1,6}"
+    r"(?:no,\s|actually,?\s)?(?:the\s)?(?:(?:correct\s)?answer\s(?:to|for|of)\s)?"
+    r"part\s?\(?(?P<part>\d{1,2}|[a-h])\b\)?(?:['’]s\sanswer)?\s?(?:is|=|equals|(?:should|must)\s(?:be|have\sbeen))\s(?:actually\s)?"
     r"(?P<said>\S[^\n.;]{0,60}(?:\.\d[^\n.;]{0,30})?)",
     re.IGNORECASE,
 )

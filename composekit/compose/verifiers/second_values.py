@@ -1,4 +1,4 @@
-r"""Second values beside a box, in any layout: ``\boxed{18} or twenty``, ``\boxed{18} -> 20``, ``20 (60%), \boxed{18} (40%)``.
+r"""Second values beside a box, in any layout: ``\boxed{18} or twenty``, ``\boxed{18} -> 20``, ``20 (60%), \boxed{18}``.
 
 What is found is only offered, like formulas are: whoever asked compares.
 """
@@ -17,12 +17,17 @@ _IN_WORDS = rf"(?:{'|'.join((*CARDINALS, 'hundred', 'thousand'))})(?![a-z])"
 _HEDGE = r"(?:alt(?:ernative(?:ly)?)?|or|maybe|perhaps|possibly|else|otherwise)"
 _SHARE = r"\s?[(\[]?\s?\d{1,3}(?:\.\d)?\s?\\?%"
 _ENDS = r"[ \t$*.)\\]{0,9}(?:\n|\Z)"
-_ARROW = r"(?:-{1,2}>|=>|[→⟹⇒➜➔–—…]|--|\.{2,3}|to\b|\\(?:to|rightarrow|Rightarrow|implies|sim|mid|text\{--\})|[~:]|\{,\}|and/or|\\\\)"
+_ARROW = (
+    r"(?:-{1,2}>|=>|[→⟹⇒➜➔–—…]|--|\.{2,3}|to\b|[~:]|\{,\}|and/or|\\\\"
+    r"|\\(?:to|rightarrow|Rightarrow|implies|sim|mid|text\{--\}))"
+)
 _BEHIND = tuple(
     re.compile(CLOSED + pattern)
     for pattern in (
-        rf"[,;(]?\s{{0,3}}(?i:{_HEDGE})\b,?\s{{1,3}}(?P<value>(?i:{_IN_WORDS})(?:[ -](?:and )?{_IN_WORDS}){{0,6}})(?=[\s$*).!]{{0,6}}(?:\n|\Z)|[.,;)])",
-        rf"[,;(]?\s{{0,3}}(?:unless|if not)\s(?:it|this|that|the\sanswer)(?:['’]s|\sis)\s[$*(\\]{{0,4}}{VALUE.format('value')}",
+        rf"[,;(]?\s{{0,3}}(?i:{_HEDGE})\b,?\s{{1,3}}(?P<value>(?i:{_IN_WORDS})(?:[ -](?:and )?{_IN_WORDS}){{0,6}})"
+        rf"(?=[\s$*).!]{{0,6}}(?:\n|\Z)|[.,;)])",
+        rf"[,;(]?\s{{0,3}}(?:unless|if not)\s(?:it|this|that|the\sanswer)(?:['’]s|\sis)"
+        rf"\s[$*(\\]{{0,4}}{VALUE.format('value')}",
         rf"[(\[]\s?(?i:{_HEDGE})\b[.,:]{{0,2}}\s?[$*\\]{{0,3}}{VALUE.format('value')}",
         rf"\\footnote\s?\{{\s?(?i:{_HEDGE})\b[.,:]{{0,2}}\s?[$*\\]{{0,3}}{VALUE.format('value')}",
         rf"(?:\[\s?(?=\D{{0,3}}\d\d|\D{{0,3}}[A-Z])\$?{VALUE.format('value')}\$?\s?\]|\. {VALUE.format('only')}){_ENDS}",

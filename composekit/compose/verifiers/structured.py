@@ -21,6 +21,7 @@ _RESULT_KEY = re.compile(
     r"(?:(?:final|correct|true|actual)[ _-]?)?(?:result|solution)|(?:final|correct|true|actual)[ _-]?value|final",
     re.IGNORECASE,
 )
+_LETTER = re.compile(r"\s*\(?[A-J]\)?\s*")
 _NUMBER = re.compile(r"\s*[-+]?\\?\$?\s?(\d[\d,]*(?:\.\d+)?)\s*")
 _VALID_KEY = re.compile(r"(?:is[ _-]?)?(?:valid|correct|right|certain|sure|final)", re.IGNORECASE)
 _OPENING = re.compile(r"^[ \t]{0,9}\{", re.MULTILINE)
@@ -80,7 +81,7 @@ def _answers_of(pairs: _Object) -> list[str]:
     found: list[str] = []
     if any(value is False and _VALID_KEY.fullmatch(key.strip()) for key, value in pairs):
         numeric = (str(value) for key, value in pairs if _KEY.fullmatch(key.strip()))
-        if any(any(map(str.isdigit, text)) for text in numeric):
+        if any(any(map(str.isdigit, text)) or _LETTER.fullmatch(text) for text in numeric):
             return []  # "valid": false takes a number back; of a "No" it may be the reason
     declares = any(_KEY.fullmatch(key.strip()) for key, _ in pairs)
     for key, value in pairs:
@@ -94,7 +95,9 @@ def _answers_of(pairs: _Object) -> list[str]:
 
 
 def _is_another_number(said: str, found: list[str]) -> bool:
-    """Whether this is a plain number, and none of those that are there."""
+    """Whether this is a plain number or a letter, and none of those that are there."""
+    if found and all(map(_LETTER.fullmatch, (said, *found))):
+        return said not in found
     numbers = [_NUMBER.fullmatch(text) for text in (said, *found)]
     if not found or None in numbers:
         return False

@@ -25,8 +25,10 @@ _COMMAND = re.compile(
 _OPERATORS = r"(?:[+*/×·÷^_]|\\(?:cdot|times|div|pm|mp|ast)(?![A-Za-z]))"
 _OPERAND = r"(?:\d|[)}]|(?<![A-Za-z])[A-Za-z])"
 _PIECE_BEFORE = re.compile(  # a sign with a space behind it may be a bullet or a dash
-    rf"(?:(?<![\w.)}}*-])[-−]|(?:\$|= ?|\\[(\[] ?)[-−] ?|\(\s?[-−]\s?\d{{1,4}}\s?\) ?|\d|(?<!\w)\d\.|{_OPERAND} {{0,2}}{_OPERATORS} {{0,2}}"
-    r"|\\(?:ln|log|sin|cos|tan)(?:_\{?\w{1,3}\}?)? ?\(? {0,2}|\\pi {0,2}|\\sqrt ?(?:\[\d\] ?)?\{[^{}]{0,30}\} ?|\\frac ?\{[^{}]{0,30}\} ?\{[^{}]{0,30}\} ?|(?<![\w\\])[xyz]"
+    rf"(?:(?<![\w.)}}*-])[-−]|(?:\$|= ?|\\[(\[] ?)[-−] ?|\(\s?[-−]\s?\d{{1,4}}\s?\) ?"
+    rf"|\d|(?<!\w)\d\.|{_OPERAND} {{0,2}}{_OPERATORS} {{0,2}}"
+    r"|\\(?:ln|log|sin|cos|tan)(?:_\{?\w{1,3}\}?)? ?\(? {0,2}|\\pi {0,2}"
+    r"|\\sqrt ?(?:\[\d\] ?)?\{[^{}]{0,30}\} ?|\\frac ?\{[^{}]{0,30}\} ?\{[^{}]{0,30}\} ?|(?<![\w\\])[xyz]"
     rf"|{_OPERAND}[-−]|\d {{0,2}}[-−+] {{0,2}}"
     r"|\\(?:neq?|not|lnot|neg|sqrt|ln|log|sin|cos|tan|overline) {0,2}|≠ ?|(?<![\w)}])!= ?|¬ ?|√ ?)\Z"
 )
@@ -34,7 +36,8 @@ _SPACED_SIGN = re.compile(r"\$ {1,2}[-−] ?\Z")
 _PIECE_BEHIND = re.compile(
     rf"\s{{0,2}}\^\s?\{{?\s?[-+]?[\da-z(]|\.\d|\s{{0,2}}{_OPERATORS}\s{{0,2}}(?:\d|\\[A-Za-z(]|[(a-z](?![A-Za-z]))[^=\n]{{0,80}}(?:\n|\Z)"
     r"|\\(?:pi|sqrt|[dt]?frac|overline|ln|log|sin|cos)(?![A-Za-z])|\s?\\[dt]?frac(?![A-Za-z])|[a-fh-ln-rt-zπ](?![A-Za-z.])|\.\\overline"
-    r"|\s\d{1,2}/\d{1,3}(?![\d/])|[$*)\]\s]{0,4}(?:squared|cubed|factorial|(?:plus|minus|times|divided by)\s\$?\d)(?!\w*\s?=)"
+    r"|\s\d{1,2}/\d{1,3}(?![\d/])|[$*)\]\s]{0,4}(?:squared|cubed|factorial"
+    r"|(?:plus|minus|times|divided by)\s\$?\d)(?!\w*\s?=)"
     r"|\s{1,2}[-−]\s{1,2}\d[\d.,]{0,9}[\s$.\\)\]]{0,6}(?:\n|\Z)"
 )
 _FACTOR_BEHIND = re.compile(

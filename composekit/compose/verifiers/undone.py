@@ -22,6 +22,8 @@ _SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
 _IDLE = re.compile(
     r"(?<=[\w)}])\s?[+-]\s?0(?:\.0{0,9})?(?![.\w])|(?<![\w.,^+*/-])0(?:\.0{1,9})?\s?\+|\d\s?\(\s?1\s?\)[\s.$]{0,3}\Z"
 )
+_OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
+_BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
 _OPERATIONS = frozenset(("add", "mul", "div", "ratio", "percent", "neg", "fact", "binom", "abs", "set"))
 
 
@@ -127,3 +129,10 @@ def _given_numbers(prompt: str) -> frozenset[Any]:
     """The rational numbers of a text, as shares of a hundred too, and those that words say."""
     found = {n.value for n in numerals(prompt[-MAX_PROMPT:]) if n.kind != "radical"}
     return frozenset(found | {Fraction(value) / 100 for value in found} | _SAID_WITHOUT_NUMERAL)
+
+
+def is_left_open(answer: str, gold: str) -> bool:
+    r"""Whether an answer is a sum, integral, limit, ... that nobody evaluated; ``\int_0^1 x\,dx = \frac12`` is not."""
+    if "\\" not in answer or _OPEN.search(answer) is None or _OPEN.search(gold) is not None:
+        return False
+    return "=" not in _BOUNDS.sub("", answer)
