@@ -205,8 +205,8 @@ def test_the_dollar_sign_of_a_formula_behind_a_heading_is_no_currency() -> None:
         ("\\boxed{B}\n\n91 is 7 times 13.", True), ("\\boxed{B}\n\nAnswer: 91", False), (r"\boxed{B} or 91", False),
         (r"\boxed{B} (91)", False), ("\\boxed{B}\n\n## Final Answer\n\n91", False),
         (r"\boxed{B}. Wait, it is 91.", False),
-        ("Answer: 91\n\n\\boxed{B}", False), ('{"answer": "B", "result": "A"}', False), ('{"answer": "B",
-        "result": "B"}', True),
+        ("Answer: 91\n\n\\boxed{B}", False), ('{"answer": "B", "result": "A"}', False),
+        ('{"answer": "B", "result": "B"}', True),
         ('{"answer": "B", "valid": false}', False),
     ],
 )  # fmt: skip
