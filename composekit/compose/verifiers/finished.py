@@ -8,6 +8,7 @@ Lists, intervals, matrices and the like are finished if all their members are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from composekit.compose.verifiers.canonical import inside
@@ -94,15 +95,11 @@ def _with_letters(tree: Any) -> Iterator[str]:
             parts.append(numbers[0] if len(numbers) == 1 else ("add", *numbers))
     elif tree[0] == "mul" and ("num", 0) in parts:
         yield "zero"
-    elif tree[0] == "mul" and len({part for part in parts if part[0] == "var"}) < sum(
-        part[0] == "var" for part in parts
-    ):
+    elif tree[0] == "mul" and any(one == other and one[0] == "var" for one, other in pairwise(parts)):  # in order
         yield "like factors"
     elif tree[0] == "root":
         yield "root of letters"
-    elif (tree[0] == "div" and has_letters(tree[2])) or (tree[0] == "pow" and whole_number(tree[2]) is None):
-        yield "letters below"
-    elif tree[0] == "pow" and (whole_number(tree[2]) or 0) < 0:
+    elif _is_quotient(tree):
         yield "letters below"
     elif tree[0] == "mul" and sum(not has_letters(part) and count_numbers(part) in (1, 2) for part in parts) > 1:
         yield "product"
@@ -111,6 +108,14 @@ def _with_letters(tree: Any) -> Iterator[str]:
             yield from _with_letters(part)
         elif isinstance(part[0], str):
             yield from constant_left(part) if is_irrational(part) else number_left(part)
+
+
+def _is_quotient(tree: Any) -> bool:
+    """Whether letters stand below a fraction, or have an exponent that is negative or no number."""
+    if tree[0] == "pow":
+        exponent = whole_number(tree[2])
+        return exponent is None or exponent < 0
+    return bool(tree[0] == "div" and has_letters(tree[2]))
 
 
 def _monomial(tree: Any) -> tuple[Any, ...]:
