@@ -117,6 +117,7 @@ _MAY_HEAD = re.compile(r"nswer", re.IGNORECASE)
 _TAG = re.compile(
     r"<(?:final[_ -]?)?answer>(?P<said>[^<>\n]{1,80})</|\[answer\](?P<told>[^\[\n]{1,80})\[/", re.IGNORECASE
 )
+_MAY_END_LEAD = frozenset("%doyet2b:.,)[]")
 _RULE = re.compile(r"[-*_=~`\s]{3,}\w{0,9}")
 _OF_A_PART = re.compile(r"\bpart\b|\([a-h]\)", re.IGNORECASE)
 _OR_BEFORE = re.compile(r"(?<![\w.,^_}])" + _WORD.format("value") + r"[\s$*),\\]{0,6}\bor\b[\s$*(\\\[]{0,6}\Z")
@@ -199,7 +200,12 @@ def is_led_to(text: str, start: int) -> bool:
     """Whether something right before a box may be another answer, at a glance."""
     before = text[start - MAX_ABOVE if start > MAX_ABOVE else 0 : start]
     last = before[-6:].rstrip(" $*\\(")[-1:]
-    if leads(before) or "or" in before[-10:].replace("for", "") or last in _SEPARATORS or before[-2:] == "$ ":
+    if (
+        (last in _MAY_END_LEAD and leads(before))
+        or "or" in before[-10:].replace("for", "")
+        or last in _SEPARATORS
+        or before[-2:] == "$ "
+    ):
         return True
     above = before.rpartition("\n")[0]
     return "nswer" in above or "####" in above or "答" in above or "</" in before or "[/" in before

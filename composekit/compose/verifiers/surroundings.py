@@ -43,6 +43,8 @@ _PIECE_BEHIND = re.compile(
 _FACTOR_BEHIND = re.compile(
     r"\s?\\[a-z]|[a-zπ.]|\s\d|[\s$*)\]]{1,4}(?:squared|cubed|factorial|plus|minus|times|divided)\b"
 )
+_NO_FACTOR = frozenset(("$", "$.", ".", "$$", "\n", ".\n", "$.\n", "$\n"))  # the usual cases
+_MAY_BE_FACTOR = ("pi", "}", "x", "y", "z", "(", "ln", "log", "sin", "cos", "tan")
 _FACTOR_BEFORE = re.compile(
     r"(?:\\pi|\\(?:ln|log|sin|cos|tan)(?:_\{?\w{1,3}\}?)? ?\(?|\\(?:sqrt|frac)\W.*|(?<![\w\\])[xyz])\Z"
 )
@@ -105,8 +107,8 @@ def why_not_shown(text: str, start: int, end: int) -> str | None:
         or near.endswith(_COMMANDS_BEFORE)
         or (follow and (follow[0] in _BEHIND_MARKS or (follow[0] == "." and follow[1:2].isdigit())))
         or follow.startswith(_COMMANDS_BEHIND)
-        or _FACTOR_BEHIND.match(text, end) is not None
-        or (near and _FACTOR_BEFORE.search(near, max(0, len(near) - _NEAR)) is not None)
+        or (follow and follow not in _NO_FACTOR and _FACTOR_BEHIND.match(text, end) is not None)
+        or (near.endswith(_MAY_BE_FACTOR) and _FACTOR_BEFORE.search(near, max(0, len(near) - _NEAR)) is not None)
     ) and _is_piece(text, before, start, end):
         return "the last box is a piece of an expression"
     if text.count("{", 0, start) > text.count("}", 0, start):
