@@ -110,6 +110,8 @@ def test_other_ways_to_write_matrices_days_and_letters(gold: str, answer: str, o
         "\\sqrt{{2}}{}", "\\ln({})", "{} 1/2", "{} squared", "{} plus 20", "{} thousand", "{} hundred",
         "{} million dollars",
         "{} cents", "{}.\\overline{{3}}",
+        "{}\n\nHmm, 20 actually.", "{}\n\nAnother possible answer: 20", "{} (20 otherwise)", "{} or, if wrong, 20",
+        "{}, \\textit{{or}} 20", "{} XOR 20", "{} || 20", "{} \\cup 20", "{} as well as 20", "{} and also 20", "{}; also 20",
     ],
 )  # fmt: skip
 def test_a_second_value_a_scale_or_a_factor_beside_a_box(around: str) -> None:
@@ -122,6 +124,8 @@ def test_a_second_value_a_scale_or_a_factor_beside_a_box(around: str) -> None:
         "{} dollars plus tips", "{} to be exact", "{}: nine times two", "{}\n\n# Notes\n20 steps", "{} (about 5% more)",
         "45% and {}", "step 2: {}", "2) {}", "\\sqrt{{324}} = {}", "for x, {}", "{} a day", "{}\\qquad\\blacksquare",
         "{}\\,\\text{{eggs}}", "{}$ dollars", "{}\\tag{{1}}", "{} times she does it", "{}\n\nFinal Answer:\n18",
+        "{}\n\nIf we include ducks, the answer is 22.", "{}\n\nWait, let me double-check: 9 * 2 = 18. Yes.", "20. {}",
+        "{}\n\nConfidence: 95%", "{}\n\nScore: 10/10", "9 eggs\n2 dollars\n{}", "{} – 9 eggs at 2 dollars", "(20) {}",
         "{}\n\n### Final Answer\n\n\\[ 18 \\]", "{}, so it is not too small.", "{} (18)", "{} [1]", "It is 18, also {}",
         "So the answer is $9 + 9 = {}$.\n\nFinal answer: ${}$",
     ],

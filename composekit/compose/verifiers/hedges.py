@@ -24,7 +24,7 @@ MAX_BEHIND = 4_000
 MAX_ABOVE = 400
 _MOST_LINES = 32
 SILENT = "$.)*]}\\ \n\t,"  # what may stand behind a box and says nothing
-_TEXT = re.compile(r"\\(?:text(?:bf|rm)?|mathrm|mathbf|mbox)\s?\{([^{}]*)\}")
+_TEXT = re.compile(r"\\(?:text(?:bf|rm|it)?|mathrm|mathbf|mbox|emph)\s?\{([^{}]*)\}")
 _PLAIN = re.compile(
     r"(?P<sign>[-−])?\s?(?:\\?\$)?\s?(?P<number>\d[\d,]{0,30}(?:\.\d{1,30})?)|(?P<letter>[A-Z])|(?P<verdict>(?i:yes|no|true|false))"
 )
@@ -81,7 +81,7 @@ _CORRECTED = re.compile(
     r"(?:should\s(?:be|have\sbeen)|(?:must|would|could|might|may)\s(?:\w{1,9}\s)?be|(?:ought|has)\sto\sbe))"
     rf"{_BEGINS}{_VALUE.format('value')}{_ENDS}"
     rf"|{_AGAINST}{{1,4}}(?:(?:it|this|that)(?:['’]s|\sis){_BEGINS}{_WORD.format('against')}{_ENDS}"
-    rf"|{_WORD.format('alone')}(?:[\s.!$*)\\]{{0,9}}\Z|\s(?:instead|is)\b))"
+    rf"|{_WORD.format('alone')}(?:[\s.!$*)\\]{{0,9}}\Z|\s(?:instead|is|actually|rather)\b))"
     rf"|{_LEAD}{{0,4}}(?:it|this|that)(?:['’]s|\sis){_BEGINS}{_VALUE.format('only')}[\s.!$*)\\]{{0,9}}\Z",
     re.IGNORECASE,
 )

@@ -18,7 +18,8 @@ _HEDGE = r"(?:alt(?:ernative(?:ly)?)?|or|maybe|perhaps|possibly|else|otherwise)"
 _SHARE = r"\s?[(\[]?\s?\d{1,3}(?:\.\d)?\s?\\?%"
 _ENDS = r"[ \t$*.)\\]{0,9}(?:\n|\Z)"
 _ARROW = (
-    r"(?:-{1,2}>|=>|[→⟹⇒➜➔–—…]|--|\.{2,3}|to\b|[~:]|\{,\}|and/or|\\\\"
+    r"(?:-{1,2}>|=>|[→⟹⇒➜➔–—…]|--|\.{2,3}|to\b|[~:]|\{,\}|and/or|\\\\|(?i:xor\b)|&&|\|\||[∪∩∧∨]"
+    r"|(?:[;,]\s?|and\s|&\s|\\&\s)?also\b|\\&|(?:as\swell\sas|along\swith)\b|\\(?:cup|cap|wedge|vee|lor|land)(?![A-Za-z])"
     r"|\\(?:to|rightarrow|Rightarrow|implies|sim|mid|text\{--\}))"
 )
 _BEHIND = tuple(
@@ -28,6 +29,10 @@ _BEHIND = tuple(
         rf"(?=[\s$*).!]{{0,6}}(?:\n|\Z)|[.,;)])",
         rf"[,;(]?\s{{0,3}}(?:unless|if not)\s(?:it|this|that|the\sanswer)(?:['’]s|\sis)"
         rf"\s[$*(\\]{{0,4}}{VALUE.format('value')}",
+        rf"[(\[]?\s?{VALUE.format('value')}[$*]{{0,3}}\s(?:otherwise|if\s(?:that|it|this|not|I)\b)",
+        rf"or,?\s(?:if|in\scase)\s[^.,\n]{{1,30}},\s[$*\\]{{0,3}}{VALUE.format('value')}",
+        r"(?i:(?:an)?other|backup|alternative|second)\s(?:\w{1,12}\s){0,2}(?:answer|value|result|choice|guess)\s?(?:[:=]|is\b)\s?[$*\\]{0,4}"
+        rf"{VALUE.format('value')}",
         rf"[(\[]\s?(?i:{_HEDGE})\b[.,:]{{0,2}}\s?[$*\\]{{0,3}}{VALUE.format('value')}",
         rf"\\footnote\s?\{{\s?(?i:{_HEDGE})\b[.,:]{{0,2}}\s?[$*\\]{{0,3}}{VALUE.format('value')}",
         rf"(?:\[\s?(?=\D{{0,3}}\d\d|\D{{0,3}}[A-Z])\$?{VALUE.format('value')}\$?\s?\]|\. {VALUE.format('only')}){_ENDS}",
