@@ -77,7 +77,7 @@ def test_ways_to_write_a_number_are_results(gold: str, answer: str) -> None:
             False,
         ),
         ("How long is it? Express your answer in simplest radical form.", r"2\sqrt[3]{2}", r"\sqrt[3]{16}", False),
-        ("How long is it? Express your answer in simplest radical form.", r"\sqrt{50}", r"\sqrt{50}+0", True),
+        ("How long is it? Express your answer in simplest radical form.", r"\sqrt{50}", r"1\sqrt{50}", True),
         ("How long is it?", r"5\sqrt2", r"\sqrt{50}", True),
         ("How long is it? Rationalize the denominator.", r"\frac{\sqrt2}{2}", r"\frac{1}{\sqrt2}", False),
         ("How long is it?", r"\frac{\sqrt2}{2}", r"\frac{1}{\sqrt2}", True),

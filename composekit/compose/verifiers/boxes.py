@@ -48,6 +48,10 @@ _OWN_CONDITION = re.compile(
     r"\A\W*(?!for\b|given\b)(?!.*(?:\b(?:giv|get|got|yield|mak|is\b|are\b)|=))", re.IGNORECASE | re.DOTALL
 )
 _CONDITIONAL = re.compile(rf"(?:\A|[.;\n])\s{{0,9}}(?:and\s)?{_IF}[^.;\n]{{0,80}}\Z", re.IGNORECASE)
+# 18 thousand, whatever of it is boxed
+_SCALE = re.compile(
+    r"[$*)\s]{0,4}(?:\\,|~)?\s?(?:\\text\{\s?)?(?P<name>hundred|thousand|[mbtr]{1,2}illion|dozen|lakh|crore|cents|euros|yen|rupees)(?![\w-])(?!\sof\sa)"
+)
 _MAX_BETWEEN = 80
 _MOST_BOXES = 64
 _APART = re.compile(r"(?:[ \t$.*]|\\[()])*(?:\n|\\[\[\]]|\$\$)(?:[\s$.*]|\\[()\[\]])*")
@@ -109,6 +113,9 @@ def _settled(
         return Extraction(answers, "box", "", apart)  # nothing is said there
     if is_taken_back(text, answers[-1], start, end):
         return Extraction((), "none", _TAKEN_BACK)
+    scale = _SCALE.match(text, end)
+    if scale is not None and answers[-1].replace(".", "").replace(",", "").isdigit():
+        answers = (*answers[:-1], rf"{answers[-1]} \text{{ {scale['name']}}}")
     others = tuple(dict.fromkeys(alternatives(text, answers[-1], start, end)))
     return Extraction((*answers, *others), "box", "", apart and not others)
 

@@ -14,6 +14,7 @@ from composekit.compose.verifiers.exactmath.cleaning import clean
 from composekit.compose.verifiers.exactmath.lexer import MAX_CHARACTERS
 from composekit.compose.verifiers.exactmath.worded import words
 from composekit.compose.verifiers.extract import final_answer
+from composekit.compose.verifiers.other_options import said_beside
 from composekit.compose.verifiers.statements import DOUBT, REASON, without_label
 from composekit.compose.verifiers.thinking import without_hidden, without_thinking
 
@@ -124,6 +125,9 @@ class ChoiceVerifier(Verifier):
             said = _chosen(without_closing(without_hidden(without_thinking(response))), options, problem.prompt) or said
         if not said:
             return Verdict(0.0, "unparseable", None, found.detail)
+        if found.source == "box" and options and len(said) == 1 and (own := letters(said[0], options)):
+            shown = without_hidden(without_thinking(response))
+            said += tuple(x for x in said_beside(shown) if (_letter_of(x, options) or own) != own)
         same = {words(a) for a in said}
         answer = said[0] if len(same) == 1 else " or ".join(said)
         verdict = self._judge(problem.answer, answer, options)

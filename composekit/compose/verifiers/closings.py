@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from composekit.compose.verifiers.exactmath import units
+from composekit.compose.verifiers.formulas import are_unlike
 from composekit.compose.verifiers.prose import declared_number
 from composekit.compose.verifiers.statements import DOUBT, marked_answers, statement, without_long_runs
 
@@ -50,6 +51,7 @@ _SEAL = re.compile(
     re.IGNORECASE,
 )
 _REMARK = re.compile(r"\s{0,9}[*_]{0,2}\([^()\d$\\]{1,150}\)[.*_]{0,3}\s{0,9}")
+_ALTERNATIVELY = re.compile(r"\W{0,5}(?:alternatively|otherwise|or|actually|rather|no|wait)\b", re.IGNORECASE)
 _RULE = re.compile(r"\s{0,3}(?:-{3,}|\*{3,}|_{3,})\s{0,9}")
 _CALCULATION = re.compile(r"\(?[-+*/×·÷\d\s.,$()]{1,60}=\s?\$?(\d[\d.,]{0,20}?)\.?\)?\.?")
 _CLAIM = re.compile(r"\b(?:is|are|was|be|equals?|makes?|totals?|gives?|gets?|earns?)\W{0,4}\d|=", re.IGNORECASE)
@@ -115,6 +117,8 @@ def _is_restated(lines: list[str]) -> bool:
         return _digits(sum_again[1]) == _digits(stated)
     if last.startswith("(") and last.rstrip(".").endswith(")"):
         last = last.rstrip(".")[1:-1]
+    if _ALTERNATIVELY.match(last):
+        return False
     again = declared_number(last)
     if again is None and not (_TAKEN_BACK.search(last) or DOUBT.search(last) or _ANOTHER.search(last)):
         told, comma, clause = last.rpartition(", ")
@@ -123,6 +127,7 @@ def _is_restated(lines: list[str]) -> bool:
         again is not None
         and bool(_digits(again))
         and _digits(again) == _digits(stated)
+        and ("," not in again or not are_unlike(again, stated))
         and _scales(again) <= _scales(stated)
     )
 

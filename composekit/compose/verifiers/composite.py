@@ -14,7 +14,7 @@ from composekit.compose.verifiers.extract import final_answer
 from composekit.compose.verifiers.headings import concluded, final_text, on_lines, sections, untitled
 from composekit.compose.verifiers.hedges import differ
 from composekit.compose.verifiers.listings import listed
-from composekit.compose.verifiers.recaps import listed_recap, recap
+from composekit.compose.verifiers.recaps import corrections, listed_recap, one_box, recap
 from composekit.compose.verifiers.thinking import without_thinking
 
 _LABEL = re.compile(
@@ -78,7 +78,9 @@ class CompositeVerifier(Verifier):
         end = len(text) if is_bundle else concluded(text, count)
         pieces = sections(text[:end])
         if is_bundle:
-            pieces = self._without_recap(pieces or listed(text, count), problem)
+            pieces = self._without_recap(pieces or listed(text, count) or one_box(text, count), problem)
+        for k, said in (corrections(text, count) if is_bundle else {}).items():
+            pieces = {**pieces, k: (*pieces[k], *said)} if k in pieces else pieces
         verdicts = [self._part(pieces.get(k, ()), part) for k, part in enumerate(problem.parts, start=1)]
         if is_bundle:
             return self._bundle(verdicts)

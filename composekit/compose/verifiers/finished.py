@@ -8,11 +8,12 @@ Lists, intervals, matrices and the like are finished if all their members are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from composekit.compose.verifiers.canonical import inside
 from composekit.compose.verifiers.irrational import constant_left, count_numbers, is_irrational
-from composekit.compose.verifiers.written import number_left
+from composekit.compose.verifiers.written import bare, is_small_power, number_left, whole_number
 
 
 def work_left(tree: Any, *, whole: bool = False) -> Iterator[str]:
@@ -88,8 +89,18 @@ def _with_letters(tree: Any) -> Iterator[str]:
         monomials = [factors for factors in map(_monomial, parts) if factors]
         if len(set(monomials)) < len(monomials):
             yield "like terms"
+        if any(part[0] == "pow" and is_small_power(part) for part in map(bare, numbers)):
+            yield "power"
         if numbers:
             parts.append(numbers[0] if len(numbers) == 1 else ("add", *numbers))
+    elif tree[0] == "mul" and ("num", 0) in parts:
+        yield "zero"
+    elif tree[0] == "mul" and any(one == other and one[0] == "var" for one, other in pairwise(parts)):  # in order
+        yield "like factors"
+    elif tree[0] == "root":
+        yield "root of letters"
+    elif _is_quotient(tree):
+        yield "letters below"
     elif tree[0] == "mul" and sum(not has_letters(part) and count_numbers(part) in (1, 2) for part in parts) > 1:
         yield "product"
     for part in parts:
@@ -97,6 +108,14 @@ def _with_letters(tree: Any) -> Iterator[str]:
             yield from _with_letters(part)
         elif isinstance(part[0], str):
             yield from constant_left(part) if is_irrational(part) else number_left(part)
+
+
+def _is_quotient(tree: Any) -> bool:
+    """Whether letters stand below a fraction, or have an exponent that is negative or no number."""
+    if tree[0] == "pow":
+        exponent = whole_number(tree[2])
+        return exponent is None or exponent < 0
+    return bool(tree[0] == "div" and has_letters(tree[2]))
 
 
 def _monomial(tree: Any) -> tuple[Any, ...]:

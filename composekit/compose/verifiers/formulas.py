@@ -36,10 +36,13 @@ _BEHIND = re.compile(
     rf"|and\s{{1,3}}{_FORMULA.format('also')}\s(?:\w{{1,9}}\s){{0,3}}?(?:possible|fine|valid|correct|right|acceptable|works?)\b)",
     re.IGNORECASE,
 )  # fmt: skip
-_RAW = re.compile(rf"{_SHUT}or\b\s{{0,3}}(?P<raw>[^$\n.;]{{1,{MAX_FORMULA}}}?)[\s$.)\]\\]{{0,6}}(?:\n|\Z)")
+_RAW = re.compile(
+    rf"{_SHUT}(?:or\b|-{{1,2}}>|=>|[→⇒])\s{{0,3}}(?P<raw>[^$\n.;]{{1,{MAX_FORMULA}}}?)[\s$.)\]\\]{{0,6}}(?:\n|\Z)"
+)
 _IN_FRONT = re.compile(
     rf"(?:(?:\A|\n)[\s*>]{{0,9}}{_FORMULA.format('first')}\s{{0,3}}[,;/|&]?|{_FORMULA.format('either')}\s{{0,3}},?\s{{0,3}}or\b)[\s$*(\\\[]{{0,6}}\Z"
 )
+_ARROW = re.compile(r"[-=]>|[→⇒]")
 # What such a formula ends with, at a glance: a closed formula, and something behind it before the box.
 _MAY_BE_IN_FRONT = re.compile(r"(?:\$|\\\))(?:\s|[,;/|&]|or\b).{0,12}\Z", re.DOTALL)
 _NAMED = re.compile(r"\A\s?[A-Za-z](?:_\w)?\s?=")
@@ -67,12 +70,12 @@ def formulas_beside(text: str, content: str, start: int, end: int) -> Iterator[s
     led = _MAY_BE_IN_FRONT.search(text, max(0, start - 16), start) is not None
     before = _IN_FRONT.search(text, max(0, start - _BEFORE), start) if led else None
     rest = text[end : end + _BEFORE]
-    if rest[:1] == "{" and (group := _group(rest)) and are_unlike(content, group):
-        yield group
+    if rest[:1] == "{" and (braced := group(rest)) and are_unlike(content, braced):
+        yield braced
     if "\\text" in rest:
         rest = re.sub(r"\\text\s?\{\s?(or|otherwise|else)\s?\}\s?", r" \1 ", rest)
     behind = _BEHIND.match(rest) if "$" in rest[2:] or "\\(" in rest else None
-    raw = _RAW.match(rest) if "or" in rest[:24] else None
+    raw = _RAW.match(rest) if "or" in rest[:24] or _ARROW.search(rest[:24]) else None
     for found in (before, behind, raw):
         for name, said in found.groupdict().items() if found is not None else ():
             if (
@@ -105,7 +108,7 @@ def is_formula(text: str) -> bool:
     return _PROSE.search(_COMMAND.sub(" ", text)) is None
 
 
-def _group(text: str) -> str:
+def group(text: str) -> str:
     """What stands in the group of braces that a text begins with."""
     depth = 0
     for at, char in enumerate(text):

@@ -12,7 +12,11 @@ from itertools import islice
 
 from composekit.compose.verifiers.announcements import announcement
 from composekit.compose.verifiers.exactmath import units
-from composekit.compose.verifiers.formulas import are_unlike, formulas_beside
+from composekit.compose.verifiers.formulas import are_unlike, formulas_beside, group, is_formula
+from composekit.compose.verifiers.second_values import CLOSED as _CLOSED
+from composekit.compose.verifiers.second_values import VALUE as _VALUE
+from composekit.compose.verifiers.second_values import in_digits, values_beside
+from composekit.compose.verifiers.second_values import is_led_to as leads
 from composekit.compose.verifiers.statements import BULLET, statement, states_answer, without_long_runs
 from composekit.compose.verifiers.structured import json_answers
 
@@ -20,26 +24,28 @@ MAX_BEHIND = 4_000
 MAX_ABOVE = 400
 _MOST_LINES = 32
 SILENT = "$.)*]}\\ \n\t,"  # what may stand behind a box and says nothing
-_CLOSED = r"(?:[$*)\]}\s]|\\[)\]!,; ]){0,12}"
-_TEXT = re.compile(r"\\(?:text(?:bf|rm)?|mathrm|mathbf|mbox)\s?\{([^{}]*)\}")
+_TEXT = re.compile(r"\\(?:text(?:bf|rm|it)?|mathrm|mathbf|mbox|emph)\s?\{([^{}]*)\}")
 _PLAIN = re.compile(
     r"(?P<sign>[-−])?\s?(?:\\?\$)?\s?(?P<number>\d[\d,]{0,30}(?:\.\d{1,30})?)|(?P<letter>[A-Z])|(?P<verdict>(?i:yes|no|true|false))"
 )
-_VALUE = r"(?P<{}>[-−]?\\?\$?\d[\d,]{{0,30}}(?:\.\d{{1,30}})?|\(?\b[A-Z]\b\)?)(?![\w^\\%/°])"
 _WORD = _VALUE.replace(r"|\(?\b[A-Z]", r"|\b(?i:yes|no|true|false)\b|\(?\b[A-Z]")
 # A sentence that says of its own box that it is wrong, and nothing else before it.
 _REJECTED = re.compile(
-    r"(?:[$*) ]|\\[)\]]){0,8}(?:is|was)\s{1,3}(?:wrong|incorrect|not\s{1,3}(?:correct|right|(?:the|my)\s{1,3}"
-    r"(?:(?:correct|right|final)\s{1,3})?answer))[*)]{0,4}\s{0,3}(?:[.;,:!\n]|\Z|(?:because|since|as)\b)"
+    r"(?:[$*) ]|\\[)\]]){0,8}(?:(?:is|was|would be|must be|seems|looks)\s{1,3}"
+    r"(?:(?:clearly|obviously|far|probably)\s)?(?:(?:the\s|a\s)?(?:wrong|incorrect)(?:\s(?:answer|value|result|guess))?"
+    r"|too\s(?:small|large|big|low|high|many|few|much)|not\s{1,3}(?:correct|right|(?:the|my)\s{1,3}"
+    r"(?:(?:correct|right|final)\s{1,3})?answer))|can(?:not|['’]t)\sbe\s(?:correct|right|(?:the|my)\sanswer))[*)]{0,4}\s{0,3}"
+    r"(?:[.;,:!\n]|\Z|(?:because|since|as)\b)"
 )
 _NO_MORE_BEFORE = re.compile(
     r"(?:[^\w\n]|\b(?i:so|but|thus|hence|and|the|my|first|final|answer|value|result|of|that|gives?|is|here|hmm|wait|no)\b){0,40}"
 )
+_OR_SO = re.compile(rf"{_CLOSED}[,(]?\s?(?:or so|or thereabouts|ish|give or take)\b|-ish\b")
 _ASKED = re.compile(rf"{_CLOSED}\?")
 _ABOUT_FAULTS = re.compile(r"\b(?:wrong|incorrect|false|mistake\w*|errors?|flaw\w*|statement|claim)\b", re.IGNORECASE)
 _LEAD = (
-    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|however|well|hold on|on second thoughts?|actually|and|so|then"
-    r"|if not|alternatively|otherwise)\b"
+    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|however|well|hold on|on second thoughts?|on reflection|update|edit"
+    r"|p\.?s|(?:just )?kidding|psych|actually|and|so|then|if not|alternatively|otherwise)\b"
     r"[\W_]{0,5})"
 )
 _ANSWER = (
@@ -63,7 +69,8 @@ _UNSURE = re.compile(
     re.IGNORECASE,
 )
 _AGAINST = (  # words that turn against what was said before
-    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|actually|hold on|on second thoughts?|if not(?:,?\sthen)?"
+    r"[\W_]{0,9}(?:(?:oh|wait|hmm+|oops|sorry|no|nope|but|actually|hold on|on second thoughts?|on reflection"
+    r"|update|edit|(?:just )?kidding|psych|final(?:ly)?|if not(?:,?\sthen)?"
     r"|alternatively|otherwise|correction)\b[\W_]{0,5}"
     r"|(?:or|maybe|perhaps|possibly|(?:could|might|may)(?:\salso)?\sbe|alternatives?|second\s(?:choice|guess|answer))\b[\s,:$*(]{0,5})"
 )
@@ -74,7 +81,7 @@ _CORRECTED = re.compile(
     r"(?:should\s(?:be|have\sbeen)|(?:must|would|could|might|may)\s(?:\w{1,9}\s)?be|(?:ought|has)\sto\sbe))"
     rf"{_BEGINS}{_VALUE.format('value')}{_ENDS}"
     rf"|{_AGAINST}{{1,4}}(?:(?:it|this|that)(?:['’]s|\sis){_BEGINS}{_WORD.format('against')}{_ENDS}"
-    rf"|{_WORD.format('alone')}(?:[\s.!$*)\\]{{0,9}}\Z|\s(?:instead|is)\b))"
+    rf"|{_WORD.format('alone')}(?:[\s.!$*)\\]{{0,9}}\Z|\s(?:instead|is|actually|rather)\b))"
     rf"|{_LEAD}{{0,4}}(?:it|this|that)(?:['’]s|\sis){_BEGINS}{_VALUE.format('only')}[\s.!$*)\\]{{0,9}}\Z",
     re.IGNORECASE,
 )
@@ -96,7 +103,7 @@ _ALSO = re.compile(
 _BESIDE = re.compile(
     r"(?:[$*)\]}\s]|\\[)\]!,;]){0,12}(?:[,;/|=&]|and\b)?\s{0,3}[$*\\]{0,3}"
     + _WORD.format("value")
-    + r"[ \t$*.)\\]{0,9}(?:\n|\Z)"
+    + r"[ \t$*.)\]}\\]{0,9}(?:\n|\Z)"
 )
 _BEFORE = re.compile(
     r"(?:\A|\n)[\s$*>]{0,9}"
@@ -106,9 +113,11 @@ _BEFORE = re.compile(
 _SEPARATORS = frozenset(",;/|&0123456789)}]%")  # or the end of a value
 _MAY_DECLARE = re.compile(r"[:|#\"]|</|nswer|[^\x00-\x7f]|\s(?:es|ist|est|adalah)\s")
 _MAY_STATE = re.compile(_MAY_DECLARE.pattern + r"|esult|olution|[Rr]oots|[Zz]eros|\b[Aa]ns\b|[Tt]otal|[Vv]alue")
+_MAY_HEAD = re.compile(r"nswer", re.IGNORECASE)
 _TAG = re.compile(
     r"<(?:final[_ -]?)?answer>(?P<said>[^<>\n]{1,80})</|\[answer\](?P<told>[^\[\n]{1,80})\[/", re.IGNORECASE
 )
+_MAY_END_LEAD = frozenset("%doyet2b:.,)[]")
 _RULE = re.compile(r"[-*_=~`\s]{3,}\w{0,9}")
 _OF_A_PART = re.compile(r"\bpart\b|\([a-h]\)", re.IGNORECASE)
 _OR_BEFORE = re.compile(r"(?<![\w.,^_}])" + _WORD.format("value") + r"[\s$*),\\]{0,6}\bor\b[\s$*(\\\[]{0,6}\Z")
@@ -128,7 +137,7 @@ def is_taken_back(text: str, content: str, start: int, end: int) -> bool:
         before = re.split(r"[.!?;]\s|\n", text[max(0, start - 200) : start])[-1]
         if _NO_MORE_BEFORE.fullmatch(before):
             return True
-    if _ASKED.match(text, end):
+    if _ASKED.match(text, end) or _OR_SO.match(text, end):
         return True
     faults = numeric and not _ABOUT_FAULTS.search(text, max(0, start - 200), start)
     for sentence in islice(_SENTENCES.split(text[end : end + 400].lstrip(SILENT)), 4):
@@ -152,6 +161,15 @@ def alternatives(text: str, content: str, start: int, end: int) -> Iterator[str]
         tag["said"] or tag["told"] for tag in _TAG.finditer(here) if is_another(content, tag["said"] or tag["told"])
     )
     yield from formulas_beside(text, content, start, end)
+    if _plain(content) is None and is_formula(content):  # 36/2 and then "Wait, it is 18": only to be compared
+        for sentence in islice(_SENTENCES.split(text[end : end + 400].lstrip(SILENT)), 4):
+            corrected = _CORRECTED.match(sentence)
+            if (
+                corrected is not None
+                and corrected.lastgroup in ("value", "against")
+                and corrected[corrected.lastgroup][-1:].isdigit()
+            ):
+                yield corrected[corrected.lastgroup]
     rest = text[end : end + MAX_BEHIND]
     rest = _TEXT.sub(r"\1", rest) if "\\text" in rest else rest
     follow, closed, _ = rest[1:40].partition("}")
@@ -160,14 +178,21 @@ def alternatives(text: str, content: str, start: int, end: int) -> Iterator[str]
     for found in (_OR_BEHIND.match(rest), _UNDER_CONDITION.match(rest), _ALSO.match(rest), _BESIDE.match(rest)):
         if found is not None and differ(content, found["value"]) and not _is_another_measure(found):
             yield found["value"]
+    yield from (said for said in values_beside(text, start, end, rest) if differ(content, said))
+    headed = False
     for line in islice(without_long_runs(text[end : end + MAX_BEHIND]).splitlines()[1:], _MOST_LINES):
         stated = _declared_in(line) if _MAY_STATE.search(line) else None
+        if headed and stated is None and _plain(line := line.strip(" *_>#$\\[]")):
+            stated = line
+        headed = (headed and not line.strip()) or (bool(_MAY_HEAD.search(line)) and states_answer(line))
         if stated and is_another(content, stated):
             yield stated
 
 
 def is_another(content: str, said: str) -> bool:
     """Whether a statement beside a box may state another value: a plain one that differs, or an unlike formula."""
+    at = said.rfind("\\boxed{")
+    said = said if at < 0 else group(said[at + len("\\boxed") :])  # it states what its box holds
     return differ(content, said) or are_unlike(content, said)
 
 
@@ -175,7 +200,12 @@ def is_led_to(text: str, start: int) -> bool:
     """Whether something right before a box may be another answer, at a glance."""
     before = text[start - MAX_ABOVE if start > MAX_ABOVE else 0 : start]
     last = before[-6:].rstrip(" $*\\(")[-1:]
-    if "or" in before[-10:].replace("for", "") or last in _SEPARATORS or before[-2:] == "$ ":
+    if (
+        (last in _MAY_END_LEAD and leads(before))
+        or "or" in before[-10:].replace("for", "")
+        or last in _SEPARATORS
+        or before[-2:] == "$ "
+    ):
         return True
     above = before.rpartition("\n")[0]
     return "nswer" in above or "####" in above or "答" in above or "</" in before or "[/" in before
@@ -242,7 +272,7 @@ def differ(one: str, other: str) -> bool:
         >>> differ("18", "$20"), differ("1,800", "1800.0"), differ(r"\\text{B}", "(C)"), differ("0.5", "50%")
         (True, False, True, False)
     """
-    a, b = _plain(one), _plain(other)
+    a, b = _plain(one), _plain(in_digits(other))
     return a is not None and b is not None and a[0] == b[0] and a[1] != b[1]
 
 

@@ -73,9 +73,33 @@ def _term_left(tree: Any) -> Iterator[str]:
         or len(sums) > 1
         or any(_meet(one, two) for one, two in combinations(atoms, 2))
         or any(_meet(one, two, through_sum=True) for one in atoms for term in summed for two in term)
+        or any(map(_divides, sums, [_share(tree)] * len(sums)))
         or any(summed and all(_name(one[0]) in [_name(two[0]) for two in term] for term in summed) for one in atoms)
     ):
         yield "product"
+
+
+def _share(tree: Any) -> int:
+    r"""The denominator of the number that stands before the other factors: 5 in :math:`\frac15(10\pi + 90)`."""
+    tree = bare(tree)
+    if tree[0] != "mul":
+        return 1
+    values = (
+        part[1] if part[0] == "num" else _value(part) if part[0] == "div" else None for part in map(bare, tree[1:])
+    )
+    return next((value.denominator for value in values if value is not None), 1)
+
+
+def _divides(factor: Factor, share: int) -> bool:
+    """Whether every term of a sum can be divided by a whole number, larger than one, without a remainder."""
+    wholes = [_whole_part(term) for term in _terms(factor[0])]
+    return share > 1 and not factor[1] and all(whole is not None and whole % share == 0 for whole in wholes)
+
+
+def _whole_part(term: Any) -> int | None:
+    """The whole number that a term is or begins with, 1 where there is none; None for other numbers."""
+    found = [part for part in (term[1:] if term[0] == "mul" else (term,)) if not is_irrational(part)]
+    return 1 if not found else whole_number(found[0]) if len(found) == 1 else None
 
 
 def _factors(tree: Any, below: bool = False) -> Iterator[Factor]:

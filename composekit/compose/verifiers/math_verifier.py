@@ -29,9 +29,9 @@ from composekit.compose.verifiers.forms import (
     is_unsolved,
 )
 from composekit.compose.verifiers.prose import declared_list, declared_number, is_sentence, spaced_list
-from composekit.compose.verifiers.restated import in_digits, rounded, said_twice, without_breakdown
+from composekit.compose.verifiers.restated import end_of_chain, in_digits, rounded, said_twice, without_breakdown
 from composekit.compose.verifiers.statements import without_label
-from composekit.compose.verifiers.undone import is_undone
+from composekit.compose.verifiers.undone import is_left_open, is_undone
 from composekit.compose.verifiers.wording import says_nothing_exists, says_word, without_counted
 
 _STATUS: dict[str, Status] = {
@@ -40,7 +40,6 @@ _STATUS: dict[str, Status] = {
 }  # fmt: skip
 OTHER_UNIT = "the answer is in another unit than the question asks for"
 _NAMED = re.compile(r"[a-z)]\s?\}?\s?[:=]")
-_OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
 _TURNED = re.compile(r"\s*([-+\d.,\\{}a-z/ ]{1,60}?)\s*=\s*[a-zA-Z]\s*")  # 9 = x
 _OR = re.compile(r"(?<=[)\]])\s?(?:\\text\s?\{\s?or\s?\}|\bor\b)(?=\s?[(\[])")
 _MARKS = 3  # exclamation marks that may end a sentence
@@ -49,7 +48,6 @@ _NAMED_POINT = re.compile(r"\A\s?[A-Z]\s?(?=(?:\\left)?\()")  # P(1, 2)
 _HALF_DAY = re.compile(r"\s?(?:\\text\s?\{)?\s?[ap]\.?\s?m\.?\s?\}?\.?\Z", re.IGNORECASE)
 _MOST_TRIES = 8  # expressions of the question that an answer may be a copy of
 _LETTER = re.compile(r"[^\W\d_]")
-_BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
 
 
 class MathVerifier(Verifier):
@@ -105,7 +103,7 @@ class MathVerifier(Verifier):
             found = found._replace(answers=tuple(map(without_label, found.answers)))
         if not found.answers:
             return Verdict(0.0, "unparseable", None, found.detail)
-        if any(_is_left_open(answer, problem.answer) for answer in found.answers):
+        if any(is_left_open(answer, problem.answer) for answer in found.answers):
             detail = "the answer leaves a sum, an integral, a limit or the like to be evaluated"
             return Verdict(0.0, "wrong", ", ".join(found.answers), detail)
         if found.source == "bare":
@@ -252,9 +250,9 @@ class MathVerifier(Verifier):
         verdict = self.compare(gold=gold, answer=joined)
         if verdict.correct:
             return verdict
-        first, *others = found.answers
+        first, *others = dict.fromkeys(end_of_chain(answer, found.answers[-1]) for answer in found.answers)
         if all(judge(first, other).status == "equal" for other in others):
-            verdicts = [self.compare(gold=gold, answer=answer) for answer in dict.fromkeys(found.answers)]
+            verdicts = [self.compare(gold=gold, answer=answer) for answer in (first, *others)]
             return next((v for v in verdicts if not v.correct), verdicts[0])
         if verdict.status in ("wrong", "unparseable"):
             count = len(found.answers)
@@ -289,13 +287,6 @@ def _bared(answer: str, source: str) -> str:
         if sum(map(answer[len(plain) :].count, "!\uff01")) <= _MARKS:
             answer = plain + "**" * (plain.count("**") % 2)
     return _ONLY.sub("", answer) if "nly" in answer else answer
-
-
-def _is_left_open(answer: str, gold: str) -> bool:
-    r"""Whether an answer is a sum, integral, limit, ... that nobody evaluated; ``\int_0^1 x\,dx = \frac12`` is not."""
-    if "\\" not in answer or _OPEN.search(answer) is None or _OPEN.search(gold) is not None:
-        return False
-    return "=" not in _BOUNDS.sub("", answer)
 
 
 def _check_text(op: str, argument: str, value: object) -> None:

@@ -61,7 +61,8 @@ _UNSAID = re.compile(
 )
 # A case in which alone the number holds, unless the question knows it: 18 for red. What has an article is a thing.
 _CONDITION = re.compile(
-    r"\b(?:for|when|in (?:the )?case|assuming|provided)\s+"
+    r"\b(?:for|when|given|during|in (?:the )?case|assuming|provided"
+    r"|on(?=\s+(?:[a-z]{2,6}days?|weekdays?|weekends?|holidays?)\b))\s+"
     r"(?!(?:the|(?-i:an?)|all|both|each|every\w*|th(?:is|at|ese|ose)|its?|his"
     r"|hers?|him|their|them|us|our|my|your|one|in|total|round\w*|express\w*|simplif\w*|writ\w*|add\w*|combin\w*|calculat\w*|of)\b)"
     r"(?P<what>[A-Za-z]+)",

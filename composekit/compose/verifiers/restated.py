@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from composekit.compose.verifiers.exactmath.judge import judge
 from composekit.compose.verifiers.exactmath.worded import number_word
 from composekit.compose.words import CARDINALS, PARTS
 
@@ -85,3 +86,11 @@ def said_twice(answer: str) -> tuple[str, str] | None:
         return None
     one, other = (part.strip(" $*.,") for part in (match["one"], match["other"]))
     return (one, other) if one and other else None
+
+
+def end_of_chain(answer: str, last: str) -> str:
+    """The end of a calculation in words, "15 gallons * 8 pints / gallon = 120 pints", where the last answer repeats it."""
+    end = answer.rpartition("=")[2]
+    if end == answer or answer == last or judge(last, answer).status != "unreadable":
+        return answer
+    return last if judge(last, end).status == "equal" else answer

@@ -91,6 +91,11 @@ _PICTURES = re.compile(
     "\\s{0,9}(?:(?![❌❎❓❔❗✖✗✘☒👎🚫🤔🤷🔟🔢➕➖➗×⁉‼])[\u2190-\u21ff\u2600-\u2775\u2794-\u27bf\U0001f300-\U0001faff]"
     "[\ufe0f\u200d\U0001f3fb-\U0001f3ff]{0,2}\\s{0,3}){1,8}\\Z"
 )
+_CLOSES = {"(": ")", "[": "]"}
+_NOT_ANOTHER = re.compile(  # 18, not 20
+    r"(?P<said>(?P<number>\d[\d,.]{0,20}?)[$*)}]{0,3}(?:\s(?!is|was|and|but|or)[a-z]{1,12})?)(?:,?\s(?:and\s|but\s)?|\s?\()"
+    r"not\s[$*\\]{0,3}(?P<other>\d[\d,.]{0,20}?)[$*]{0,3}\)?\.?\Z"
+)
 _RULE = re.compile(r"[-*_=~]{3,}|`{3,}\w*")
 _MOST_POINTS = 16
 BULLET = re.compile(r"\A[-*+•]\s{1,9}(?=\S)")
@@ -144,6 +149,8 @@ def statement(line: str) -> str | None:
     line = line.strip()
     if "<" in line:
         line = _TAGS.sub("", line)
+    if line[:1] in ("(", "[") and line[-1:] == _CLOSES[line[0]] and line[1:5].lower() in ("answ", "fina", "the "):
+        line = line[1:-1]
     opening = _EMPHASIS_BEFORE.match(line)
     if opening is not None and line.startswith("_"):
         line = line[opening.end() :]  # a letter and an underscore are one word
@@ -193,6 +200,9 @@ def _is_answer(before: str, whose: str) -> bool:
 def bare(content: str) -> str:
     """What a line states, without courtesies, reasons, ticks and marks of emphasis."""
     content = _PICTURES.sub("", content) if content[-1:] > "\u2000" else content
+    another = _NOT_ANOTHER.search(content, max(0, len(content) - 80)) if "not " in content else None
+    if another is not None and another["number"] != another["other"]:
+        content = content[: another.start()] + another["said"]
     content = _BOLD_AGAIN.sub("", REASON.sub("", _COURTESY.sub("", content)).strip())
     content = _BOLD_CALL.sub("**", content) if content[-1:] == "!" else content
     content = _EMPHASIS_INSIDE.sub(r"\1", content) if "**" in content else content

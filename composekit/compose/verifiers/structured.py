@@ -16,6 +16,14 @@ _ANOTHER_KEY = re.compile(
     r"|(?:answer|alt|guess|candidate)s?[ _-]?(?:\d|[a-d]|two|alt\w{0,9})?|or|else|maybe",
     re.IGNORECASE,
 )
+# A value that is the answer, if it is a plain number: "result": 20 beside "answer": 18.
+_RESULT_KEY = re.compile(
+    r"(?:(?:final|correct|true|actual)[ _-]?)?(?:result|solution)|(?:final|correct|true|actual)[ _-]?value|final",
+    re.IGNORECASE,
+)
+_LETTER = re.compile(r"\s*\(?[A-J]\)?\s*")
+_NUMBER = re.compile(r"\s*[-+]?\\?\$?\s?(\d[\d,]*(?:\.\d+)?)\s*")
+_VALID_KEY = re.compile(r"(?:is[ _-]?)?(?:valid|correct|right|certain|sure|final)", re.IGNORECASE)
 _OPENING = re.compile(r"^[ \t]{0,9}\{", re.MULTILINE)
 _BETWEEN = re.compile(r"(?:\s|[,;`~]|json\b|\b(?:or|and)\b)*", re.IGNORECASE)
 _BEHIND = re.compile(r"[\s`~]*")
@@ -70,7 +78,11 @@ def _last_objects(text: str) -> list[_Object]:
 
 def _answers_of(pairs: _Object) -> list[str]:
     """The values under the keys that say "answer", and under those that offer another; an object or null is none."""
-    found = []
+    found: list[str] = []
+    if any(value is False and _VALID_KEY.fullmatch(key.strip()) for key, value in pairs):
+        numeric = (str(value) for key, value in pairs if _KEY.fullmatch(key.strip()))
+        if any(any(map(str.isdigit, text)) or _LETTER.fullmatch(text) for text in numeric):
+            return []  # "valid": false takes a number back; of a "No" it may be the reason
     declares = any(_KEY.fullmatch(key.strip()) for key, _ in pairs)
     for key, value in pairs:
         if declares and (_KEY.fullmatch(key.strip()) or _ANOTHER_KEY.fullmatch(key.strip())):
@@ -78,4 +90,16 @@ def _answers_of(pairs: _Object) -> list[str]:
             texts = [str(m).lower() if type(m) is bool else m for m in members]
             if texts and all(type(text) is str and text.strip() for text in texts):
                 found.append(", ".join(texts).strip())
-    return found
+    results = [str(value).strip() for key, value in pairs if declares and _RESULT_KEY.fullmatch(key.strip())]
+    return found + [said for said in results if _is_another_number(said, found)]
+
+
+def _is_another_number(said: str, found: list[str]) -> bool:
+    """Whether this is a plain number or a letter, and none of those that are there."""
+    if found and all(map(_LETTER.fullmatch, (said, *found))):
+        return said not in found
+    numbers = [_NUMBER.fullmatch(text) for text in (said, *found)]
+    if not found or None in numbers:
+        return False
+    first, *others = (float(match[1].replace(",", "")) * (1 - 2 * ("-" in match[0])) for match in numbers if match)
+    return first not in others

@@ -25,13 +25,28 @@ _COMMAND = re.compile(
 _OPERATORS = r"(?:[+*/×·÷^_]|\\(?:cdot|times|div|pm|mp|ast)(?![A-Za-z]))"
 _OPERAND = r"(?:\d|[)}]|(?<![A-Za-z])[A-Za-z])"
 _PIECE_BEFORE = re.compile(  # a sign with a space behind it may be a bullet or a dash
-    rf"(?:(?<![\w.)}}*-])[-−]|(?:\$|= ?|\\\(|\\\[)[-−] ?|\d|(?<!\w)\d\.|{_OPERAND} {{0,2}}{_OPERATORS} {{0,2}}"
+    rf"(?:(?<![\w.)}}*-])[-−]|(?:\$|= ?|\\[(\[] ?)[-−] ?|\(\s?[-−]\s?\d{{1,4}}\s?\) ?"
+    rf"|\d|(?<!\w)\d\.|{_OPERAND} {{0,2}}{_OPERATORS} {{0,2}}"
+    r"|\\(?:ln|log|sin|cos|tan)(?:_\{?\w{1,3}\}?)? ?\(? {0,2}|\\pi {0,2}"
+    r"|\\sqrt ?(?:\[\d\] ?)?\{[^{}]{0,30}\} ?|\\frac ?\{[^{}]{0,30}\} ?\{[^{}]{0,30}\} ?|(?<![\w\\])[xyz]"
     rf"|{_OPERAND}[-−]|\d {{0,2}}[-−+] {{0,2}}"
     r"|\\(?:neq?|not|lnot|neg|sqrt|ln|log|sin|cos|tan|overline) {0,2}|≠ ?|(?<![\w)}])!= ?|¬ ?|√ ?)\Z"
 )
+_SPACED_SIGN = re.compile(r"\$ {1,2}[-−] ?\Z")
 _PIECE_BEHIND = re.compile(
     rf"\s{{0,2}}\^\s?\{{?\s?[-+]?[\da-z(]|\.\d|\s{{0,2}}{_OPERATORS}\s{{0,2}}(?:\d|\\[A-Za-z(]|[(a-z](?![A-Za-z]))[^=\n]{{0,80}}(?:\n|\Z)"
+    r"|\\(?:pi|sqrt|[dt]?frac|overline|ln|log|sin|cos)(?![A-Za-z])|\s?\\[dt]?frac(?![A-Za-z])|[a-fh-ln-rt-zπ](?![A-Za-z.])|\.\\overline"
+    r"|\s\d{1,2}/\d{1,3}(?![\d/])|[$*)\]\s]{0,4}(?:squared|cubed|factorial"
+    r"|(?:plus|minus|times|divided by)\s\$?\d)(?!\w*\s?=)"
     r"|\s{1,2}[-−]\s{1,2}\d[\d.,]{0,9}[\s$.\\)\]]{0,6}(?:\n|\Z)"
+)
+_FACTOR_BEHIND = re.compile(
+    r"\s?\\[a-z]|[a-zπ.]|\s\d|[\s$*)\]]{1,4}(?:squared|cubed|factorial|plus|minus|times|divided)\b"
+)
+_NO_FACTOR = frozenset(("$", "$.", ".", "$$", "\n", ".\n", "$.\n", "$\n"))  # the usual cases
+_MAY_BE_FACTOR = ("pi", "}", "x", "y", "z", "(", "ln", "log", "sin", "cos", "tan")
+_FACTOR_BEFORE = re.compile(
+    r"(?:\\pi|\\(?:ln|log|sin|cos|tan)(?:_\{?\w{1,3}\}?)? ?\(?|\\(?:sqrt|frac)\W.*|(?<![\w\\])[xyz])\Z"
 )
 _LABELS = re.compile(
     r"\b(?:part|step|question|problem|case|exercise|answer|no|q)\.?\s?[#(]?\s?\w{1,4}\)?\W{1,6}\Z", re.IGNORECASE
@@ -88,10 +103,12 @@ def why_not_shown(text: str, start: int, end: int) -> str | None:
     near = before.rstrip(" ")
     follow = text[end : end + 9].lstrip(" ")
     if (
-        (near and near[-1] in _LAST)
+        (near and (near[-1] in _LAST or (near[-1] == ")" and "-" in near[-7:])))
         or near.endswith(_COMMANDS_BEFORE)
         or (follow and (follow[0] in _BEHIND_MARKS or (follow[0] == "." and follow[1:2].isdigit())))
         or follow.startswith(_COMMANDS_BEHIND)
+        or (follow and follow not in _NO_FACTOR and _FACTOR_BEHIND.match(text, end) is not None)
+        or (near.endswith(_MAY_BE_FACTOR) and _FACTOR_BEFORE.search(near, max(0, len(near) - _NEAR)) is not None)
     ) and _is_piece(text, before, start, end):
         return "the last box is a piece of an expression"
     if text.count("{", 0, start) > text.count("}", 0, start):
@@ -105,6 +122,9 @@ def _is_piece(text: str, before: str, start: int, end: int) -> bool:
     """Whether the box is an operand of what stands around it."""
     behind = text[end : end + _REACH]
     found = _PIECE_BEFORE.search(before, max(0, len(before) - _NEAR))
+    opened = _SPACED_SIGN.search(before)
+    if opened is not None and before.rpartition("\n")[2].count("$", 0) % 2:  # the dollar sign opens a formula
+        return True
     if found is not None and not _LABELS.search(before):
         return True
     return _PIECE_BEHIND.match(behind) is not None and _DEGREE.match(behind) is None

@@ -27,16 +27,30 @@ _MARKDOWN_COMMENT = re.compile(r"(?m)^[ \t]{0,3}\[[^\[\]\n]{1,40}\]:[ \t]?#[^\n]
 _COLORLESS = r"(?:white|transparent|#f{3}(?:f{3})?\b|rgba?\(\s?255\s?,\s?255\s?,\s?255)"
 _UNSEEN = re.compile(
     r"<(?P<name>[a-z]{1,10})\b[^<>\n]{0,200}?(?:\shidden\b|display\s?:\s?none|visibility\s?:\s?hidden|opacity\s?:\s?0(?![.\d])"
-    rf"|font-size\s?:\s?0(?![.\d])|(?<![-\w])color\s?[:=]\s?[\"']?{_COLORLESS})[^<>\n]{{0,200}}>"
+    rf"|font-size\s?:\s?0(?:\.[01]\d{{0,9}})?(?![.\d])|(?<![-\w])(?:max-)?(?:height|width)\s?:\s?0(?![.\d])|(?<![-\w])color\s?[:=]\s?[\"']?{_COLORLESS})[^<>\n]{{0,200}}>"
     r"|<(?P<kind>script|style|template|noscript|head|title)\b[^<>\n]{0,200}>",
     re.IGNORECASE,
 )
 _COLOR = re.compile(
     r"\\(?:text)?color\s?(?:\[\w{1,9}\]\s?)?\{\s?(?:white(?:!100)?|transparent|\#?f{3}(?:f{3})?|(?:1(?:\.0)?\s?,\s?){2}1(?:\.0)?|(?:255\s?,\s?){2}255)\s?\}"
-    r"|\\(?:text)?color\s?\[gray\]\s?\{\s?1(?:\.0)?\s?\}|\\(?:transparent|opacity)\s?\{0?\.?0{1,9}\}",
+    r"|\\(?:text)?color\s?\[gray\]\s?\{\s?1(?:\.0)?\s?\}|\\(?:transparent|opacity)\s?\{0?\.?0{1,9}\}"
+    r"|\\fontsize\s?\{\s?0?(?:\.\d{1,9})?\s?(?:pt|em|ex|px|mm)?\s?\}",
     re.IGNORECASE,
 )
-_UNSEEN_WORDS = ("hidden", "display", "opacity", "font-size", "color", "script", "style", "template", "<head", "<title")
+_UNSEEN_WORDS = (
+    "hidden",
+    "display",
+    "opacity",
+    "font-size",
+    "height",
+    "width",
+    "color",
+    "script",
+    "style",
+    "template",
+    "<head",
+    "<title",
+)
 
 
 def without_thinking(response: str) -> str:
@@ -65,7 +79,15 @@ def without_thinking(response: str) -> str:
 
 def may_hide_in_latex(text: str) -> bool:
     """Whether a text may have comments, dead branches or colours, at a glance."""
-    return "\\if" in text or "{comment}" in text or "olor" in text or "]: #" in text or "]:#" in text or "{0" in text
+    return (
+        "\\if" in text
+        or "{comment}" in text
+        or "olor" in text
+        or "]: #" in text
+        or "]:#" in text
+        or "{0" in text
+        or "fontsize" in text
+    )
 
 
 def without_hidden(text: str) -> str:

@@ -6,6 +6,7 @@ the gold answer, which may be unfinished itself, and against the numbers of the 
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,12 @@ from composekit.compose.verifiers.finished import has_letters, parts_of, work_le
 from composekit.compose.verifiers.written import is_reduced
 
 _SAID_WITHOUT_NUMERAL = frozenset((0, 1, 2, 100))  # none, each, twice, percent
+# What changes nothing and should not stand there: 18 + 0, 0 + 18, 18 (1).
+_IDLE = re.compile(
+    r"(?<=[\w)}])\s?[+-]\s?0(?:\.0{0,9})?(?![.\w])|(?<![\w.,^+*/-])0(?:\.0{1,9})?\s?\+|\d\s?\(\s?1\s?\)[\s.$]{0,3}\Z"
+)
+_OPEN = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim(?:sup|inf)?|max|min|gcd|lcm|det)(?![A-Za-z])")
+_BOUNDS = re.compile(r"_\s*\{[^{}]*\}")  # the = of \sum_{k=1}
 _OPERATIONS = frozenset(("add", "mul", "div", "ratio", "percent", "neg", "fact", "binom", "abs", "set"))
 
 
@@ -36,6 +43,8 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
         >>> is_undone(r"\frac{3}{4}", "She eats 3 of 4 pies. What share is that?", "0.75")
         False
     """
+    if _IDLE.search(answer.rpartition("=")[2][-MAX_LENGTH:]) and not _IDLE.search(gold[-MAX_LENGTH:]):
+        return True
     wanted = canonical_of(gold, gold=True)
     if len(answer) > MAX_LENGTH:
         answer = answer.rpartition("=")[2]  # of a chain, which holds
@@ -50,6 +59,8 @@ def is_undone(answer: str, prompt: str, gold: str) -> bool:
     allowed = _left(wanted, whole)
     if wanted[0][0] != "sequence":  # it may be all numbers but some; an interval is no union
         allowed |= {"union"}
+    if len(wanted) > 1 or not _is_polynomial(wanted[0]):  # a quotient may be all there is to say
+        allowed |= {"letters below", "root of letters"}
     if all(_left((side,), whole) - allowed for side in sides):
         return True
     if len(wanted) > 1 or wanted[0][0] != "num":
@@ -69,6 +80,15 @@ def _values_have_letters(tree: Any) -> bool:
     if parts is None:
         return has_letters(tree)
     return tree[0] != "relation" and any(map(_values_have_letters, parts))
+
+
+def _is_polynomial(tree: Any) -> bool:
+    """Whether nothing but numbers, letters, sums, products and whole powers stand in this."""
+    if tree[0] == "pow":
+        return _is_polynomial(tree[1]) and _is_whole(tree[2]) and tree[2][1] >= 0
+    if tree[0] in ("add", "mul", "neg"):
+        return all(map(_is_polynomial, tree[1:]))
+    return tree[0] in ("num", "var") or (tree[0] == "div" and _is_polynomial(tree[1]) and tree[2][0] == "num")
 
 
 def _is_whole(tree: Any) -> bool:
@@ -109,3 +129,10 @@ def _given_numbers(prompt: str) -> frozenset[Any]:
     """The rational numbers of a text, as shares of a hundred too, and those that words say."""
     found = {n.value for n in numerals(prompt[-MAX_PROMPT:]) if n.kind != "radical"}
     return frozenset(found | {Fraction(value) / 100 for value in found} | _SAID_WITHOUT_NUMERAL)
+
+
+def is_left_open(answer: str, gold: str) -> bool:
+    r"""Whether an answer is a sum, integral, limit, ... that nobody evaluated; ``\int_0^1 x\,dx = \frac12`` is not."""
+    if "\\" not in answer or _OPEN.search(answer) is None or _OPEN.search(gold) is not None:
+        return False
+    return "=" not in _BOUNDS.sub("", answer)

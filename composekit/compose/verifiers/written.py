@@ -68,6 +68,12 @@ def is_large(tree: Any) -> bool:
     return base[0] == "num" or is_reduced(base)
 
 
+def is_small_power(tree: Any) -> bool:
+    """Whether this is a power of a whole number that anyone would have worked out: below a thousand."""
+    base, exponent = map(whole_number, tree[1:])
+    return base is not None and exponent is not None and 0 < exponent < 10 and abs(base) ** exponent < 1000
+
+
 def is_inverse(tree: Any) -> bool:
     """Whether this is a power of a number with a negative exponent."""
     return is_large(tree) and tree[0] == "pow" and (whole_number(tree[2]) or 0) < 0

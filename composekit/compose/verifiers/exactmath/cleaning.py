@@ -9,7 +9,7 @@ from composekit.compose.verifiers.exactmath.lexer import to_ascii
 
 _DRESSED = re.compile(
     r"[^\x00-\x7f]|\\(?:rm|bf|it|sf|[hv]space|q?quad|boldsymbol|mathbf|bm|over)(?![A-Za-z])|\\\\\Z|\{ ?\\(?:text|mathrm) ?\{"
-    r"|\bUS ?\\?\$|US\\?\$ ?\}|U\.S\.|Q\.?E\.?D|\A\"|(?i:negative|minus)|\bto\b|\b(?:of|in)\b"
+    r"|\bUS ?\\?\$|US\\?\$ ?\}|U\.S\.|Q\.?E\.?D|matrix ?\{|\\{4}|\A\"|(?i:negative|minus)|\bto\b|\b(?:of|in)\b"
 )
 _PAIRED_DOLLARS = re.compile(r"(?<!\\)\$(?=\S)((?:\\.|[^$\\])*?)(?<=[^\s\\])\$(?!\d)")
 _BOLD = (r"\mathbf{", r"\boldsymbol{", r"\bm{", r"\mathrm{")

@@ -20,6 +20,8 @@ _AMERICAN = re.compile(r"\\text\s?\{\s?US\s?\\?\$\s?\}|\bUS\s?\\?\$(?=\s?\d)|\bU
 _NEGATIVE = re.compile(r"\A(?:\\text\s?\{\s?)?(?:negative|minus)\s?\}?\s?(?=\$?\d)", re.IGNORECASE)
 _TO = re.compile(r"\A(?:\\text\s?\{)?\s?(\d{1,9})\s?(?:\\text\s?\{)?\s?to\s?\}?\s?(\d{1,9})\s?\}?\Z")
 _OUT_OF = re.compile(r"\A(\d{1,9})\s?(?:\\text\s?\{)?\s?(?:out of|in)\s?\}?\s?(\d{1,9})\Z")
+_ESCAPED_ROW = re.compile(r"(?<!\\)\\{4}(?!\\)")
+_PLAIN_MATRIX = re.compile(r"\\([pbB]?matrix) ?\{((?:[^{}]|\{(?:[^{}]|\{[^{}]{0,60}\}){0,60}\}){1,600})\}")
 _QUOTED = re.compile(r'\A"([^"]{1,200})"\Z')
 _END_OF_PROOF = re.compile(r"[.\s$]\s{0,3}(?:QED|Q\.E\.D\.?|[\u25a1\u25a0\u220e\u25fb\u2b1c])[.\s$]{0,3}\Z")
 # Counters and units of Chinese and Japanese; not the scales, and nothing worth a part of another unit.
@@ -39,6 +41,10 @@ def undressed(text: str) -> str:
     if not text.isascii():
         text = _EASTERN.sub("", _END_OF_PROOF.sub("", text))
         text = "".join(map(_without_accent, text))
+    if "\\\\\\\\" in text and "\\begin" in text:
+        text = _ESCAPED_ROW.sub(r"\\\\", text)
+    if "matrix" in text:
+        text = _PLAIN_MATRIX.sub(_environment, text)
     if "\\" in text:
         text = _BOLD_WORD.sub(r"\1", _TYPE.sub(lambda m: rf"\text{{{m[1] or m[2]}}}", text))
         text = _SPACING.sub(" ", _BRACED_UNIT.sub(r"\1", _LONE_TYPE.sub("", text)))
@@ -56,6 +62,12 @@ def undressed(text: str) -> str:
     if "in " in text or "of" in text or "in}" in text:
         text = _OUT_OF.sub(r"\\frac{\1}{\2}", text)
     return text
+
+
+def _environment(matrix: re.Match[str]) -> str:
+    r"""The matrix of plain TeX, ``\pmatrix{1 & 2 \cr 3 & 4}``, as an environment."""
+    rows = re.sub(r"\\cr(?![A-Za-z])", r"\\\\", matrix[2])
+    return rf"\begin{{{matrix[1]}}}{rows}\end{{{matrix[1]}}}"
 
 
 def _without_accent(c: str) -> str:

@@ -22,6 +22,9 @@ _PLACES = 12
 _DECIMAL = re.compile(r"(?:\\?\$)?([+-]?)([0-9]{1,15}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,5})(?:\.([0-9]{1,12}))?")
 _GROUPED = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})+")
 _ONLY = re.compile(r"\Aonly |,? only\Z")
+_ORDINAL_DAY = re.compile(
+    r"((?:january|february|march|april|may|june|july|august|september|october|november|december) \d{1,2})(?:st|nd|rd|th)\b"
+)
 _SLOW_COMMANDS = names("int iint iiint oint sum prod lim limsup liminf max min gcd bmod det Re Im arg")
 _SEPARATING = frozenset([",", ";", "=", "==", "approx", "&", "lor", "land"])  # fine inside braces: \sum_{k=1}
 _NEVER = frozenset(["$", "?", '"', "!=", "Rightarrow", "implies", "boxed", "text"])
@@ -129,7 +132,7 @@ def _compare(gold: tuple[Node, ...], given: tuple[Node, ...], answer: str, oracl
 
 
 def _same_words(gold: str, answer: str) -> bool:
-    said = words(answer)
+    said = _ORDINAL_DAY.sub(r"\1", words(answer))
     if said == gold or ("only" in said + gold and _ONLY.sub("", said) == _ONLY.sub("", gold)):
         return True
     if len(gold) == 1:  # the letter of a choice, perhaps with its text: (C) 42

@@ -15,7 +15,7 @@ _LABELLED = re.compile(
     re.DOTALL,
 )
 _ALTERNATIVE = re.compile(
-    r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee|also|unless|maybe|perhaps|possibly|probably)\b|^\s*(?:[,;/|&+]|and\b)|^[A-Za-z]$"
+    r"\(\s*[A-Za-z]\s*\)|\b(?:or|nor|either|lor|vee|also|unless|maybe|perhaps|possibly|probably)\b|^\s*(?:[,;/|&+]|and\b)|^[A-Za-z][).]?$"
     r"|\b(?:wrong|incorrect)\b|\bis (?:not|false)\b|[,;/&]\s*[A-J]\W*$",
     re.IGNORECASE,
 )
@@ -42,7 +42,8 @@ def choice_of(text: str) -> Choice | None:
     if len(text) > MAX_TEXT or _CHOICE.search(text) is None:
         return None
     said = words(text)
-    return Choice(said, "") if len(said) == 1 else labelled(text)
+    alone = said.strip("()") if len(said) == 2 else said  # C)
+    return Choice(alone, "") if len(alone) == 1 else labelled(text)
 
 
 def labelled(text: str) -> Choice | None:

@@ -56,6 +56,7 @@ _FUNCTION_WORDS = names(
     except only just even also too plus minus times divided equals equal over under versus vs below above
     squared cubed factorial half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths
     seventh eighth eighths ninth tenth tenths hundredth hundredths thousandth thousandths millionth root modulo
+    on given assuming provided unless during
     mod pi double twice triple negative positive inverse reciprocal prime maximum minimum max zero one two three
     four five six seven eight nine ten eleven twelve quadrillion quintillion sextillion septillion octillion grand tens
     hundreds myriad myriads k m b mil mn bn ppm ppb permille permil mille ish thou nano micro milli centi deci deca hecto
