@@ -223,3 +223,12 @@ def test_a_sequence_beside_a_boxed_text_is_a_second_answer() -> None:
     problem = Problem("What does it print?", "[1, 2]", verifier="exact", domain="code")
     assert ExactVerifier().verify(r"\boxed{[1, 2]}", problem).correct
     assert not ExactVerifier().verify(r"\boxed{[1, 2]} -> [2, 1]", problem).correct
+
+
+@pytest.mark.parametrize("before", ["at least", "The square of", "324 is the square of", "x >", "Twice", "(20,"])
+def test_words_before_a_box_are_not_weighed(before: str) -> None:
+    """As the page says: the box declares what it holds, and no word before it makes the answer another one."""
+    closed = ")" if before.startswith("(") else ""
+    response = rf"{before} \boxed{{18}}{closed}"
+    assert _status(response) == "correct"
+    assert _status(response, "20") == _status(response, "36") == _status(response, "324") == "wrong"
