@@ -61,7 +61,7 @@ _COMMANDS_BEFORE = (
 _COMMANDS_BEHIND = ("\\cdot", "\\times", "\\div", "\\pm", "\\mp", "\\ast")
 _DENYING = (
     "not", "n't", "n’t", "ever", "but", "cept", "ad of", "than", "lf of", "aybe", "haps", "ibly", "d be", "t be", "y be",
-    "not equal", "equal to", "uess", "uess is", "it is", "pose", "ssume", "cept for", "ess of",
+    "not equal", "equal to", "uess", "uess is", "uess it is", "uess is it is", "pose", "ssume", "cept for", "ess of",
     "inus", "tive",
 )  # fmt: skip
 _DENIED = re.compile(
@@ -74,7 +74,6 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _IN_TAG = re.compile(r"<[a-z]{1,10}\s[^<>\n]{0,60}=\s?[\"']?\Z", re.IGNORECASE)
-_WRONG = ("rong", "ncorrect", "aive", "false", "alse ", "empting", "rroneous")
 _SAID_WRONG = re.compile(
     r"\b(?:wrong|incorrect|naive|naïve|false|tempting|erroneous)\s(?:final\s)?(?:answer|result|value|guess|solution|choice)"
     r"(?:\s(?:is|was|(?:would|could|might)\sbe)|\s?:)?[\s$*(\\\[{:]{0,8}\Z",
@@ -96,7 +95,7 @@ def why_not_shown(text: str, start: int, end: int) -> str | None:
     last = before.rstrip(" $*(\\[{:,\n")
     if last.endswith(_DENYING) and _DENIED.search(before):
         return "the words before the last box deny it"
-    if any(word in before for word in _WRONG) and _SAID_WRONG.search(before):
+    if _speaks_of_wrong(before) and _SAID_WRONG.search(before):
         return "the words before the last box deny it"
     if "<" in before and _IN_TAG.search(before):
         return "the last box stands in an attribute"
@@ -116,6 +115,19 @@ def why_not_shown(text: str, start: int, end: int) -> str | None:
         if command is not None:
             return f"the last box stands in the argument of {command}"
     return None
+
+
+def _speaks_of_wrong(text: str) -> bool:
+    """At a glance, and unrolled: every response with a box passes here."""
+    return (
+        "rong" in text
+        or "ncorrect" in text
+        or "a\u00efve" in text
+        or "aive" in text
+        or "alse" in text
+        or "empting" in text
+        or "rroneous" in text
+    )
 
 
 def _is_piece(text: str, before: str, start: int, end: int) -> bool:
