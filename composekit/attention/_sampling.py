@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from composekit._errors import ShapeError, bad_value, brackets, message
+from composekit.attention._checks import check_tensor
 
 _OP = "HybridDecoder.generate"
 
@@ -35,7 +36,10 @@ def check_sampling(
     top_p: float | None,
     prefill_chunk: int | None,
 ) -> None:
-    """The arguments of ``generate`` that the model's own call does not check."""
+    """The arguments of ``generate`` that the model's own call does not check, or that are read before it."""
+    check_tensor(_OP, "input_ids", input_ids)
+    if attention_mask is not None:
+        check_tensor(_OP, "attention_mask", attention_mask)
     if input_ids.dim() == 2 and not input_ids.shape[1]:
         raise ShapeError(
             message(_OP, "input_ids", "have at least one token", brackets(input_ids.shape), "Start with a BOS token")

@@ -128,13 +128,10 @@ class HybridConfig:
             raise bad_value(_OP, "num_heads", f"divide d_model, {self.d_model}", self.num_heads, "Or pass head_dim")
         _check_heads("linear_kv_heads", self.linear.kv_heads, "linear_heads", self.linear.heads)
         _check_heads("num_kv_heads", self.softmax.kv_heads, "num_heads", self.softmax.heads)
-        for rotated, name, size in (
-            (self.linear_rope, "linear_head_dim", self.linear.head_dim),
-            (self.sparse_rope, "head_dim", self.softmax.head_dim),
-        ):
-            if rotated and size % 2:
-                switch = name.split("_")[0].replace("head", "sparse")
-                raise bad_value(_OP, name, f"be even with {switch}_rope", size, "Rotation takes channels in pairs")
+        rotations = (("linear_rope", "linear_head_dim", self.linear), ("sparse_rope", "head_dim", self.softmax))
+        for switch, name, shape in rotations:
+            if getattr(self, switch) and shape.head_dim % 2:
+                raise bad_value(_OP, name, f"be even with {switch}", shape.head_dim, "Rotation takes channels in pairs")
         for layer in self.sparse_layers or ():
             if not 0 <= layer < self.num_layers:
                 raise bad_value(
@@ -181,7 +178,6 @@ class HybridConfig:
             head_dim=128,
             sparse_layers=_SALA_SPARSE,
             sparse=SparseConfig.minicpm_sala(),
-            linear_kv_heads=32,
             vocab_size=73_448,
             ffn_dim=16_384,
             embedding_scale=12.0,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from composekit.attention._checks import state_dtype, tracks_gradient
+from composekit.attention._checks import state_dtype
 from composekit.attention.compressing import window_means
 from composekit.attention.sparse_config import SparseConfig
 
@@ -119,10 +119,10 @@ def _longer(x: Tensor, length: int) -> Tensor:
 
 
 def _put(buffer: Tensor, rows: Tensor, columns: Tensor, x: Tensor) -> Tensor:
-    """Write in place, unless gradients are to flow to what is written or was there."""
-    if tracks_gradient(buffer, x):
+    """Write in place, unless somebody may go back through the buffer: queries may be trained where keys are frozen."""
+    if torch.is_grad_enabled():
         return buffer.index_put((rows, columns), x)
-    return buffer.index_put_((rows, columns), x.detach())
+    return buffer.index_put_((rows, columns), x)
 
 
 @torch.no_grad()

@@ -91,6 +91,7 @@ def test_compiled_decoding_is_one_graph_for_all_steps() -> None:
     model, ids = make(torch.float32), tokens(2, 60)
     compiled, plain = HybridCache(max_length=60), HybridCache(max_length=60)
     torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()  # earlier tests counted there, too
     step = torch.compile(lambda token, cache: model(token, cache=cache)[0], fullgraph=True, backend="aot_eager")
     with torch.no_grad():
         for cache in (compiled, plain):
@@ -230,6 +231,7 @@ def test_released_settings_have_the_released_size() -> None:
             "vocab_size=...",
         ),
         (lambda m: HybridDecoder(40), ArgumentTypeError, "HybridConfig(...)"),
+        (lambda m: m.generate([[1, 2]], max_new_tokens=1), ArgumentTypeError, "input_ids must be a tensor"),
         (lambda m: m.generate(tokens(1, 0), max_new_tokens=1), ShapeError, "at least one token"),
         (lambda m: m.generate(tokens(1, 2), max_new_tokens=-1), ComposeKitError, "max_new_tokens must"),
         (lambda m: m.generate(tokens(1, 2), max_new_tokens=1, temperature=-1), ComposeKitError, "temperature must"),

@@ -137,6 +137,16 @@ def test_pieces_with_gradient_are_the_whole_with_gradient(layer, sizes) -> None:
     assert_close(list(got), list(torch.autograd.grad(layer(x).square().sum(), weights)), rtol=1e-10)
 
 
+def test_queries_are_trained_through_pieces_where_keys_are_frozen() -> None:
+    layer, x = make(), torch.randn(1, LENGTH, 32, dtype=torch.float64)
+    layer.k_proj.requires_grad_(False)
+    layer.v_proj.requires_grad_(False)
+    cache = HybridCache()
+    parts = torch.cat([layer(piece, cache=cache) for piece in x.split((30, 1, 39), 1)], 1)
+    got = torch.autograd.grad(parts.square().sum(), layer.q_proj.weight)
+    assert_close(got, torch.autograd.grad(layer(x).square().sum(), layer.q_proj.weight), rtol=1e-10)
+
+
 def masks() -> dict[str, torch.Tensor]:
     steps = torch.arange(45)
     return {
